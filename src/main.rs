@@ -1,0 +1,2 @@
+//! faceql
+fn main() {}

@@ -1,0 +1,1 @@
+//! FaceQL face engine.
