@@ -1,1 +1,9 @@
-//! entity
+//! `FaceQL`'s tables, one file each, and the typed ids. Knows `sea-orm` and nothing else.
+
+pub mod container;
+pub mod encoding;
+pub mod idempotency_key;
+pub mod ids;
+pub mod image;
+pub mod job;
+pub mod model;

@@ -1,0 +1,108 @@
+//! Typed ids: a container's id never passes for an image's. Stored as plain UUIDv7, shown as TypeIDs.
+
+use sea_orm::prelude::Uuid;
+use sea_orm::{DbErr, DeriveValueType, TryFromU64};
+use serde::{Deserialize, Serialize};
+
+/// An id that knows what it names.
+pub trait TypedId: From<Uuid> + Copy {
+    /// The type in words, as a TypeID shows it: `container` in `container_01h455vb4pex5vsknk084sn02q`.
+    const PREFIX: &'static str;
+
+    /// The id as the database stores it.
+    fn uuid(self) -> Uuid;
+}
+
+macro_rules! typed_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType, Serialize, Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl TypedId for $name {
+            const PREFIX: &'static str = $prefix;
+
+            fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl TryFromU64 for $name {
+            fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+                Err(DbErr::ConvertFromU64(stringify!($name)))
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    };
+}
+
+typed_id!(
+    /// Names a verification container.
+    ContainerId,
+    "container"
+);
+typed_id!(
+    /// Names an image of a container.
+    ImageId,
+    "image"
+);
+typed_id!(
+    /// Names one face's encoding.
+    EncodingId,
+    "encoding"
+);
+typed_id!(
+    /// Names a job of the queue; never shown to clients.
+    JobId,
+    "job"
+);
+
+/// Who owns a row: every table, topic, job and blob path carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, DeriveValueType, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tenant(String);
+
+impl Tenant {
+    /// Longest name, in bytes.
+    pub const MAX_BYTES: usize = 63;
+
+    /// A tenant's name: 1 to 63 of `a-z`, `0-9`, `-` and `_`, so that it is safe in paths and logs.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let fits = (1..=Self::MAX_BYTES).contains(&name.len());
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        (fits && name.bytes().all(plain)).then(|| Self(name.to_owned()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFromU64 for Tenant {
+    fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+        Err(DbErr::ConvertFromU64("Tenant"))
+    }
+}
+
+impl std::fmt::Display for Tenant {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

@@ -1,0 +1,42 @@
+//! Work to be done in the background. A row lives from its enqueueing to its end, and no longer.
+
+use sea_orm::entity::prelude::*;
+
+use crate::ids::{JobId, Tenant};
+
+/// A row of `jobs`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "jobs")]
+pub struct Model {
+    /// Its id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: JobId,
+    /// Whose work it is.
+    pub tenant: Tenant,
+    /// Names the handler.
+    pub kind: String,
+    /// What the work is about; one job per kind and subject.
+    pub subject: Uuid,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Not before this time.
+    pub run_at: DateTimeUtc,
+    /// How often it was claimed.
+    pub attempt: i32,
+    /// How often its worker vanished without a word; part of `attempt`.
+    pub lost_leases: i32,
+    /// Who holds it: every ending is fenced by this token.
+    pub lease_token: Option<Uuid>,
+    /// Until when it is held, unless renewed.
+    pub lease_until: Option<DateTimeUtc>,
+    /// Why the last attempt failed, for operators.
+    pub last_error: Option<String>,
+    /// When it was enqueued.
+    pub created_at: DateTimeUtc,
+}
+
+/// Relations are read by loaders, never joined by the ORM.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
