@@ -1,0 +1,160 @@
+"""Converts the three networks of MTCNN to ONNX. Called by set_up.parts.
+
+Each takes `image`, uint8 RGB as (batch, rows, columns, 3), and gives, of float32,
+`probability` that a face is there, and `regression`: how far the box's left, top, right and bottom
+are off, as parts of its width and height. ONet also gives `landmarks`: five x, then five y, as parts
+of the box's width and height from its left top corner.
+
+Source: Zhang et al. 2016, "Joint Face Detection and Alignment Using Multi-task Cascaded
+Convolutional Networks", in the form of facenet-pytorch's mtcnn.py.
+"""
+
+from __future__ import annotations
+
+import io
+
+from convert.layers import fold_normalisation, pixels
+from convert.onnx_writer import Graph
+from convert.tensor import Tensor, tensor
+from convert.torch_pickle import read_checkpoint
+
+MEAN = (127.5, 127.5, 127.5)
+SCALE = 1 / 128
+
+
+def convert_pnet(data: bytes) -> bytes:
+    """PNet: a window of 12x12, slid in steps of 2 over a picture of any size.
+
+    Input (1, rows, columns, 3); outputs (1, map_rows, map_columns) and (1, 4, map_rows, map_columns).
+    """
+    network = _Network("pnet", data, (1, "rows", "columns", 3))
+    value = network.convolution("conv1", network.image)
+    value = network.pool("pool1", value, 2)
+    value = network.convolution("conv2", value)
+    value = network.convolution("conv3", value)
+    network.face_map("conv4_1", value)
+    network.box_map("conv4_2", value)
+    return network.graph.serialize()
+
+
+def convert_rnet(data: bytes) -> bytes:
+    """RNet: refines candidates of 24x24. Outputs (batch) and (batch, 4)."""
+    network = _Network("rnet", data, ("batch", 24, 24, 3))
+    value = network.convolution("conv1", network.image)
+    value = network.pool("pool1", value, 3)
+    value = network.convolution("conv2", value)
+    value = network.pool("pool2", value, 3)
+    value = network.convolution("conv3", value)
+    value = network.flatten(value)
+    value = network.dense_after_planes("dense4", value, channels=64, size=3, slopes="prelu4")
+    network.face_score("dense5_1", value)
+    network.numbers("dense5_2", value, "regression", 4)
+    return network.graph.serialize()
+
+
+def convert_onet(data: bytes) -> bytes:
+    """ONet: decides on candidates of 48x48. Outputs (batch), (batch, 4) and (batch, 10)."""
+    network = _Network("onet", data, ("batch", 48, 48, 3))
+    value = network.convolution("conv1", network.image)
+    value = network.pool("pool1", value, 3)
+    value = network.convolution("conv2", value)
+    value = network.pool("pool2", value, 3)
+    value = network.convolution("conv3", value)
+    value = network.pool("pool3", value, 2)
+    value = network.convolution("conv4", value)
+    value = network.flatten(value)
+    value = network.dense_after_planes("dense5", value, channels=128, size=3, slopes="prelu5")
+    network.face_score("dense6_1", value)
+    network.numbers("dense6_2", value, "regression", 4)
+    network.numbers("dense6_3", value, "landmarks", 10)
+    return network.graph.serialize()
+
+
+class _Network:
+    """A graph and the checkpoint whose weights it takes. Layers go by their names in the checkpoint."""
+
+    def __init__(self, name: str, data: bytes, image_shape: tuple[int | str, ...]):
+        self.weights = read_checkpoint(io.BytesIO(data))
+        self.graph = Graph(name)
+        self.image = pixels(self.graph, image_shape)
+        self._normalise_first_layer()
+
+    def _normalise_first_layer(self) -> None:
+        weights, bias = self.weights["conv1.weight"], self.weights["conv1.bias"]
+        weights, shifted = fold_normalisation(weights, bias.values, MEAN, SCALE)
+        self.weights |= {"conv1.weight": weights, "conv1.bias": tensor(bias.shape, shifted)}
+
+    def convolution(self, name: str, value: str) -> str:
+        """A convolution and the PReLU of the same number."""
+        return self._prelu(name.replace("conv", "prelu"), self._convolve(name, value, name), trailing_axes=2)
+
+    def pool(self, name: str, value: str, size: int) -> str:
+        return self.graph.node("MaxPool", [value], name, kernel_shape=[size] * 2, strides=[2, 2], ceil_mode=1)
+
+    def flatten(self, value: str) -> str:
+        return self.graph.node("Flatten", [value], "features", axis=1)
+
+    def dense_after_planes(self, name: str, value: str, channels: int, size: int, slopes: str) -> str:
+        """A dense layer on flattened planes. The checkpoint numbers them column first, and the
+        channels last; the weights are put into the order in which ONNX flattens."""
+        key = f"{name}.weight"
+        self.weights[key] = _channels_first(self.weights[key], channels, size)
+        return self._prelu(slopes, self._multiply(name, value, name), trailing_axes=0)
+
+    def face_map(self, name: str, value: str) -> None:
+        """The probability at each place of the map."""
+        self._keep_face_logit(name)
+        logit = self._convolve(name, value, name)
+        channel_axis = self.graph.integers("channel_axis", [1])
+        flat = self.graph.node("Squeeze", [logit, channel_axis], "logit")
+        self.graph.node("Sigmoid", [flat], "probability")
+        self.graph.output("probability", (1, "map_rows", "map_columns"))
+
+    def box_map(self, name: str, value: str) -> None:
+        self._convolve(name, value, "regression")
+        self.graph.output("regression", (1, 4, "map_rows", "map_columns"))
+
+    def face_score(self, name: str, value: str) -> None:
+        """The probability for each candidate."""
+        self._keep_face_logit(name)
+        logit = self._multiply(name, value, name)
+        flat = self.graph.node("Squeeze", [logit, self.graph.integers("score_axis", [1])], "logit")
+        self.graph.node("Sigmoid", [flat], "probability")
+        self.graph.output("probability", ("batch",))
+
+    def numbers(self, name: str, value: str, output: str, count: int) -> None:
+        self._multiply(name, value, output)
+        self.graph.output(output, ("batch", count))
+
+    def _keep_face_logit(self, name: str) -> None:
+        """Softmax over "no face" and "face" is the logistic function of their difference."""
+        for key in (f"{name}.weight", f"{name}.bias"):
+            no_face, face = self.weights[key].rows
+            shape = (1, *self.weights[key].shape[1:])
+            self.weights[key] = tensor(shape, (yes - no for yes, no in zip(face, no_face)))
+
+    def _convolve(self, name: str, value: str, output: str) -> str:
+        kernel = list(self.weights[f"{name}.weight"].shape[2:])
+        return self.graph.node("Conv", [value, *self._weights_and_bias(name)], output, kernel_shape=kernel)
+
+    def _multiply(self, name: str, value: str, output: str) -> str:
+        return self.graph.node("Gemm", [value, *self._weights_and_bias(name)], output, transB=1)
+
+    def _prelu(self, name: str, value: str, trailing_axes: int) -> str:
+        slopes = self.weights[f"{name}.weight"]
+        slopes = self.graph.weights(name + "_slopes", tensor((*slopes.shape, *[1] * trailing_axes), slopes.values))
+        return self.graph.node("PRelu", [value, slopes], name)
+
+    def _weights_and_bias(self, name: str) -> list[str]:
+        return [self.graph.weights(f"{name}_{part}", self.weights[f"{name}.{part}"]) for part in ("weight", "bias")]
+
+
+def _channels_first(weights: Tensor, channels: int, size: int) -> Tensor:
+    """Reorders each row from (column, row, channel) to (channel, row, column)."""
+    order = [
+        (column * size + row) * channels + channel
+        for channel in range(channels)
+        for row in range(size)
+        for column in range(size)
+    ]
+    return tensor(weights.shape, (row[position] for row in weights.rows for position in order))
