@@ -18,14 +18,13 @@ if sys.version_info < OLDEST_PYTHON:
     )
 
 import argparse
-import contextlib
-import fcntl
 import os
 import shutil
 from pathlib import Path
 
 from set_up.failure import SetUpFailure
 from set_up.install import Part
+from set_up.lock import sole_set_up
 from set_up.machine import this_machine
 from set_up.parts import all_parts
 
@@ -72,22 +71,6 @@ def prepare(home: Path, parts: list[Part]) -> None:
                 part.install(downloads)
         shutil.rmtree(downloads, ignore_errors=True)
     print(f"set-up: done, installed into {home}")
-
-
-@contextlib.contextmanager
-def sole_set_up(home: Path):
-    """Lets one set-up at a time write below `home`. The lock ends with the process that holds it."""
-    home.mkdir(parents=True, exist_ok=True)
-    folder = os.open(home, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("set-up: waiting for another set-up to end", flush=True)
-            fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
 
 
 if __name__ == "__main__":

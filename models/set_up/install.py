@@ -16,6 +16,7 @@ class Part:
     """Some files of one origin that belong into one folder.
 
     group: what the user may ask for by `--only`.
+    title: what the user reads meanwhile, with the size of the download.
     expected: file name to SHA-256, the contract.
     make: given a folder for downloads, yields every file's name and bytes.
     """

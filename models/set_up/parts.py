@@ -32,11 +32,11 @@ def all_parts(home: Path, machine: Machine) -> list[Part]:
     library = checksums.read_list(CHECKSUMS / f"onnxruntime-{machine.name}.sha256")
     photos = checksums.read_list(CHECKSUMS / "photos.sha256")
     return [
-        Part("library", f"ONNX Runtime for {machine.name}", home / "lib", library, _library(machine)),
-        Part("pack", "standard pack, face detector", pack, detector, _detector),
-        Part("pack", "standard pack, face encoder", pack, encoder, _encoder),
-        Part("pack", "standard pack, manifest", pack, manifest, _manifest),
-        Part("photos", "test photos", home / "photos", photos, _photos),
+        Part("library", f"ONNX Runtime for {machine.name} (24 MB)", home / "lib", library, _library(machine)),
+        Part("pack", "standard pack: face detector (2 MB)", pack, detector, _detector),
+        Part("pack", "standard pack: face encoder (100 MB)", pack, encoder, _encoder),
+        Part("pack", "standard pack: manifest", pack, manifest, _manifest),
+        Part("photos", "test photos (3 MB)", home / "photos", photos, _photos),
     ]
 
 
