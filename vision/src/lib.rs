@@ -1,1 +1,37 @@
-//! FaceQL face engine.
+//! FaceQL's face engine: pictures in, faces and embeddings out. No web, no database, no async runtime.
+//!
+//! ```text
+//! bytes -- image --> Picture -- detect --> DetectedFace -- align --> Chip -- encode --> Embedding
+//!                                             + quality
+//! ```
+//!
+//! [`EmbeddedEngine`] runs the models of a [`Pack`] on ONNX Runtime; [`FaceEngine`] is what the service speaks to.
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sides of pictures are below 2^16 and colours below 2^8, so that f32 holds them exactly; `as` saturates"
+)]
+
+mod align;
+mod card;
+mod detect;
+mod embedding;
+mod encode;
+mod engine;
+mod geometry;
+mod image;
+mod pack;
+mod quality;
+mod session;
+
+pub use align::Chip;
+pub use card::{MatchDecision, Matching, ModelCard, ModelRole, SimilarityCurve, Thresholds};
+pub use detect::{DetectOptions, DetectedFace};
+pub use embedding::{Embedding, EmbeddingError, InvalidDigest, Metric, ModelDigest, ModelMismatch};
+pub use engine::{EmbeddedEngine, EncodedFace, EngineError, FaceEngine};
+pub use geometry::{BoundingBox, Landmarks, Point};
+pub use image::{ImageError, ImageFormat, ImageHeader, ImageLimits, Picture};
+pub use pack::{Pack, PackError};
+pub use quality::{FaceQuality, QualityIssue};

@@ -1,0 +1,230 @@
+//! Bytes into pixels: sniffs the format by content, holds to size limits before anything is allocated, decodes,
+//! and turns the picture the way a person sees it. Everything that follows works on a [`Picture`].
+
+mod jpeg;
+mod raster;
+
+use serde::{Deserialize, Serialize};
+
+/// A decoded picture: RGB, 8 bits, rows from the top, turned upright by its EXIF orientation.
+///
+/// A large JPEG is decoded at a half, a quarter or an eighth of its size (see [`Picture::decode`]). Coordinates in
+/// results always refer to the original size.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    width: u32,
+    height: u32,
+    original_width: u32,
+    original_height: u32,
+    pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// Decodes an image file. The first frame of an animation counts; transparency is laid on white.
+    ///
+    /// A JPEG whose long side stays at 1,920 pixels or more is decoded at a reduced scale: that is three times the
+    /// size at which faces are searched, so that the smallest face still fills the encoder's chip, and a 48-megapixel
+    /// photo needs 9 MB instead of 144.
+    ///
+    /// A file that ends early is refused as [`ImageError::Invalid`], never half grey; bytes after its end are ignored.
+    pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
+        let header = ImageHeader::read(bytes, limits)?;
+        match header.format {
+            ImageFormat::Jpeg => jpeg::decode(bytes, &header),
+            _ => raster::decode(bytes, &header),
+        }
+    }
+
+    /// A picture from RGB pixels in memory: three bytes each, rows from the top. Refuses any other number of bytes.
+    pub fn from_rgb(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self, ImageError> {
+        let expected = u64::from(width) * u64::from(height) * 3;
+        if expected == 0 || pixels.len() as u64 != expected {
+            let reason = format!("{} bytes are not {width}x{height} RGB pixels", pixels.len());
+            return Err(ImageError::Invalid { reason });
+        }
+        Ok(Self { width, height, original_width: width, original_height: height, pixels })
+    }
+
+    /// Columns of [`Picture::pixels`].
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Rows of [`Picture::pixels`].
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Columns of the full picture as a person sees it; coordinates in results count these.
+    #[must_use]
+    pub fn original_width(&self) -> u32 {
+        self.original_width
+    }
+
+    /// Rows of the full picture as a person sees it; coordinates in results count these.
+    #[must_use]
+    pub fn original_height(&self) -> u32 {
+        self.original_height
+    }
+
+    /// RGB, three bytes a pixel, rows from the top without padding.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    // Notes the size of the full picture, of which `self` is a reduced decoding.
+    fn reduced_from(mut self, header: &ImageHeader) -> Self {
+        self.original_width = header.width;
+        self.original_height = header.height;
+        self
+    }
+}
+
+/// What the first bytes of an image file say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageHeader {
+    /// Told by the content; a file's name is never looked at.
+    pub format: ImageFormat,
+    /// Columns as a person sees them, that is after EXIF orientation.
+    pub width: u32,
+    /// Rows as a person sees them, that is after EXIF orientation.
+    pub height: u32,
+}
+
+impl ImageHeader {
+    /// Reads format and size and holds them to the limits. Decodes no pixels and allocates nothing that grows with
+    /// the claimed size, so that a header that lies costs nothing.
+    pub fn read(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
+        limits.check_bytes(bytes.len() as u64)?;
+        let format = ImageFormat::sniff(bytes)?;
+        let header = match format {
+            ImageFormat::Jpeg => jpeg::read_header(bytes)?,
+            _ => raster::read_header(bytes, format)?,
+        };
+        limits.check_pixels(header.width, header.height)?;
+        Ok(header)
+    }
+
+    fn turned(
+        format: ImageFormat,
+        width: u32,
+        height: u32,
+        orientation: image::metadata::Orientation,
+    ) -> Self {
+        use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+        match orientation {
+            Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => {
+                Self { format, width: height, height: width }
+            }
+            _ => Self { format, width, height },
+        }
+    }
+}
+
+/// The image formats that are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ImageFormat {
+    /// Baseline and progressive, grey, YCbCr, RGB and CMYK.
+    Jpeg,
+    /// All colour types and depths, interlaced or not.
+    Png,
+    /// Lossy and lossless; the first frame of an animation.
+    WebP,
+    /// The first frame.
+    Gif,
+    /// Windows bitmaps.
+    Bmp,
+}
+
+impl ImageFormat {
+    /// The media type, as in `image/jpeg`.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::WebP => "image/webp",
+            Self::Gif => "image/gif",
+            Self::Bmp => "image/bmp",
+        }
+    }
+
+    fn sniff(bytes: &[u8]) -> Result<Self, ImageError> {
+        match bytes {
+            [] => Err(ImageError::Empty),
+            [0xFF, 0xD8, 0xFF, ..] => Ok(Self::Jpeg),
+            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Ok(Self::Png),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(Self::WebP),
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Ok(Self::Gif),
+            [b'B', b'M', ..] => Ok(Self::Bmp),
+            _ => Err(ImageError::Unsupported),
+        }
+    }
+}
+
+/// What an image may cost. Checked before anything is allocated for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageLimits {
+    /// The largest file, in bytes.
+    pub max_bytes: u64,
+    /// The largest picture, in pixels (width times height).
+    pub max_pixels: u64,
+}
+
+impl ImageLimits {
+    fn check_bytes(&self, bytes: u64) -> Result<(), ImageError> {
+        if bytes > self.max_bytes {
+            return Err(ImageError::TooManyBytes { bytes, limit: self.max_bytes });
+        }
+        Ok(())
+    }
+
+    fn check_pixels(&self, width: u32, height: u32) -> Result<(), ImageError> {
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels == 0 {
+            return Err(ImageError::Invalid { reason: "it has no pixels".to_owned() });
+        }
+        if pixels > self.max_pixels {
+            return Err(ImageError::TooManyPixels { width, height, limit: self.max_pixels });
+        }
+        Ok(())
+    }
+}
+
+/// Why bytes did not become a picture. The messages are fit for the person who sent them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// There are no bytes.
+    #[error("the image is empty")]
+    Empty,
+    /// The file is larger than the limit.
+    #[error("the image has {bytes} bytes, more than the limit of {limit}")]
+    TooManyBytes {
+        /// The file's size.
+        bytes: u64,
+        /// The largest size allowed.
+        limit: u64,
+    },
+    /// The picture has more pixels than the limit.
+    #[error("the image has {width}x{height} pixels, more than the limit of {limit} in all")]
+    TooManyPixels {
+        /// Columns as a person sees them.
+        width: u32,
+        /// Rows as a person sees them.
+        height: u32,
+        /// The most pixels allowed.
+        limit: u64,
+    },
+    /// The content is none of the understood formats, or a variant of one that is not understood.
+    #[error("the image's format is not supported; send a JPEG, PNG, WebP, GIF or BMP")]
+    Unsupported,
+    /// The content starts like an image, but is damaged or ends early.
+    #[error("the image cannot be decoded: {reason}")]
+    Invalid {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
