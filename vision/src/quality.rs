@@ -114,7 +114,7 @@ struct Light {
 impl Light {
     fn of(chip: &Chip) -> Self {
         let side = chip.side() as usize;
-        let luma: Vec<f32> = chip.pixels().as_chunks().0.iter().map(luma).collect();
+        let luma: Vec<f32> = chip.pixels().as_chunks().0.iter().copied().map(luma).collect();
         let (mean, variance) = mean_and_variance(luma.iter().copied());
         let inner = 1..side.saturating_sub(1);
         let places = inner.clone().flat_map(|row| inner.clone().map(move |column| row * side + column));
@@ -125,8 +125,8 @@ impl Light {
     }
 }
 
-fn luma([red, green, blue]: &[u8; 3]) -> f32 {
-    0.299 * f32::from(*red) + 0.587 * f32::from(*green) + 0.114 * f32::from(*blue)
+fn luma([red, green, blue]: [u8; 3]) -> f32 {
+    0.299 * f32::from(red) + 0.587 * f32::from(green) + 0.114 * f32::from(blue)
 }
 
 fn mean_and_variance(values: impl Iterator<Item = f32>) -> (f32, f32) {
