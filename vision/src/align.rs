@@ -31,6 +31,10 @@ impl Chip {
     }
 }
 
+/// Samples of a chip pixel along each axis, at most. Enough for a face of 7,000 pixels; landmarks that say more are
+/// not worth the time.
+const MAX_SAMPLES: u32 = 16;
+
 /// Where an encoder expects the five landmarks in its chip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Template {
@@ -50,8 +54,8 @@ impl Template {
     /// it, what is not in the picture is black. Returns RGB8, side x side.
     ///
     /// The transform is the least-squares similarity (Umeyama 1991): it turns, scales and moves, and never shears or
-    /// mirrors. Pixels are interpolated between their four neighbours; a face that shrinks to less than half is sampled
-    /// at several points per pixel instead, because four neighbours would miss most of it.
+    /// mirrors. Pixels are interpolated between their four neighbours; of a face that shrinks to less than a third,
+    /// several such samples are averaged, because four neighbours would miss most of it.
     pub(crate) fn cut(&self, picture: &Picture, landmarks: &Landmarks) -> Chip {
         let reduction_x = picture.width() as f32 / picture.original_width() as f32;
         let reduction_y = picture.height() as f32 / picture.original_height() as f32;
@@ -59,7 +63,7 @@ impl Template {
         let stored = landmarks.points().map(|point| {
             Point::new((point.x + 0.5) * reduction_x - 0.5, (point.y + 0.5) * reduction_y - 0.5)
         });
-        let to_picture = Similarity::fit(self.landmarks.points(), stored);
+        let to_picture = Similarity::fit(stored, self.landmarks.points()).inverse();
         Chip { side: self.side, pixels: warp(picture, self.side, to_picture) }
     }
 }
@@ -96,7 +100,16 @@ impl Similarity {
         )
     }
 
-    /// Picture pixels per chip pixel.
+    /// The way back.
+    fn inverse(&self) -> Self {
+        let Point { x, y } = self.rotation;
+        let square = x * x + y * y;
+        let rotation = Point::new(x / square, -y / square);
+        let shift = Self { rotation, shift: Point::new(0.0, 0.0) }.apply(self.shift);
+        Self { rotation, shift: Point::new(-shift.x, -shift.y) }
+    }
+
+    /// How much longer everything becomes.
     fn scale(&self) -> f32 {
         self.rotation.x.hypot(self.rotation.y)
     }
@@ -125,9 +138,10 @@ fn warp(picture: &Picture, side: u32, to_picture: Similarity) -> Vec<u8> {
     pixels
 }
 
-/// How many samples a chip pixel takes along each axis, so that they lie no further apart than the picture's pixels.
+/// How many samples a chip pixel takes along each axis. One, with its four neighbours, serves down to a third of the
+/// size; the encoder does not notice what falls between. Below that they lie no further apart than three pixels.
 fn samples_per_axis(picture_pixels_per_chip_pixel: f32) -> u32 {
-    if picture_pixels_per_chip_pixel > 2.0 { picture_pixels_per_chip_pixel.round() as u32 } else { 1 }
+    ((picture_pixels_per_chip_pixel / 3.0).ceil() as u32).clamp(1, MAX_SAMPLES)
 }
 
 /// The places of the samples in a pixel, from its centre: an even grid.

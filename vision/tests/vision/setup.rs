@@ -38,7 +38,8 @@ pub(crate) fn runtime() -> PathBuf {
 /// The bytes of a test photo.
 pub(crate) fn photo(name: &str) -> Vec<u8> {
     let path = home().join("photos").join(name);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `make prepare` first", path.display()))
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run `make prepare` first", path.display()))
 }
 
 /// A test photo, decoded.
