@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::embedding::{Metric, ModelDigest};
 
 /// A model as it is shown to people and noted beside every vector.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
     /// Its name, as in `dlib-resnet-v1`.
     pub name: String,
@@ -38,7 +38,7 @@ pub enum ModelRole {
 }
 
 /// What the distance between two embeddings of a model means.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Matching {
     /// One to one: are these two the same person?
     pub verify: Thresholds,
@@ -57,7 +57,7 @@ impl Matching {
 }
 
 /// A logistic curve over distance.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimilarityCurve {
     /// The distance at which the similarity is 0.5.
@@ -76,7 +76,7 @@ impl SimilarityCurve {
 }
 
 /// Up to which distance two faces are taken for the same person.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// Up to here they may be the same, and a person should look. At least as large as `matched`.

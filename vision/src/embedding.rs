@@ -80,7 +80,8 @@ fn length_product(left: &[f32], right: &[f32]) -> f32 {
 }
 
 /// The identity of a model: SHA-256 over its files and its preprocessing. Written as 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct ModelDigest([u8; 32]);
 
 impl ModelDigest {
@@ -106,6 +107,20 @@ impl fmt::Display for ModelDigest {
 impl fmt::Debug for ModelDigest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "ModelDigest({self})")
+    }
+}
+
+impl From<ModelDigest> for String {
+    fn from(digest: ModelDigest) -> Self {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for ModelDigest {
+    type Error = InvalidDigest;
+
+    fn try_from(text: String) -> Result<Self, InvalidDigest> {
+        text.parse()
     }
 }
 
