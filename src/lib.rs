@@ -1,1 +1,26 @@
-//! FaceQL.
+//! FaceQL, a self-hosted face platform spoken to in GraphQL.
+//!
+//! Modules know each other in one direction only:
+//!
+//! ```text
+//! cli -> http -> graphql -> verification -> { inference jobs events blobs database idempotency } -> vision
+//! ```
+//!
+//! [`app`] wires them together and is called by [`cli`] and tests alone. ARCHITECTURE.md tells the whole.
+
+pub mod app;
+pub mod blobs;
+pub mod caller;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod database;
+pub mod events;
+pub mod graphql;
+pub mod health;
+pub mod http;
+pub mod idempotency;
+pub mod inference;
+pub mod jobs;
+pub mod telemetry;
+pub mod verification;

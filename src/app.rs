@@ -1,0 +1,197 @@
+//! The composition root: opens the stores, wires the domains, runs until told to stop. Called by `cli` and tests.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+use vision::{EmbeddedEngine, FaceEngine, ModelCard, Pack};
+
+use crate::blobs::{BlobError, Blobs};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::database::{Database, OpenError};
+use crate::events::Bus;
+use crate::graphql::{Limits, schema};
+use crate::health::Health;
+use crate::http::{Authenticator, Edge, router};
+use crate::inference::{
+    EmbeddedEncoder, Encoder, EngineConfig, KnownModels, RemoteEncoder, RemoteError, StartError,
+};
+use crate::jobs::{Queue, Worker};
+use crate::verification::{EncodeImage, Verification};
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// A first write to the database.
+    #[error("the database: {0}")]
+    Write(#[from] sea_orm::DbErr),
+    /// The blob store.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The model pack.
+    #[error(transparent)]
+    Pack(#[from] vision::PackError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] StartError),
+    /// The client of the encoding service.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// The listening address.
+    #[error("listening on {address}: {source}")]
+    Listen {
+        /// The configured address.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The server broke off.
+    #[error("serving: {0}")]
+    Serve(std::io::Error),
+}
+
+/// The service, ready to run.
+pub struct App {
+    config: Config,
+    database: Database,
+    queue: Queue,
+    verification: Verification,
+    health: Health,
+}
+
+impl App {
+    /// Opens the stores of `config` and wires everything to `encoder`.
+    ///
+    /// # Errors
+    /// Which part did not open, and why.
+    pub async fn new(config: Config, clock: Clock, encoder: Encoder) -> Result<Self, AppError> {
+        let database = Database::open(&config.database).await?;
+        let blobs = Blobs::open(&config.blobs, config.database.durable)?;
+        let models = KnownModels::new(database.clone());
+        for card in encoder.models() {
+            models.note(card).await?;
+        }
+        let queue = Queue::new(database.clone(), clock.clone(), config.jobs.lease);
+        let verification = Verification {
+            database: database.clone(),
+            blobs: blobs.clone(),
+            queue: queue.clone(),
+            bus: Bus::new(),
+            models,
+            clock,
+            limits: config.engine.limits,
+            config: config.verification.clone(),
+        };
+        let health = Health { database: database.clone(), blobs, encoder, queue: queue.clone() };
+        Ok(Self { config, database, queue, verification, health })
+    }
+
+    /// The database, for those who count its statements.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The domain of containers.
+    #[must_use]
+    pub fn verification(&self) -> &Verification {
+        &self.verification
+    }
+
+    /// Serves `listener` until `stop`, then drains: no new work, running work to its end within the grace time,
+    /// leases given back.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), AppError> {
+        let background = TaskTracker::new();
+        let handler = EncodeImage::new(self.verification.clone(), self.health.encoder.clone());
+        let worker =
+            Worker::new(self.database.clone(), self.queue.clone(), handler, self.config.jobs.clone());
+        background.spawn(worker.run(stop.clone(), self.config.http.shutdown_grace));
+        let (verification, until) = (self.verification.clone(), stop.clone());
+        background.spawn(async move { verification.sweep_until(until).await });
+        background.close();
+
+        let router = router(self.edge(&stop), self.health.clone(), &self.config.http);
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let grace = self.config.http.shutdown_grace;
+        let cut_off = async {
+            stop.cancelled().await;
+            tokio::time::sleep(grace).await;
+        };
+        let served = tokio::select! {
+            served = serving.into_future() => served,
+            () = cut_off => Ok(()),
+        };
+        stop.cancel();
+        background.wait().await;
+        self.database.close().await;
+        served.map_err(AppError::Serve)
+    }
+
+    fn edge(&self, stop: &CancellationToken) -> Edge {
+        let limits = Limits {
+            images_per_container: self.config.verification.images_per_container,
+            max_upload_bytes: self.config.engine.limits.max_bytes,
+            max_image_pixels: self.config.engine.limits.max_pixels,
+        };
+        Edge {
+            schema: schema(self.verification.clone(), self.health.clone(), limits),
+            verification: self.verification.clone(),
+            authenticator: Authenticator::new(self.config.http.keys.clone()),
+            turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
+            limits,
+            stop: stop.clone(),
+        }
+    }
+}
+
+/// The encoder that `config` asks for, warm.
+///
+/// # Errors
+/// When its models or its client cannot be loaded.
+pub async fn encoder(config: &Config) -> Result<Encoder, AppError> {
+    match &config.remote {
+        None => Ok(Encoder::Embedded(embedded_encoder(&config.engine).await?)),
+        Some(remote) => {
+            let known = remote.model.as_deref().and_then(|name| model_of_pack(&config.engine, name));
+            info!("images are encoded by an external service");
+            Ok(Encoder::Remote(RemoteEncoder::new(remote.clone(), known)?))
+        }
+    }
+}
+
+/// The embedded engine with the models of the configured pack, warm.
+///
+/// # Errors
+/// When the pack or ONNX Runtime cannot be loaded.
+pub async fn embedded_encoder(config: &EngineConfig) -> Result<EmbeddedEncoder, AppError> {
+    let pack = Pack::load(&config.pack)?;
+    let runtime = config.runtime.clone();
+    let make = move || {
+        let mut engine = EmbeddedEngine::load(&runtime, &pack, 1)?;
+        engine.warm_up()?;
+        Ok(Box::new(engine) as Box<dyn FaceEngine>)
+    };
+    Ok(EmbeddedEncoder::start(config, Arc::new(make)).await?)
+}
+
+/// The encoder of the pack by that name, from among the installed packs.
+fn model_of_pack(config: &EngineConfig, name: &str) -> Option<ModelCard> {
+    let folder = config.pack.with_file_name(name);
+    match Pack::load(&folder) {
+        Ok(pack) => Some(pack.encoder().clone()),
+        Err(error) => {
+            warn!(%error, "ENCODING_SERVICE_MODEL names no installed pack: images will not be compared");
+            None
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Bytes: a thin configuration of `object_store` on a folder. Knows no domain.
+//!
+//! A blob is written before the row that names it and deleted after; one that no row names is swept.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use entity::ids::Tenant;
+use futures_util::TryStreamExt;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use uuid::Uuid;
+
+use crate::config::{Setting, Settings};
+
+/// Where image bytes live.
+#[derive(Clone, Debug)]
+pub struct BlobsConfig {
+    /// The folder; made when it is not there.
+    pub folder: PathBuf,
+}
+
+impl BlobsConfig {
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let folder = Setting {
+            name: "FACEQL_BLOB_FOLDER",
+            about: "Where uploaded bytes are kept while they are needed.",
+        };
+        Self { folder: settings.path(folder, ".faceql/data/blobs") }
+    }
+}
+
+/// Why a blob could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// There is none by that name.
+    #[error("the blob is not there")]
+    NotFound,
+    /// The store failed.
+    #[error("the blob store: {0}")]
+    Store(object_store::Error),
+    /// The folder could not be made or read.
+    #[error("the blob folder {folder}: {source}")]
+    Folder {
+        /// The configured folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl From<object_store::Error> for BlobError {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { .. } => Self::NotFound,
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// Names a blob: its tenant, what kind of thing it belongs to, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobName {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The owner's kind, for example `images`.
+    pub kind: &'static str,
+    /// The owner.
+    pub owner: Uuid,
+}
+
+impl BlobName {
+    fn path(&self) -> Path {
+        Path::from_iter([self.tenant.as_str(), self.kind, &self.owner.to_string()])
+    }
+
+    fn parse(path: &Path, kind: &'static str) -> Option<Self> {
+        let mut parts = path.parts();
+        let tenant = Tenant::parse(parts.next()?.as_ref())?;
+        let of_kind = parts.next()?.as_ref() == kind;
+        let owner = Uuid::parse_str(parts.next()?.as_ref()).ok()?;
+        (of_kind && parts.next().is_none()).then_some(Self { tenant, kind, owner })
+    }
+}
+
+/// The blob store. Cloning shares it.
+#[derive(Clone)]
+pub struct Blobs {
+    store: Arc<LocalFileSystem>,
+    folder: PathBuf,
+}
+
+impl Blobs {
+    /// Opens the store and makes its folder. With `durable`, a blob is on the disk once written.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(config: &BlobsConfig, durable: bool) -> Result<Self, BlobError> {
+        let folder = config.folder.clone();
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| BlobError::Folder { folder: folder.clone(), source })?;
+        let store = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(durable);
+        Ok(Self { store: Arc::new(store), folder })
+    }
+
+    /// Stores `bytes` under `name`.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`], with nothing stored.
+    pub async fn put(&self, name: &BlobName, bytes: Bytes) -> Result<(), BlobError> {
+        self.store.put(&name.path(), PutPayload::from_bytes(bytes)).await?;
+        Ok(())
+    }
+
+    /// Whether blobs can be written: writes one, and deletes it.
+    ///
+    /// # Errors
+    /// What hinders it.
+    pub async fn probe(&self) -> Result<(), BlobError> {
+        let path = Path::from(format!(".probe-{}", Uuid::now_v7()));
+        self.store.put(&path, PutPayload::new()).await?;
+        Ok(self.store.delete(&path).await?)
+    }
+
+    /// Reads a blob whole.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`] when it is not there.
+    pub async fn get(&self, name: &BlobName) -> Result<Bytes, BlobError> {
+        Ok(self.store.get(&name.path()).await?.bytes().await?)
+    }
+
+    /// Deletes a blob; one that is not there is well.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`] when it may still be there.
+    pub async fn delete(&self, name: &BlobName) -> Result<(), BlobError> {
+        match self.store.delete(&name.path()).await.map_err(BlobError::from) {
+            Ok(()) | Err(BlobError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All blobs of `kind` that were written before `time`.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`] when the store cannot be listed.
+    pub async fn written_before(
+        &self,
+        time: DateTime<Utc>,
+        kind: &'static str,
+    ) -> Result<Vec<BlobName>, BlobError> {
+        let mut listing = self.store.list(None);
+        let mut names = Vec::new();
+        while let Some(blob) = listing.try_next().await? {
+            if blob.last_modified < time {
+                names.extend(BlobName::parse(&blob.location, kind));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Removes what a killed process left half-written before `time`; such files are no blobs and never listed.
+    ///
+    /// # Errors
+    /// [`BlobError::Folder`] when the folder cannot be read.
+    pub async fn remove_half_written(&self, time: DateTime<Utc>) -> Result<usize, BlobError> {
+        let folder = self.folder.clone();
+        let failed = |source| BlobError::Folder { folder: self.folder.clone(), source };
+        let removal = tokio::task::spawn_blocking(move || remove_staged_files(&folder, time.into()));
+        removal.await.map_err(std::io::Error::other).and_then(|count| count).map_err(failed)
+    }
+}
+
+/// `object_store` stages a put in a file beside its target, named `TARGET#NUMBER`.
+fn remove_staged_files(folder: &std::path::Path, before: std::time::SystemTime) -> std::io::Result<usize> {
+    let mut removed = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            removed += remove_staged_files(&entry.path(), before)?;
+        } else if entry.file_name().to_string_lossy().contains('#') && entry.metadata()?.modified()? < before
+        {
+            std::fs::remove_file(entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> BlobName {
+        BlobName { tenant: Tenant::parse("acme").unwrap(), kind: "images", owner: Uuid::now_v7() }
+    }
+
+    #[tokio::test]
+    async fn a_blob_is_read_back_listed_and_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&BlobsConfig { folder: folder.path().into() }, true).unwrap();
+        let (name, later) = (name(), DateTime::<Utc>::MAX_UTC);
+
+        blobs.put(&name, Bytes::from_static(b"bytes")).await.unwrap();
+        assert_eq!(blobs.get(&name).await.unwrap(), "bytes");
+        assert_eq!(blobs.written_before(later, "images").await.unwrap(), [name.clone()]);
+        assert_eq!(blobs.written_before(later, "chips").await.unwrap(), []);
+        assert_eq!(blobs.written_before(DateTime::UNIX_EPOCH, "images").await.unwrap(), []);
+
+        blobs.delete(&name).await.unwrap();
+        blobs.delete(&name).await.unwrap();
+        assert!(matches!(blobs.get(&name).await, Err(BlobError::NotFound)));
+    }
+
+    #[tokio::test]
+    async fn half_written_files_of_a_killed_process_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&BlobsConfig { folder: folder.path().into() }, false).unwrap();
+        let images = folder.path().join("acme/images");
+        std::fs::create_dir_all(&images).unwrap();
+        std::fs::write(images.join(format!("{}#1", Uuid::nil())), b"half").unwrap();
+        let later = chrono::DateTime::from(std::time::SystemTime::now() + std::time::Duration::from_secs(60));
+
+        assert_eq!(blobs.remove_half_written(later).await.unwrap(), 1);
+        assert_eq!(std::fs::read_dir(images).unwrap().count(), 0);
+    }
+}

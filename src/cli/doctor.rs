@@ -1,0 +1,54 @@
+//! `faceql doctor`: a line for each part, and how to mend what is not well.
+
+use std::process::ExitCode;
+
+use super::say;
+use crate::app;
+use crate::blobs::Blobs;
+use crate::config::Config;
+use crate::database::Database;
+
+/// Checks every part by itself, so that one fault does not hide another.
+pub(super) async fn run(config: &Config) -> ExitCode {
+    let parts = [
+        ("models", models(config)),
+        ("engine", engine(config).await),
+        ("database", database(config).await),
+        ("blobs", blobs(config).await),
+    ];
+    for (name, state) in &parts {
+        match state {
+            Ok(detail) => say(&format!("well     {name}: {detail}")),
+            Err(fault) => say(&format!("NOT WELL {name}: {fault}")),
+        }
+    }
+    if parts.iter().all(|(_, state)| state.is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn models(config: &Config) -> Result<String, String> {
+    let pack = vision::Pack::load(&config.engine.pack).map_err(|error| error.to_string())?;
+    let (detector, encoder) = (pack.detector(), pack.encoder());
+    Ok(format!("{} and {}, every file as its digest says", detector.name, encoder.name))
+}
+
+async fn engine(config: &Config) -> Result<String, String> {
+    let encoder = app::encoder(config).await.map_err(|error| error.to_string())?;
+    encoder.health().await
+}
+
+async fn database(config: &Config) -> Result<String, String> {
+    let file = config.database.file.display();
+    let database = Database::open(&config.database)
+        .await
+        .map_err(|error| format!("{error}; see that DATABASE_URL names a file that may be written"))?;
+    let answer = database.ping().await.map_err(|error| error.to_string());
+    database.close().await;
+    answer.map(|()| format!("{file} is open and its schema up to date"))
+}
+
+async fn blobs(config: &Config) -> Result<String, String> {
+    let mend = |error| format!("{error}; see that FACEQL_BLOB_FOLDER may be written");
+    let blobs = Blobs::open(&config.blobs, config.database.durable).map_err(mend)?;
+    blobs.probe().await.map_err(mend)?;
+    Ok(format!("{} is writable", config.blobs.folder.display()))
+}

@@ -1,0 +1,25 @@
+//! `faceql encoder`.
+
+use tokio::net::TcpListener;
+use tracing::info;
+
+use super::stop;
+use crate::app::{AppError, embedded_encoder};
+use crate::config::Config;
+use crate::http::{Authenticator, encoder_router};
+
+/// Serves `POST /v1/selfie` until SIGTERM or Ctrl-C.
+pub(super) async fn run(config: Config) -> Result<(), AppError> {
+    let (stop, address) = (stop::on_signal(), config.http.listen);
+    let failed = |source| AppError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let encoder = embedded_encoder(&config.engine).await?;
+    let authenticator = Authenticator::new(config.http.keys.clone());
+    let router = encoder_router(encoder, authenticator, config.engine.limits.max_bytes, &config.http);
+    info!("the encoding service is at http://{address}/v1/selfie");
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+        .map_err(AppError::Serve)
+}

@@ -1,0 +1,25 @@
+//! SIGTERM and Ctrl-C.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+/// A token that is cancelled when the process is asked to end.
+pub(super) fn on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                info!("finishing what is under way");
+                told.cancel();
+            }
+            (Err(error), _) | (_, Err(error)) => error!(%error, "signals cannot be heard"),
+        }
+    });
+    stop
+}

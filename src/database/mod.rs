@@ -1,0 +1,195 @@
+//! Rows: a pool of readers and one writer on SQLite. Knows no table.
+//!
+//! SQLite lets one connection write at a time. With one writer connection, writes wait in a fair queue of
+//! ours instead of failing with BUSY, and each runs in an IMMEDIATE transaction.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use migration::Migrator;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+
+use crate::config::{Setting, Settings};
+
+mod write;
+
+pub use write::Write;
+
+/// Where rows live.
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    /// The SQLite file.
+    pub file: PathBuf,
+    /// Connections that read at once.
+    pub readers: u32,
+    /// Whether a commit waits until the disk has it.
+    pub durable: bool,
+}
+
+impl DatabaseConfig {
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let default = ".faceql/data/faceql.db";
+        let url = Setting {
+            name: "DATABASE_URL",
+            about: "The database, as sqlite:PATH; made when it is not there.",
+        };
+        let readers = Setting { name: "FACEQL_DATABASE_READERS", about: "Connections that read at once." };
+        let durable = Setting {
+            name: "FACEQL_DURABLE",
+            about: "Whether an upload is on the disk before it is acknowledged; false survives a crash of \
+                    FaceQL, but not of the machine.",
+        };
+        let expected = "sqlite:PATH, a file (an in-memory database cannot be shared by connections)";
+        Self {
+            file: settings.parsed(url, default.into(), &format!("sqlite:{default}"), expected, sqlite_file),
+            readers: settings.number(readers, 4, 1..=64),
+            durable: settings.flag(durable, true),
+        }
+    }
+}
+
+fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let path = path.split_once('?').map_or(path, |(path, _parameters)| path);
+    (!path.is_empty() && path != ":memory:").then(|| path.into())
+}
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or the lock file could not be made.
+    #[error("the database folder {folder}: {source}")]
+    Folder {
+        /// The folder of the database file.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("the database: {0}")]
+    Database(#[from] DbErr),
+}
+
+/// The database. Cloning shares it.
+#[derive(Clone)]
+pub struct Database {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    statements: Arc<AtomicU64>,
+}
+
+impl Database {
+    /// Opens the database, makes it when it is not there, and runs the migrations that are due.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the file is no database of ours.
+    pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
+        let folder = config.file.parent().unwrap_or(Path::new("")).to_owned();
+        let failed = |source| OpenError::Folder { folder: folder.clone(), source };
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        // Two processes that start at once must not both migrate; the lock goes with the file handle.
+        let lock = std::fs::File::create(config.file.with_extension("lock")).map_err(failed)?;
+        let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
+        let _lock = lock.map_err(std::io::Error::other).and_then(|lock| lock).map_err(failed)?;
+
+        let statements = Arc::default();
+        let writer = connect(config, 1, &statements).await?;
+        Migrator::up(&writer, None).await?;
+        let reader = connect(config, config.readers, &statements).await?;
+        Ok(Self { reader, writer, statements })
+    }
+
+    /// Connections for reading; what is committed is seen at once.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Begins a write. Waits its turn; nothing is written unless [`Write::commit`] returns `Ok`.
+    ///
+    /// # Errors
+    /// When no turn came in time or the database failed.
+    pub async fn write(&self) -> Result<Write, DbErr> {
+        let immediate = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        self.writer.begin_with_options(immediate).await.map(Write::new)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.reader.ping().await
+    }
+
+    /// How many statements have been run since the start.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Closes all connections and folds the write-ahead log into the file.
+    pub async fn close(self) {
+        for pool in [self.reader, self.writer] {
+            if let Err(error) = pool.close().await {
+                tracing::warn!(%error, "the database did not close cleanly");
+            }
+        }
+    }
+}
+
+async fn connect(
+    config: &DatabaseConfig,
+    connections: u32,
+    statements: &Arc<AtomicU64>,
+) -> Result<DatabaseConnection, DbErr> {
+    let file = config.file.clone();
+    let synchronous = if config.durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
+    let mut options = ConnectOptions::new("sqlite:");
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |_| {
+            SqliteConnectOptions::new()
+                .filename(&file)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(synchronous)
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(10))
+                // What is deleted is overwritten, not merely unlinked: a vector is personal data.
+                .pragma("secure_delete", "ON")
+        });
+    let mut connection = sea_orm::Database::connect(options).await?;
+    let statements = statements.clone();
+    connection.set_metric_callback(move |_| {
+        statements.fetch_add(1, Ordering::Relaxed);
+    });
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_sqlite_file_is_a_database_url() {
+        assert_eq!(sqlite_file("sqlite:data/faceql.db"), Some("data/faceql.db".into()));
+        assert_eq!(sqlite_file("sqlite:///srv/faceql.db?mode=rwc"), Some("/srv/faceql.db".into()));
+        assert_eq!(sqlite_file("sqlite::memory:"), None);
+        assert_eq!(sqlite_file("postgres://localhost/faceql"), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! What resolvers find in their context.
+
+use async_graphql::Context;
+use async_graphql::dataloader::DataLoader;
+
+use super::loaders::Loaders;
+use super::{ApiError, ErrorCode};
+use crate::caller::Caller;
+use crate::verification::Verification;
+
+/// The limits that clients may want to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Images that a new container takes.
+    pub images_per_container: i32,
+    /// Largest image file.
+    pub max_upload_bytes: u64,
+    /// Largest image.
+    pub max_image_pixels: u64,
+}
+
+/// Belongs to one request, or to all operations of one WebSocket: who asks, and the loaders that ask for them.
+pub struct RequestContext {
+    caller: Caller,
+    loaders: DataLoader<Loaders>,
+}
+
+impl RequestContext {
+    /// The context of a request by `caller`.
+    #[must_use]
+    pub fn new(caller: Caller, verification: Verification) -> Self {
+        let loaders = Loaders { caller: caller.clone(), verification };
+        // Loaders only gather what is asked for at the same time and keep nothing: the next event of a
+        // subscription reads afresh.
+        Self { caller, loaders: DataLoader::new(loaders, tokio::spawn).delay(std::time::Duration::ZERO) }
+    }
+}
+
+/// Short names for what resolvers need.
+pub(super) trait ContextExt {
+    /// The caller, when it may read.
+    fn reader(&self) -> Result<&Caller, ApiError>;
+    /// The caller, when it may write.
+    fn writer(&self) -> Result<&Caller, ApiError>;
+    /// Loads by key, many at once.
+    fn loaders(&self) -> Result<&DataLoader<Loaders>, ApiError>;
+    /// What the schema was built with.
+    fn part<T: Send + Sync + 'static>(&self) -> Result<&T, ApiError>;
+}
+
+impl ContextExt for Context<'_> {
+    fn reader(&self) -> Result<&Caller, ApiError> {
+        let caller = &self.part::<RequestContext>()?.caller;
+        if caller.scopes.read { Ok(caller) } else { Err(forbidden("read")) }
+    }
+
+    fn writer(&self) -> Result<&Caller, ApiError> {
+        let caller = &self.part::<RequestContext>()?.caller;
+        if caller.scopes.write { Ok(caller) } else { Err(forbidden("write")) }
+    }
+
+    fn loaders(&self) -> Result<&DataLoader<Loaders>, ApiError> {
+        self.part::<RequestContext>().map(|request| &request.loaders)
+    }
+
+    fn part<T: Send + Sync + 'static>(&self) -> Result<&T, ApiError> {
+        self.data().map_err(|error| ApiError::internal(error.message))
+    }
+}
+
+fn forbidden(scope: &str) -> ApiError {
+    ApiError::new(ErrorCode::Forbidden, format!("this key lacks the scope '{scope}'"))
+}

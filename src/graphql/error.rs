@@ -1,0 +1,236 @@
+//! Errors as clients see them: one code, one sentence. The one place that maps causes to codes.
+
+use async_graphql::{Enum, ErrorExtensionValues, ErrorExtensions, ServerError};
+use sea_orm::{DbErr, RuntimeErr};
+use vision::ImageError;
+
+use crate::blobs::BlobError;
+use crate::idempotency::IdempotencyError;
+use crate::verification::{ImageFailure, VerificationError};
+
+/// What went wrong, for programs. Codes may be added; tolerate one that you do not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum ErrorCode {
+    /// An argument is out of range or makes no sense.
+    BadUserInput,
+    /// The id is not one of this type.
+    InvalidId,
+    /// There is no such thing, or it is another tenant's.
+    NotFound,
+    /// The idempotency key was used with another input.
+    Conflict,
+    /// The cursor is older than what is kept.
+    CursorExpired,
+    /// A valid API key is needed.
+    Unauthenticated,
+    /// The API key does not allow this.
+    Forbidden,
+    /// Too many requests; try again later.
+    RateLimited,
+    /// The query asks for too much at once.
+    QueryTooCostly,
+    /// The request could come from a foreign web page.
+    CsrfRefused,
+    /// The HTTP method does not allow this operation.
+    MethodNotAllowed,
+    /// None of the accepted media types can be served.
+    NotAcceptable,
+    /// The request's media type is not understood.
+    UnsupportedMediaType,
+    /// The request or the file has too many bytes.
+    PayloadTooLarge,
+    /// No image was given.
+    NoImage,
+    /// The image is broken or cut short.
+    InvalidImage,
+    /// The image has too many pixels.
+    ImageTooLarge,
+    /// The image format is not read.
+    UnsupportedImage,
+    /// The container is full.
+    ImageLimitReached,
+    /// The image has not failed, or its bytes are gone.
+    ImageNotRetryable,
+    /// The image shows no face.
+    NoFace,
+    /// The image shows several faces and it is not clear which is meant.
+    MultipleFaces,
+    /// The face is not good enough.
+    PoorQuality,
+    /// A new person needs a recorded consent.
+    ConsentRequired,
+    /// The person has as many faces as are allowed.
+    FaceLimitReached,
+    /// The face is another enrolled person's.
+    DuplicatePerson,
+    /// The faces are not of one person.
+    DifferentPerson,
+    /// The vectors come from different models.
+    ModelMismatch,
+    /// The enrollment session has run out of time.
+    SessionExpired,
+    /// The enrollment session has ended.
+    SessionClosed,
+    /// The frame is too like an earlier one.
+    DuplicateFrame,
+    /// The enrollment session needs more good frames.
+    NotEnoughFrames,
+    /// The landmarks cannot be those of a face in this image.
+    InvalidLandmarks,
+    /// The segmentation map does not fit the image.
+    SegmentationMismatch,
+    /// The face engine or the encoding service does not work.
+    EngineUnavailable,
+    /// The database or the blob store does not work.
+    StorageUnavailable,
+    /// The server has too much to do; try again later.
+    Overloaded,
+    /// The request took too long.
+    Timeout,
+    /// A defect of the server; its log tells more under the request id.
+    Internal,
+    /// The document is not GraphQL.
+    GraphqlParseFailed,
+    /// The document does not fit the schema.
+    GraphqlValidationFailed,
+    /// No document is known by that hash.
+    PersistedQueryNotFound,
+}
+
+impl ErrorCode {
+    /// The code as it is written in `extensions.code`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let items = <Self as async_graphql::resolver_utils::EnumType>::items();
+        items.iter().find(|item| item.value == self).map_or("INTERNAL", |item| item.name)
+    }
+}
+
+/// An error on its way to the client. Not `Display`: it converts to a GraphQL error with its code, or not at all.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people: what to do about it.
+    pub message: String,
+}
+
+impl ApiError {
+    /// An error of `code` that says `message`.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// A defect: the cause goes to the log, the client learns that there was one.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed by a defect");
+        Self::new(
+            ErrorCode::Internal,
+            "something went wrong on the server; its log tells more under the request id",
+        )
+    }
+
+    /// The storage is down or full.
+    fn storage(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(%cause, "the storage failed");
+        Self::new(ErrorCode::StorageUnavailable, "the storage does not work at the moment; try again later")
+    }
+
+    /// The same as a whole response's error, outside of any field.
+    #[must_use]
+    pub fn into_server_error(self) -> ServerError {
+        async_graphql::Error::from(self).into_server_error(async_graphql::Pos::default())
+    }
+}
+
+impl From<ApiError> for async_graphql::Error {
+    fn from(error: ApiError) -> Self {
+        async_graphql::Error::new(error.message)
+            .extend_with(|_, values| values.set("code", error.code.name()))
+    }
+}
+
+/// Gives `error` a code unless it has one.
+pub(super) fn give_code(error: &mut ServerError, code: ErrorCode) {
+    let values = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    if values.get("code").is_none() {
+        values.set("code", code.name());
+    }
+}
+
+impl From<VerificationError> for ApiError {
+    fn from(error: VerificationError) -> Self {
+        let message = error.to_string();
+        match error {
+            VerificationError::ContainerNotFound | VerificationError::ImageNotFound => {
+                Self::new(ErrorCode::NotFound, message)
+            }
+            VerificationError::ImageLimitReached { .. } => Self::new(ErrorCode::ImageLimitReached, message),
+            VerificationError::NotRetryable(_) => Self::new(ErrorCode::ImageNotRetryable, message),
+            VerificationError::Image(error) => error.into(),
+            VerificationError::BadInput(_) => Self::new(ErrorCode::BadUserInput, message),
+            VerificationError::Idempotency(error) => error.into(),
+            VerificationError::Database(error) => error.into(),
+            VerificationError::Blob(error) => error.into(),
+            VerificationError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<ImageError> for ApiError {
+    fn from(error: ImageError) -> Self {
+        let code = match error {
+            ImageError::Empty => ErrorCode::NoImage,
+            ImageError::TooManyBytes { .. } => ErrorCode::PayloadTooLarge,
+            ImageError::TooManyPixels { .. } => ErrorCode::ImageTooLarge,
+            ImageError::Unsupported => ErrorCode::UnsupportedImage,
+            ImageError::Invalid { .. } => ErrorCode::InvalidImage,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<IdempotencyError> for ApiError {
+    fn from(error: IdempotencyError) -> Self {
+        let message = error.to_string();
+        match error {
+            IdempotencyError::Conflict => Self::new(ErrorCode::Conflict, message),
+            IdempotencyError::BadKey => Self::new(ErrorCode::BadUserInput, message),
+            IdempotencyError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DbErr> for ApiError {
+    fn from(error: DbErr) -> Self {
+        match error {
+            DbErr::ConnectionAcquire(_) => {
+                Self::new(ErrorCode::Overloaded, "the server has too much to do; try again later")
+            }
+            DbErr::Conn(RuntimeErr::SqlxError(_)) | DbErr::Exec(_) | DbErr::Query(_) => Self::storage(error),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::NotFound => Self::internal(error),
+            BlobError::Store(_) | BlobError::Folder { .. } => Self::storage(error),
+        }
+    }
+}
+
+impl From<ImageFailure> for ErrorCode {
+    fn from(failure: ImageFailure) -> Self {
+        match failure {
+            ImageFailure::Invalid => Self::InvalidImage,
+            ImageFailure::TooLarge => Self::ImageTooLarge,
+            ImageFailure::Unsupported => Self::UnsupportedImage,
+            ImageFailure::EngineUnavailable => Self::EngineUnavailable,
+            ImageFailure::StorageUnavailable => Self::StorageUnavailable,
+            ImageFailure::Internal => Self::Internal,
+        }
+    }
+}

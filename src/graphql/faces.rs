@@ -1,0 +1,153 @@
+//! Faces as clients see them.
+
+use async_graphql::{Enum, SimpleObject};
+
+/// A rectangle in pixels of the image as a person sees it; may reach out of it at the edges.
+#[derive(SimpleObject)]
+pub(super) struct BoundingBox {
+    /// Left edge.
+    x: f64,
+    /// Top edge.
+    y: f64,
+    /// Width.
+    width: f64,
+    /// Height.
+    height: f64,
+}
+
+/// A point in pixels of the image as a person sees it, from its top left corner.
+#[derive(SimpleObject)]
+pub(super) struct Point {
+    /// To the right.
+    x: f64,
+    /// Downwards.
+    y: f64,
+}
+
+/// Five points: eye centres, nose tip, mouth corners; left and right as seen in the image.
+#[derive(SimpleObject)]
+pub(super) struct FaceLandmarks {
+    /// Centre of the eye on the left.
+    left_eye: Point,
+    /// Centre of the eye on the right.
+    right_eye: Point,
+    /// Tip of the nose.
+    nose: Point,
+    /// Corner of the mouth on the left.
+    mouth_left: Point,
+    /// Corner of the mouth on the right.
+    mouth_right: Point,
+}
+
+/// Each score is 0 (unusable) to 1 (ideal); angles are degrees.
+#[derive(SimpleObject)]
+pub(super) struct FaceQuality {
+    /// The least of all scores.
+    overall: f64,
+    /// How sharp the face is.
+    sharpness: f64,
+    /// Neither too dark nor too bright.
+    brightness: f64,
+    /// How far light and dark are apart.
+    contrast: f64,
+    /// Whether the face has enough pixels.
+    size: f64,
+    /// How straight the face looks at the camera.
+    frontality: f64,
+    /// Turned left or right, in degrees; estimated from the landmarks.
+    yaw: f64,
+    /// Turned up or down, in degrees; estimated from the landmarks.
+    pitch: f64,
+    /// Tilted to a shoulder, in degrees.
+    roll: f64,
+    /// What is wrong with the face, if anything.
+    issues: Vec<QualityIssue>,
+}
+
+/// What can be wrong with a face.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "vision::QualityIssue")]
+pub(super) enum QualityIssue {
+    /// Too few pixels.
+    TooSmall,
+    /// Out of focus or moved.
+    Blurred,
+    /// Too little light.
+    TooDark,
+    /// Too much light.
+    TooBright,
+    /// Light and dark are too close.
+    LowContrast,
+    /// Turned too far away.
+    ExtremePose,
+    /// The detector is not sure that it is a face.
+    LowConfidence,
+    /// Reaches out of the image.
+    CutOff,
+}
+
+/// A face and where it is.
+#[derive(SimpleObject)]
+pub(super) struct DetectedFace {
+    /// Around the face.
+    #[graphql(name = "box")]
+    bounding_box: BoundingBox,
+    /// The detector's probability that it is a face, 0 to 1.
+    confidence: f64,
+    /// The five points.
+    landmarks: FaceLandmarks,
+    /// Whether the face can be trusted.
+    quality: FaceQuality,
+}
+
+impl From<vision::Point> for Point {
+    fn from(point: vision::Point) -> Self {
+        Self { x: point.x.into(), y: point.y.into() }
+    }
+}
+
+impl From<vision::BoundingBox> for BoundingBox {
+    fn from(area: vision::BoundingBox) -> Self {
+        Self { x: area.x.into(), y: area.y.into(), width: area.width.into(), height: area.height.into() }
+    }
+}
+
+impl From<vision::Landmarks> for FaceLandmarks {
+    fn from(landmarks: vision::Landmarks) -> Self {
+        Self {
+            left_eye: landmarks.left_eye.into(),
+            right_eye: landmarks.right_eye.into(),
+            nose: landmarks.nose.into(),
+            mouth_left: landmarks.mouth_left.into(),
+            mouth_right: landmarks.mouth_right.into(),
+        }
+    }
+}
+
+impl From<vision::FaceQuality> for FaceQuality {
+    fn from(quality: vision::FaceQuality) -> Self {
+        Self {
+            overall: quality.overall.into(),
+            sharpness: quality.sharpness.into(),
+            brightness: quality.brightness.into(),
+            contrast: quality.contrast.into(),
+            size: quality.size.into(),
+            frontality: quality.frontality.into(),
+            yaw: quality.yaw.into(),
+            pitch: quality.pitch.into(),
+            roll: quality.roll.into(),
+            issues: quality.issues.into_iter().map(QualityIssue::from).collect(),
+        }
+    }
+}
+
+impl From<vision::DetectedFace> for DetectedFace {
+    fn from(face: vision::DetectedFace) -> Self {
+        Self {
+            bounding_box: face.bounding_box.into(),
+            confidence: face.confidence.into(),
+            landmarks: face.landmarks.into(),
+            quality: face.quality.into(),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The API: translates between GraphQL and the domains, and holds no logic of its own.
+//!
+//! A resolver reads its input, calls one domain function and converts the answer. The schema is a contract
+//! that evolves by its own rules, so no row type appears in it.
+
+mod context;
+mod error;
+mod faces;
+mod ids;
+mod images;
+mod loaders;
+mod models;
+mod node;
+mod numbers;
+mod omitted;
+mod page;
+mod schema;
+mod service;
+mod verification;
+
+pub use context::{Limits, RequestContext};
+pub use error::{ApiError, ErrorCode};
+pub use schema::{FaceQlSchema, schema, sdl};

@@ -1,0 +1,62 @@
+//! `node` and `nodes`: anything by its id alone.
+
+use async_graphql::{Context, ID, Interface, Object};
+use entity::ids::{ContainerId, EncodingId, ImageId};
+
+use super::context::ContextExt;
+use super::verification::{Container, Encoding, Image};
+use super::{ApiError, ErrorCode, ids};
+
+/// Most ids in one call of `nodes`.
+const MAX_NODES: usize = 100;
+
+/// Something with an id of its own.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Its TypeID: the type in words, then 26 characters."))]
+pub(super) enum Node {
+    Container(Container),
+    Image(Image),
+    Encoding(Encoding),
+}
+
+#[derive(Default)]
+pub(super) struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Whatever has this id; null when there is no such thing.
+    async fn node(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "A TypeID of any type.")] id: ID,
+    ) -> Result<Option<Node>, ApiError> {
+        load(context, &id).await
+    }
+
+    /// Whatever has these ids, in their order; null for what is not there. At most 100.
+    async fn nodes(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "TypeIDs of any types.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>, ApiError> {
+        if ids.len() > MAX_NODES {
+            let message = format!("at most {MAX_NODES} ids are looked up at once");
+            return Err(ApiError::new(ErrorCode::BadUserInput, message));
+        }
+        futures_util::future::try_join_all(ids.iter().map(|id| load(context, id))).await
+    }
+}
+
+async fn load(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
+    context.reader()?;
+    let loaders = context.loaders()?;
+    if let Some(id) = ids::parse_if::<ContainerId>(id) {
+        Ok(loaders.load_one(id).await?.map(|row| Node::Container(row.into())))
+    } else if let Some(id) = ids::parse_if::<ImageId>(id) {
+        Ok(loaders.load_one(id).await?.map(|row| Node::Image(row.into())))
+    } else if let Some(id) = ids::parse_if::<EncodingId>(id) {
+        Ok(loaders.load_one(id).await?.map(|row| Node::Encoding(row.into())))
+    } else {
+        Err(ApiError::new(ErrorCode::InvalidId, "not the id of anything here"))
+    }
+}

@@ -1,0 +1,185 @@
+//! Makes an omitted variable an absent argument, as the specification wants it (October 2021, 6.4.1).
+//!
+//! async-graphql 7 hands a variable that was not given to resolvers as null, so that
+//! `containers(first: $first)` fails without `$first`, and an update would clear a field that was left out.
+//! Here every argument and input field whose value is such a variable is taken out of the document before it
+//! is validated.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextPrepareRequest,
+};
+use async_graphql::parser::types::{
+    Directive, DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, Selection,
+    SelectionSet,
+};
+use async_graphql::{Name, Positioned, Request, ServerError, ServerResult, Variables, async_trait};
+use async_graphql_value::Value;
+
+use super::ErrorCode;
+use super::error::give_code;
+
+/// Adds the treatment to a schema.
+pub(super) struct OmittedVariables;
+
+impl ExtensionFactory for OmittedVariables {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(OmittedVariablesOfRequest::default())
+    }
+}
+
+#[derive(Default)]
+struct OmittedVariablesOfRequest {
+    operation_name: Mutex<Option<String>>,
+}
+
+#[async_trait::async_trait]
+impl Extension for OmittedVariablesOfRequest {
+    async fn prepare_request(
+        &self,
+        context: &ExtensionContext<'_>,
+        request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        let name = request.operation_name.clone();
+        *self.operation_name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        next.run(context, request).await
+    }
+
+    async fn parse_query(
+        &self,
+        context: &ExtensionContext<'_>,
+        query: &str,
+        variables: &Variables,
+        next: NextParseQuery<'_>,
+    ) -> ServerResult<ExecutableDocument> {
+        let mut document = next.run(context, query, variables).await?;
+        let name = self.operation_name.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        omit(&mut document, name.as_deref(), variables)?;
+        Ok(document)
+    }
+}
+
+fn omit(document: &mut ExecutableDocument, name: Option<&str>, variables: &Variables) -> ServerResult<()> {
+    let chosen = match (&mut document.operations, name) {
+        (DocumentOperations::Single(operation), _) => operation,
+        (DocumentOperations::Multiple(operations), Some(name)) => match operations.get_mut(name) {
+            Some(operation) => operation,
+            // Execution will say that there is no such operation.
+            None => return Ok(()),
+        },
+        // Execution will say that a name is needed.
+        (DocumentOperations::Multiple(_), None) => return Ok(()),
+    };
+    let omitted = omitted_variables(&chosen.node, variables)?;
+    if omitted.is_empty() {
+        return Ok(());
+    }
+    let mut omission = Omission { omitted, used: HashSet::new(), spreads: Vec::new() };
+    omission.selections(&mut chosen.node.selection_set.node);
+    let reached = omission.fragments(&mut document.fragments);
+    // A variable whose only uses were taken out would now count as declared in vain.
+    chosen.node.variable_definitions.retain(|definition| !omission.used.contains(&definition.node.name.node));
+    // The other operations may share fragments that now lack their variables; they are not executed.
+    if let DocumentOperations::Multiple(operations) = &mut document.operations {
+        operations.retain(|operation, _| Some(operation.as_str()) == name);
+        document.fragments.retain(|fragment, _| reached.contains(fragment));
+    }
+    Ok(())
+}
+
+/// The variables that were not given and have no default. One that must be given is an error.
+fn omitted_variables(operation: &OperationDefinition, variables: &Variables) -> ServerResult<HashSet<Name>> {
+    let mut omitted = HashSet::new();
+    for definition in &operation.variable_definitions {
+        let (name, required) = (&definition.node.name.node, !definition.node.var_type.node.nullable);
+        if variables.contains_key(name) || definition.node.default_value.is_some() {
+            continue;
+        }
+        if required {
+            let mut error =
+                ServerError::new(format!("The variable ${name} must be given."), Some(definition.pos));
+            give_code(&mut error, ErrorCode::BadUserInput);
+            return Err(error);
+        }
+        omitted.insert(name.clone());
+    }
+    Ok(omitted)
+}
+
+type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
+
+struct Omission {
+    omitted: HashSet<Name>,
+    /// Those of `omitted` that stood somewhere and were taken out.
+    used: HashSet<Name>,
+    /// The fragments that were met on the way.
+    spreads: Vec<Name>,
+}
+
+impl Omission {
+    /// Treats the fragments that were met, and those that these meet. Returns their names.
+    fn fragments(&mut self, fragments: &mut Fragments) -> HashSet<Name> {
+        let mut reached = HashSet::new();
+        while let Some(name) = self.spreads.pop() {
+            if reached.insert(name.clone())
+                && let Some(fragment) = fragments.get_mut(&name)
+            {
+                self.selections(&mut fragment.node.selection_set.node);
+            }
+        }
+        reached
+    }
+
+    fn selections(&mut self, selections: &mut SelectionSet) {
+        for selection in &mut selections.items {
+            match &mut selection.node {
+                Selection::Field(field) => {
+                    self.arguments(&mut field.node.arguments);
+                    self.directives(&mut field.node.directives);
+                    self.selections(&mut field.node.selection_set.node);
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.directives(&mut spread.node.directives);
+                    self.spreads.push(spread.node.fragment_name.node.clone());
+                }
+                Selection::InlineFragment(fragment) => {
+                    self.directives(&mut fragment.node.directives);
+                    self.selections(&mut fragment.node.selection_set.node);
+                }
+            }
+        }
+    }
+
+    fn directives(&mut self, directives: &mut [Positioned<Directive>]) {
+        for directive in directives {
+            self.arguments(&mut directive.node.arguments);
+        }
+    }
+
+    fn arguments(&mut self, arguments: &mut Vec<(Positioned<Name>, Positioned<Value>)>) {
+        arguments.retain_mut(|(_, value)| self.keeps(&mut value.node));
+    }
+
+    /// Whether `value` stays; takes omitted fields out of it. In a list, an omitted variable is null.
+    fn keeps(&mut self, value: &mut Value) -> bool {
+        match value {
+            Value::Variable(name) if self.omitted.contains(name) => {
+                self.used.insert(name.clone());
+                return false;
+            }
+            Value::Object(fields) => fields.retain(|_, field| self.keeps(field)),
+            Value::List(items) => {
+                for item in items {
+                    if !self.keeps(item) {
+                        *item = Value::Null;
+                    }
+                }
+            }
+            _ => {}
+        }
+        true
+    }
+}

@@ -1,0 +1,115 @@
+//! The schema: the roots of all domains, its limits, and what is done to every request.
+
+use std::sync::Arc;
+
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextValidation,
+};
+use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::{
+    MergedObject, MergedSubscription, Response, SDLExportOptions, Schema, SchemaBuilder, ServerError,
+    ServerResult, ValidationResult, Variables, async_trait,
+};
+
+use super::error::give_code;
+use super::node::NodeQuery;
+use super::omitted::OmittedVariables;
+use super::service::ServiceQuery;
+use super::verification::{VerificationMutation, VerificationQuery, VerificationSubscription};
+use super::{ErrorCode, Limits};
+use crate::health::Health;
+use crate::verification::Verification;
+
+/// Deep enough for every type's introspection and for clients that are not malicious.
+const MAX_DEPTH: usize = 20;
+
+/// Reads.
+#[derive(Default, MergedObject)]
+pub struct Query(NodeQuery, VerificationQuery, ServiceQuery);
+
+/// Writes.
+#[derive(Default, MergedObject)]
+pub struct Mutation(VerificationMutation);
+
+/// Follows.
+#[derive(Default, MergedSubscription)]
+pub struct Subscription(VerificationSubscription);
+
+/// The whole API. Cloning shares it.
+pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
+
+/// The API over the given domains.
+#[must_use]
+pub fn schema(verification: Verification, health: Health, limits: Limits) -> FaceQlSchema {
+    builder().data(verification).data(health).data(limits).finish()
+}
+
+/// The schema in GraphQL's own language, as `schema.graphql` holds it.
+#[must_use]
+pub fn sdl() -> String {
+    builder().finish().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_enum_items())
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        .limit_depth(MAX_DEPTH)
+        .extension(OmittedVariables)
+        .extension(Codes)
+}
+
+/// Sees to it that every error has a code, those of async-graphql itself included.
+struct Codes;
+
+impl ExtensionFactory for Codes {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(Self)
+    }
+}
+
+#[async_trait::async_trait]
+impl Extension for Codes {
+    async fn parse_query(
+        &self,
+        context: &ExtensionContext<'_>,
+        query: &str,
+        variables: &Variables,
+        next: NextParseQuery<'_>,
+    ) -> ServerResult<ExecutableDocument> {
+        next.run(context, query, variables).await.map_err(|mut error| {
+            give_code(&mut error, ErrorCode::GraphqlParseFailed);
+            error
+        })
+    }
+
+    async fn validation(
+        &self,
+        context: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        next.run(context).await.map_err(|mut errors| {
+            errors.iter_mut().for_each(|error| give_code(error, validation_code(error)));
+            errors
+        })
+    }
+
+    async fn execute(
+        &self,
+        context: &ExtensionContext<'_>,
+        operation_name: Option<&str>,
+        next: NextExecute<'_>,
+    ) -> Response {
+        let mut response = next.run(context, operation_name).await;
+        // Resolvers give codes; what is left are values that async-graphql could not read.
+        response.errors.iter_mut().for_each(|error| give_code(error, ErrorCode::BadUserInput));
+        response
+    }
+}
+
+/// async-graphql reports a value that does not fit its type as a fault of the document.
+fn validation_code(error: &ServerError) -> ErrorCode {
+    if error.message.starts_with("Invalid value for argument") {
+        ErrorCode::BadUserInput
+    } else {
+        ErrorCode::GraphqlValidationFailed
+    }
+}

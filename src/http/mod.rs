@@ -1,0 +1,85 @@
+//! The edge: reads requests, authenticates them, hands them to the schema. Knows no domain.
+
+mod auth;
+mod graphql;
+mod health;
+mod host;
+mod multipart;
+mod refusal;
+mod request_id;
+mod router;
+mod selfie;
+mod websocket;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::config::{Setting, Settings};
+
+pub use auth::{ApiKey, Authenticator};
+pub use router::{Edge, encoder_router, router};
+
+/// The listening address, keys and limits of the HTTP side.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// Keys that let in; with none, everybody on this machine is let in.
+    pub keys: Vec<ApiKey>,
+    /// Names by which the server may be addressed while it asks for no key.
+    pub allowed_hosts: BTreeSet<String>,
+    /// Whether it listens to the network without a key, by whatever name.
+    pub answers_any_host: bool,
+    /// Requests being answered at once.
+    pub max_concurrent_requests: usize,
+    /// How long running work may go on after SIGTERM.
+    pub shutdown_grace: Duration,
+}
+
+impl HttpConfig {
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let listen = Setting { name: "FACEQL_LISTEN", about: "Address and port to listen on." };
+        let keys = Setting {
+            name: "FACEQL_API_KEY",
+            about: "Keys that let in, as tenant:key or tenant:key:read, separated by commas. With none, only this \
+                    machine is listened to.",
+        };
+        let anonymous = Setting {
+            name: "FACEQL_ALLOW_ANONYMOUS",
+            about: "true: listen to the network although there is no key.",
+        };
+        let hosts = Setting {
+            name: "FACEQL_ALLOWED_HOSTS",
+            about: "Further Host names to answer to while there is no key, separated by commas.",
+        };
+        let requests =
+            Setting { name: "FACEQL_MAX_CONCURRENT_REQUESTS", about: "Requests being answered at once." };
+        let grace = Setting {
+            name: "FACEQL_SHUTDOWN_GRACE_SECONDS",
+            about: "How long running work may go on after SIGTERM.",
+        };
+        let (default, expected) =
+            (SocketAddr::from(([127, 0, 0, 1], 8080)), "an address such as 127.0.0.1:8080");
+        let listen =
+            settings.parsed(listen, default, &default.to_string(), expected, |text| text.parse().ok());
+        let expected = "tenant:key or tenant:key:read, separated by commas; tenants of a-z 0-9 - _, keys of 16 \
+                        characters or more";
+        let keys = settings.parsed(keys, Vec::new(), "", expected, ApiKey::parse_list);
+        let anonymous = settings.flag(anonymous, false);
+        if keys.is_empty() && !anonymous && !listen.ip().is_loopback() {
+            let expected = "without FACEQL_API_KEY only a loopback address may be listened on; set a key, or \
+                            FACEQL_ALLOW_ANONYMOUS=true if everybody on the network may see and change everything";
+            settings.problem("FACEQL_LISTEN", expected);
+        }
+        let hosts = settings.optional(hosts).unwrap_or_default();
+        Self {
+            listen,
+            keys,
+            answers_any_host: anonymous,
+            allowed_hosts: hosts.split(',').map(|host| host.trim().to_lowercase()).collect(),
+            max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
+            shutdown_grace: settings.seconds(grace, 25, 0..=3600),
+        }
+    }
+}

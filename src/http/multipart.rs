@@ -1,0 +1,94 @@
+//! Reads a GraphQL multipart request: `operations`, then `map`, then the files. Every part is counted while it
+//! streams in, and refused as soon as it is too much.
+
+use std::collections::HashMap;
+
+use async_graphql::{Request, UploadValue};
+use axum::extract::Multipart;
+use axum::extract::multipart::{Field, MultipartError};
+use bytes::{Bytes, BytesMut};
+use serde::de::DeserializeOwned;
+
+use super::refusal::Refusal;
+use crate::graphql::ErrorCode;
+
+/// Largest `operations` and `map`.
+const MAX_JSON_BYTES: u64 = 1 << 20;
+/// Most files in a request.
+const MAX_FILES: usize = 20;
+
+/// For each file part, the variables that it stands for.
+type Map = HashMap<String, Vec<String>>;
+
+pub(super) async fn read(mut multipart: Multipart, max_file_bytes: u64) -> Result<Request, Refusal> {
+    let mut request: Request = json_part(&mut multipart, "operations").await?;
+    let mut map: Map = json_part(&mut multipart, "map").await?;
+    if map.len() > MAX_FILES {
+        return Err(Refusal::new(
+            ErrorCode::BadUserInput,
+            format!("at most {MAX_FILES} files are taken at once"),
+        ));
+    }
+    while let Some(field) = multipart.next_field().await.map_err(malformed)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let Some(variables) = map.remove(&name) else {
+            return Err(Refusal::new(
+                ErrorCode::BadUserInput,
+                format!("the map does not speak of the part '{name}'"),
+            ));
+        };
+        let filename = field.file_name().unwrap_or_default().to_owned();
+        let content_type = field.content_type().map(str::to_owned);
+        let content = bounded(field, max_file_bytes).await?;
+        for variable in variables {
+            let upload = UploadValue {
+                filename: filename.clone(),
+                content_type: content_type.clone(),
+                content: content.clone(),
+            };
+            request.set_upload(&variable, upload);
+        }
+    }
+    match map.keys().next() {
+        None => Ok(request),
+        Some(name) => {
+            Err(Refusal::new(ErrorCode::NoImage, format!("the file '{name}' of the map is missing")))
+        }
+    }
+}
+
+async fn json_part<T: DeserializeOwned>(multipart: &mut Multipart, name: &str) -> Result<T, Refusal> {
+    let field = multipart.next_field().await.map_err(malformed)?;
+    let Some(field) = field.filter(|field| field.name() == Some(name)) else {
+        let message =
+            format!("the parts of a GraphQL upload are operations, map, files, in this order; no '{name}'");
+        return Err(Refusal::new(ErrorCode::BadUserInput, message));
+    };
+    let bytes = bounded(field, MAX_JSON_BYTES).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Refusal::new(ErrorCode::BadUserInput, format!("'{name}' is not as expected: {error}"))
+    })
+}
+
+async fn bounded(mut field: Field<'_>, limit: u64) -> Result<Bytes, Refusal> {
+    let mut content = BytesMut::new();
+    while let Some(chunk) = field.chunk().await.map_err(malformed)? {
+        if (content.len() + chunk.len()) as u64 > limit {
+            let name = field.name().unwrap_or_default();
+            let message = format!("'{name}' has more than the {limit} bytes that are taken");
+            return Err(Refusal::new(ErrorCode::PayloadTooLarge, message));
+        }
+        content.extend_from_slice(&chunk);
+    }
+    Ok(content.freeze())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+fn malformed(error: MultipartError) -> Refusal {
+    let code = if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+        ErrorCode::PayloadTooLarge
+    } else {
+        ErrorCode::BadUserInput
+    };
+    Refusal::new(code, format!("the upload is malformed or was cut off: {}", error.body_text()))
+}

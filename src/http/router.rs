@@ -1,0 +1,102 @@
+//! Which path leads where, and what every request passes on its way.
+
+use std::sync::Arc;
+
+use async_graphql::http::GraphiQLSource;
+use axum::extract::DefaultBodyLimit;
+use axum::response::Html;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::auth::Authenticator;
+use super::selfie::Selfie;
+use super::{HttpConfig, graphql, health, host, request_id, selfie, websocket};
+use crate::caller::Caller;
+use crate::graphql::{FaceQlSchema, Limits, RequestContext};
+use crate::health::Health;
+use crate::inference::EmbeddedEncoder;
+use crate::verification::Verification;
+
+/// Room for a request's other parts, beside its image.
+const ENVELOPE_BYTES: usize = 1 << 20;
+
+/// What the edge needs of the house. Cloning shares it.
+#[derive(Clone)]
+pub struct Edge {
+    /// The API.
+    pub schema: FaceQlSchema,
+    /// For the loaders of each request.
+    pub verification: Verification,
+    /// Tells callers by their keys.
+    pub authenticator: Authenticator,
+    /// How many requests are answered at once.
+    pub turns: Arc<Semaphore>,
+    /// What is refused for being too much.
+    pub limits: Limits,
+    /// Ends the open sockets.
+    pub stop: CancellationToken,
+}
+
+impl Edge {
+    pub(super) fn request_context(&self, caller: Caller) -> RequestContext {
+        RequestContext::new(caller, self.verification.clone())
+    }
+}
+
+/// The routes of the service.
+pub fn router(edge: Edge, health: Health, config: &HttpConfig) -> Router {
+    // Base64 makes four bytes of three.
+    let body_limit =
+        usize::try_from(edge.limits.max_upload_bytes).unwrap_or(usize::MAX) / 3 * 4 + ENVELOPE_BYTES;
+    let graphql = post(graphql::answer).get(websocket::serve).fallback(graphql::no_websocket);
+    let routes = Router::new()
+        .route("/", get(graphiql))
+        .route("/graphql", graphql)
+        .with_state(edge.clone())
+        .merge(health_routes(health))
+        .layer(DefaultBodyLimit::max(body_limit));
+    // Outermost last: the id comes first, so that every refusal has one.
+    guarded(routes, &edge.authenticator, config).layer(middleware::from_fn(request_id::identify))
+}
+
+/// The routes of `faceql encoder`.
+pub fn encoder_router(
+    encoder: EmbeddedEncoder,
+    authenticator: Authenticator,
+    max_upload_bytes: u64,
+    config: &HttpConfig,
+) -> Router {
+    let body_limit = usize::try_from(max_upload_bytes).unwrap_or(usize::MAX).saturating_add(ENVELOPE_BYTES);
+    let routes = Router::new()
+        .route("/v1/selfie", post(selfie::encode))
+        .with_state(Selfie { encoder, authenticator: authenticator.clone() })
+        .route("/health/live", get(health::live))
+        .layer(DefaultBodyLimit::max(body_limit));
+    guarded(routes, &authenticator, config).layer(middleware::from_fn(request_id::identify))
+}
+
+fn health_routes(health: Health) -> Router {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .with_state(health)
+}
+
+fn guarded(routes: Router, authenticator: &Authenticator, config: &HttpConfig) -> Router {
+    if authenticator.asks_for_key() || config.answers_any_host {
+        return routes;
+    }
+    routes.layer(middleware::from_fn_with_state(Arc::new(config.allowed_hosts.clone()), host::check))
+}
+
+async fn graphiql() -> Html<String> {
+    Html(
+        GraphiQLSource::build()
+            .title("FaceQL")
+            .endpoint("/graphql")
+            .subscription_endpoint("/graphql")
+            .finish(),
+    )
+}

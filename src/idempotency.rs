@@ -1,0 +1,104 @@
+//! Remembers what an idempotency key led to, so that a repeat gets the first result. Used by the domains.
+
+use chrono::{DateTime, Utc};
+use entity::idempotency_key::{ActiveModel, Column, Entity};
+use entity::ids::Tenant;
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::database::Write;
+
+/// Longest key, in bytes.
+pub const MAX_KEY_BYTES: usize = 255;
+
+/// A key as its caller gave it, with all that it is scoped to.
+pub struct IdempotencyKey<'a> {
+    /// Whose key it is.
+    pub tenant: &'a Tenant,
+    /// The mutation it was given to.
+    pub operation: &'static str,
+    /// The node that the mutation adds to; nil where there is none.
+    pub parent: Uuid,
+    /// The key itself.
+    pub key: &'a str,
+    /// Digest of the input, to tell a repeat from another request.
+    pub input_digest: String,
+}
+
+/// Why a key does not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum IdempotencyError {
+    /// The key came with another input before.
+    #[error("this idempotency key was used before with another input; use a new key")]
+    Conflict,
+    /// The key is empty or too long.
+    #[error("an idempotency key has 1 to {MAX_KEY_BYTES} bytes")]
+    BadKey,
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+impl IdempotencyKey<'_> {
+    /// What the key led to before; `None` when it is new.
+    ///
+    /// # Errors
+    /// [`IdempotencyError::Conflict`] when the input was another one.
+    pub async fn earlier(&self, database: &impl ConnectionTrait) -> Result<Option<Uuid>, IdempotencyError> {
+        if self.key.is_empty() || self.key.len() > MAX_KEY_BYTES {
+            return Err(IdempotencyError::BadKey);
+        }
+        let id = (self.tenant.clone(), self.operation.to_owned(), self.parent, self.key.to_owned());
+        match Entity::find_by_id(id).one(database).await? {
+            None => Ok(None),
+            Some(row) if row.input_digest == self.input_digest => Ok(Some(row.result)),
+            Some(_) => Err(IdempotencyError::Conflict),
+        }
+    }
+
+    /// Notes as part of `write` what the key has led to.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remember(&self, write: &Write, result: Uuid, now: DateTime<Utc>) -> Result<(), DbErr> {
+        let row = ActiveModel {
+            tenant: Set(self.tenant.clone()),
+            operation: Set(self.operation.to_owned()),
+            parent: Set(self.parent),
+            key: Set(self.key.to_owned()),
+            input_digest: Set(self.input_digest.clone()),
+            result: Set(result),
+            created_at: Set(now),
+        };
+        Entity::insert(row).exec_without_returning(&**write).await.map(drop)
+    }
+}
+
+/// Forgets as part of `write` the keys that led to `node` or were scoped to it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_node(write: &Write, tenant: &Tenant, node: Uuid) -> Result<(), DbErr> {
+    let about = Column::Parent.eq(node).or(Column::Result.eq(node));
+    Entity::delete_many()
+        .filter(Column::Tenant.eq(tenant.clone()))
+        .filter(about)
+        .exec(&**write)
+        .await
+        .map(drop)
+}
+
+/// Forgets as part of `write` the keys first used before `time`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_before(write: &Write, time: DateTime<Utc>) -> Result<u64, DbErr> {
+    Ok(Entity::delete_many().filter(Column::CreatedAt.lt(time)).exec(&**write).await?.rows_affected)
+}
+
+/// SHA-256 of `bytes`, lower-case hexadecimal.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}

@@ -1,0 +1,87 @@
+//! Images to encodings, for the domains: by the embedded engine on threads of its own, or by an external
+//! encoding service. Knows no job and no container.
+
+mod embedded;
+mod models;
+mod remote;
+
+use bytes::Bytes;
+use vision::{DetectedFace, ImageError, ModelCard};
+
+pub use embedded::{EmbeddedEncoder, EngineConfig, MakeEngine, StartError};
+pub use models::KnownModels;
+pub use remote::{RemoteConfig, RemoteEncoder, RemoteError};
+
+/// Who encodes.
+#[derive(Clone)]
+pub enum Encoder {
+    /// The engine in this process.
+    Embedded(EmbeddedEncoder),
+    /// Another server.
+    Remote(RemoteEncoder),
+}
+
+/// One face of an image.
+#[derive(Clone, Debug)]
+pub struct Encoding {
+    /// As many finite numbers as the model has dimensions, unscaled.
+    pub vector: Vec<f64>,
+    /// Where the face is; a remote service gives vectors alone.
+    pub face: Option<DetectedFace>,
+}
+
+/// Why an image was not encoded.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// The image is at fault.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The encoder is not there, too slow or broken; it may be well later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The encoder refuses us, and will go on to.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Encoder {
+    /// The faces of `image`, largest first; none when it shows no face.
+    ///
+    /// # Errors
+    /// [`EncodeError`] says whether another attempt is worth while.
+    pub async fn encode(&self, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
+        match self {
+            Self::Embedded(embedded) => embedded.encode(image).await,
+            Self::Remote(remote) => remote.encode(image).await,
+        }
+    }
+
+    /// The model that its vectors are of.
+    #[must_use]
+    pub fn model(&self) -> &ModelCard {
+        match self {
+            Self::Embedded(embedded) => embedded.model(),
+            Self::Remote(remote) => remote.model(),
+        }
+    }
+
+    /// All models at work.
+    #[must_use]
+    pub fn models(&self) -> Vec<&ModelCard> {
+        match self {
+            Self::Embedded(embedded) => vec![embedded.detector(), embedded.model()],
+            Self::Remote(remote) => vec![remote.model()],
+        }
+    }
+
+    /// One line on how it is, for operators; `Err` when it is not well.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub async fn health(&self) -> Result<String, String> {
+        match self {
+            Self::Embedded(embedded) => embedded.health(),
+            Self::Remote(remote) => remote.health().await,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Claims jobs of one kind and sees each to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, error, info, warn};
+
+use super::{Claim, Failure, GaveUp, Handler, JobsConfig, Lost, Queue};
+use crate::database::Database;
+
+/// Workers may vanish this often with a job in hand before it is held to be the cause.
+const MAX_LOST_LEASES: i32 = 10;
+
+/// Works on one kind of job until it is told to stop.
+pub struct Worker<H> {
+    database: Database,
+    queue: Queue,
+    handler: Arc<H>,
+    config: JobsConfig,
+    slots: Arc<Semaphore>,
+    tasks: TaskTracker,
+    /// Cancelled when running jobs must be given back.
+    give_back: CancellationToken,
+}
+
+impl<H: Handler> Worker<H> {
+    /// A worker for the jobs that `handler` does.
+    pub fn new(database: Database, queue: Queue, handler: H, config: JobsConfig) -> Self {
+        Self {
+            database,
+            queue,
+            handler: Arc::new(handler),
+            slots: Arc::new(Semaphore::new(config.concurrency)),
+            config,
+            tasks: TaskTracker::new(),
+            give_back: CancellationToken::new(),
+        }
+    }
+
+    /// Works until `stop`, then lets running jobs finish within `grace` and gives the others back.
+    pub async fn run(self, stop: CancellationToken, grace: Duration) {
+        let mut enqueued = self.queue.watch();
+        let mut poll = tokio::time::interval(self.config.poll);
+        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while let Some(slot) = self.slot(&stop).await {
+            // Look at the counter before the queue: what is enqueued in between wakes us again.
+            enqueued.borrow_and_update();
+            match self.claim_and_start(slot).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => warn!(%error, kind = H::KIND, "could not claim jobs"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = enqueued.changed() => {}
+                _ = poll.tick() => self.reap().await,
+            }
+        }
+        self.drain(grace).await;
+    }
+
+    /// Waits until there is room for a job; `None` means stop.
+    async fn slot(&self, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            slot = self.slots.clone().acquire_owned() => slot.ok(),
+        }
+    }
+
+    /// Fills the free slots, `slot` being one. Returns whether there may be more to claim.
+    async fn claim_and_start(&self, slot: OwnedSemaphorePermit) -> Result<bool, DbErr> {
+        let mut permits = vec![slot];
+        if !self.queue.has_due(H::KIND).await? {
+            return Ok(false);
+        }
+        while let Ok(permit) = self.slots.clone().try_acquire_owned() {
+            permits.push(permit);
+        }
+        let mut write = self.database.write().await?;
+        let claims = self.queue.claim(&write, H::KIND, permits.len() as u64).await?;
+        for claim in &claims {
+            self.handler.begin(&mut write, &claim.job).await?;
+        }
+        write.commit().await?;
+        let full = claims.len() == permits.len();
+        for (claim, permit) in claims.into_iter().zip(permits) {
+            self.start(claim, permit);
+        }
+        Ok(full)
+    }
+
+    fn start(&self, claim: Claim, permit: OwnedSemaphorePermit) {
+        let attempt = Attempt {
+            database: self.database.clone(),
+            queue: self.queue.clone(),
+            handler: self.handler.clone(),
+            config: self.config.clone(),
+            give_back: self.give_back.clone(),
+            claim,
+        };
+        self.tasks.spawn(async move {
+            attempt.run().await;
+            drop(permit);
+        });
+    }
+
+    async fn reap(&self) {
+        match self.queue.reap().await {
+            Ok(0) => {}
+            Ok(jobs) => warn!(jobs, "took back jobs whose worker vanished"),
+            Err(error) => warn!(%error, "could not look for vanished workers"),
+        }
+    }
+
+    async fn drain(self, grace: Duration) {
+        self.tasks.close();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            warn!(jobs = self.tasks.len(), kind = H::KIND, "giving back jobs that did not finish in time");
+            self.give_back.cancel();
+            self.tasks.wait().await;
+        }
+    }
+}
+
+/// One attempt at one job.
+struct Attempt<H> {
+    database: Database,
+    queue: Queue,
+    handler: Arc<H>,
+    config: JobsConfig,
+    give_back: CancellationToken,
+    claim: Claim,
+}
+
+impl<H: Handler> Attempt<H> {
+    async fn run(&self) {
+        let settled = match self.outcome().await {
+            Outcome::Done => Ok(()),
+            Outcome::GiveBack => self.claim.release().await,
+            Outcome::Failed(failure) => self.settle(failure).await,
+        };
+        match settled {
+            Ok(()) => {}
+            Err(Lost::Fenced) => debug!(job.id = %self.claim.job.id, "the job was cancelled or taken over"),
+            // The lease runs out by itself, and the job is taken back then.
+            Err(Lost::Database(error)) => {
+                error!(%error, job.id = %self.claim.job.id, "could not settle a job")
+            }
+        }
+    }
+
+    async fn outcome(&self) -> Outcome<H::Error> {
+        if self.claim.job.lost_leases >= MAX_LOST_LEASES {
+            return Outcome::Failed(None);
+        }
+        let running = self.queue.mark_running(self.claim.job.id);
+        tokio::select! {
+            biased;
+            () = running.cancelled.cancelled() => Outcome::Failed(Some(Failure::Lost)),
+            result = self.handler.perform(&self.claim) => match result {
+                Ok(()) => Outcome::Done,
+                Err(failure) => Outcome::Failed(Some(failure)),
+            },
+            () = self.heartbeat() => Outcome::Failed(Some(Failure::Lost)),
+            () = self.give_back.cancelled() => Outcome::GiveBack,
+        }
+    }
+
+    /// Renews the lease; returns when it is lost.
+    async fn heartbeat(&self) {
+        loop {
+            tokio::time::sleep(self.config.lease / 3).await;
+            match self.claim.renew().await {
+                Ok(()) => {}
+                Err(Lost::Fenced) => return,
+                Err(Lost::Database(error)) => warn!(%error, "could not renew a lease"),
+            }
+        }
+    }
+
+    async fn settle(&self, failure: Option<Failure<H::Error>>) -> Result<(), Lost> {
+        match failure {
+            None => self.give_up(GaveUp::WorkersVanished).await,
+            Some(Failure::Lost) => Err(Lost::Fenced),
+            Some(Failure::Permanent(error)) => self.give_up(GaveUp::Failed(&error)).await,
+            Some(Failure::Transient(error)) if self.claim.failures() >= self.config.max_attempts => {
+                self.give_up(GaveUp::Failed(&error)).await
+            }
+            Some(Failure::Transient(error)) => self.try_again(&error).await,
+        }
+    }
+
+    async fn try_again(&self, error: &H::Error) -> Result<(), Lost> {
+        let pause = self.pause();
+        let Claim { job, .. } = &self.claim;
+        info!(job.id = %job.id, subject = %job.subject, attempt = job.attempt, ?pause, %error, "will try again");
+        self.claim.reschedule(pause, &error.to_string()).await
+    }
+
+    async fn give_up(&self, reason: GaveUp<'_, H::Error>) -> Result<(), Lost> {
+        let mut write = self.database.write().await?;
+        self.claim.complete(&write).await?;
+        let Claim { job, .. } = &self.claim;
+        warn!(job.id = %job.id, subject = %job.subject, attempt = job.attempt, ?reason, "gave up a job");
+        self.handler.give_up(&mut write, job, reason).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Doubles with each failure up to the limit, spread by half so that retries do not come in step.
+    fn pause(&self) -> Duration {
+        let doublings = u32::try_from(self.claim.failures() - 1).unwrap_or(0).min(20);
+        let pause = self.config.backoff.saturating_mul(1 << doublings).min(self.config.max_backoff);
+        pause.mul_f64(0.5 + self.claim.jitter() / 2.0)
+    }
+}
+
+enum Outcome<E> {
+    Done,
+    GiveBack,
+    /// `None`: it was not even tried, because too many workers vanished with it.
+    Failed(Option<Failure<E>>),
+}

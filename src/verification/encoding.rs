@@ -1,0 +1,219 @@
+//! The job that encodes an image, and encodings as they are stored.
+
+use bytes::Bytes;
+use entity::encoding::{ActiveModel, Column, Entity, Model};
+use entity::ids::{EncodingId, ImageId};
+use entity::image;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, UpdateMany};
+use tracing::info;
+use uuid::Uuid;
+use vision::DetectedFace;
+
+use super::image::blob_name;
+use super::{ImageFailure, Verification, VerificationError};
+use crate::blobs::BlobError;
+use crate::caller::Caller;
+use crate::database::Write;
+use crate::inference::{EncodeError, Encoder, Encoding};
+use crate::jobs::{Claim, Failure, GaveUp, Handler, Job};
+
+/// Encodes uploaded images, one a job.
+pub struct EncodeImage {
+    verification: Verification,
+    encoder: Encoder,
+}
+
+/// Why an attempt to encode an image failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeImageError {
+    /// The encoder did not do it.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The image's bytes could not be read.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The result could not be written.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+impl EncodeImage {
+    /// Encodes images of `verification` with `encoder`, whose model must have been noted.
+    #[must_use]
+    pub fn new(verification: Verification, encoder: Encoder) -> Self {
+        Self { verification, encoder }
+    }
+
+    async fn finish(
+        &self,
+        claim: &Claim,
+        encodings: &[Encoding],
+    ) -> Result<Option<image::Model>, Failure<EncodeImageError>> {
+        let (job, verification) = (&claim.job, &self.verification);
+        let mut write = verification.database.write().await.map_err(EncodeImageError::from)?;
+        claim.complete(&write).await?;
+        self.insert(&write, job, encodings).await?;
+        let completed = ended(image::Status::Completed, verification.clock.now())
+            .col_expr(image::Column::BytesKept, Expr::value(false));
+        let image = verification
+            .change(&mut write, &job.tenant, ImageId(job.subject), completed)
+            .await
+            .map_err(EncodeImageError::from)?;
+        write.commit().await.map_err(EncodeImageError::from)?;
+        Ok(image)
+    }
+
+    async fn insert(&self, write: &Write, job: &Job, encodings: &[Encoding]) -> Result<(), EncodeImageError> {
+        let model = self.encoder.model().digest.to_string();
+        let rows = encodings.iter().zip(0..).map(|(encoding, position)| {
+            Ok(ActiveModel {
+                id: Set(EncodingId(Uuid::now_v7())),
+                tenant: Set(job.tenant.clone()),
+                image_id: Set(ImageId(job.subject)),
+                position: Set(position),
+                model_digest: Set(model.clone()),
+                vector: Set(encoding.vector.iter().flat_map(|number| number.to_le_bytes()).collect()),
+                face: Set(encoding.face.as_ref().map(serde_json::to_value).transpose()?),
+            })
+        });
+        let rows: Vec<_> =
+            rows.collect::<Result<_, serde_json::Error>>().map_err(|error| DbErr::Json(error.to_string()))?;
+        if !rows.is_empty() {
+            Entity::insert_many(rows).exec_without_returning(&**write).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&self, job: &Job) -> Result<Bytes, Failure<EncodeImageError>> {
+        let name = blob_name(&job.tenant, ImageId(job.subject));
+        self.verification.blobs.get(&name).await.map_err(|error| match error {
+            BlobError::NotFound => Failure::Permanent(error.into()),
+            BlobError::Store(_) | BlobError::Folder { .. } => Failure::Transient(error.into()),
+        })
+    }
+}
+
+impl Handler for EncodeImage {
+    const KIND: &'static str = "encode_image";
+
+    type Error = EncodeImageError;
+
+    async fn begin(&self, write: &mut Write, job: &Job) -> Result<(), DbErr> {
+        let attempts = image::Entity::update_many().col_expr(
+            image::Column::Attempts,
+            sea_orm::ExprTrait::add(Expr::col(image::Column::Attempts), 1),
+        );
+        self.verification.change(write, &job.tenant, ImageId(job.subject), attempts).await.map(drop)
+    }
+
+    async fn perform(&self, claim: &Claim) -> Result<(), Failure<EncodeImageError>> {
+        let bytes = self.read(&claim.job).await?;
+        let encodings = self.encoder.encode(bytes).await?;
+        if let Some(image) = self.finish(claim, &encodings).await? {
+            info!(image.id = %image.id, faces = encodings.len(), attempts = image.attempts, "encoded an image");
+            self.verification.remove_bytes(&image).await;
+        }
+        Ok(())
+    }
+
+    async fn give_up(
+        &self,
+        write: &mut Write,
+        job: &Job,
+        reason: GaveUp<'_, EncodeImageError>,
+    ) -> Result<(), DbErr> {
+        let (failure, message) = explain(&reason);
+        let failed = ended(image::Status::Failed, self.verification.clock.now())
+            .col_expr(image::Column::ErrorCode, Expr::value(failure.name()))
+            .col_expr(image::Column::ErrorMessage, Expr::value(message));
+        self.verification.change(write, &job.tenant, ImageId(job.subject), failed).await.map(drop)
+    }
+}
+
+impl Verification {
+    /// The encodings of the caller's images, each image's largest face first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn encodings_of(
+        &self,
+        caller: &Caller,
+        images: &[ImageId],
+    ) -> Result<Vec<Model>, VerificationError> {
+        let wanted = Column::ImageId.is_in(images.iter().copied());
+        let found = owned(caller).filter(wanted).order_by_asc(Column::ImageId).order_by_asc(Column::Position);
+        Ok(found.all(self.database.reader()).await?)
+    }
+
+    /// The caller's encodings among `ids`, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn encodings(
+        &self,
+        caller: &Caller,
+        ids: &[EncodingId],
+    ) -> Result<Vec<Model>, VerificationError> {
+        let wanted = Column::Id.is_in(ids.iter().copied());
+        Ok(owned(caller).filter(wanted).all(self.database.reader()).await?)
+    }
+}
+
+/// The numbers of a stored encoding.
+#[must_use]
+pub fn stored_vector(encoding: &Model) -> Vec<f64> {
+    encoding.vector.as_chunks().0.iter().copied().map(f64::from_le_bytes).collect()
+}
+
+/// The face of a stored encoding; `None` when a remote service gave the vector alone.
+///
+/// # Errors
+/// When the stored face is not readable: a defect, or damage.
+pub fn stored_face(encoding: &Model) -> Result<Option<DetectedFace>, VerificationError> {
+    let face = encoding.face.as_ref().map(serde::Deserialize::deserialize).transpose();
+    face.map_err(|error: serde_json::Error| VerificationError::Internal(format!("a stored face: {error}")))
+}
+
+impl From<EncodeError> for Failure<EncodeImageError> {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::Unavailable(_) => Self::Transient(error.into()),
+            EncodeError::Image(_) | EncodeError::Refused(_) => Self::Permanent(error.into()),
+        }
+    }
+}
+
+impl From<EncodeImageError> for Failure<EncodeImageError> {
+    fn from(error: EncodeImageError) -> Self {
+        Self::Transient(error)
+    }
+}
+
+/// What the client is told of a failure.
+fn explain(reason: &GaveUp<'_, EncodeImageError>) -> (ImageFailure, String) {
+    match reason {
+        GaveUp::WorkersVanished => {
+            (ImageFailure::Internal, "encoding this image ended the server repeatedly".into())
+        }
+        GaveUp::Failed(EncodeImageError::Encode(EncodeError::Image(error))) => {
+            (error.into(), error.to_string())
+        }
+        GaveUp::Failed(EncodeImageError::Encode(error)) => {
+            (ImageFailure::EngineUnavailable, error.to_string())
+        }
+        GaveUp::Failed(EncodeImageError::Blob(_) | EncodeImageError::Database(_)) => {
+            (ImageFailure::StorageUnavailable, "the image's bytes could not be read".into())
+        }
+    }
+}
+
+fn ended(status: image::Status, now: chrono::DateTime<chrono::Utc>) -> UpdateMany<image::Entity> {
+    image::Entity::update_many()
+        .col_expr(image::Column::Status, Expr::value(status))
+        .col_expr(image::Column::CompletedAt, Expr::value(now))
+}
+
+fn owned(caller: &Caller) -> sea_orm::Select<Entity> {
+    Entity::find().filter(Column::Tenant.eq(caller.tenant.clone()))
+}

@@ -1,0 +1,272 @@
+//! Images of a container: uploaded, looked up, tried again. Their encoding is `encoding.rs`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use entity::ids::{ContainerId, ImageId, Tenant};
+use entity::image::{ActiveModel, Column, Entity, Model, Status};
+use entity::{container, encoding};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, UpdateMany,
+};
+use uuid::Uuid;
+use vision::ImageHeader;
+
+use super::{ContainerEvent, EncodeImage, Verification, VerificationError};
+use crate::blobs::BlobName;
+use crate::caller::Caller;
+use crate::database::Write;
+use crate::events::Topic;
+use crate::idempotency::{self, IdempotencyKey};
+use crate::jobs::Handler;
+
+/// An image with its encodings, as subscribers see it.
+#[derive(Clone, Debug)]
+pub struct ImageState {
+    /// The image's row.
+    pub image: Model,
+    /// One for each face, largest first; empty until the image is COMPLETED.
+    pub encodings: Vec<encoding::Model>,
+}
+
+impl Verification {
+    /// Stores an image and asks for its encoding; returns it as PROCESSING once it is stored for good.
+    ///
+    /// # Errors
+    /// [`VerificationError`] says what is wrong with the container, the image or the key. Nothing is kept then.
+    pub async fn upload(
+        &self,
+        caller: &Caller,
+        container: ContainerId,
+        bytes: Bytes,
+        key: Option<&str>,
+    ) -> Result<Model, VerificationError> {
+        let upload = self.measure(bytes).await?;
+        let key = key.map(|key| IdempotencyKey {
+            tenant: &caller.tenant,
+            operation: "uploadImage",
+            parent: container.0,
+            key,
+            input_digest: upload.sha256.clone(),
+        });
+        // A first look keeps refused uploads off the disk; the write below decides.
+        if let Some(earlier) = self.admit(self.database.reader(), caller, container, key.as_ref()).await? {
+            return Ok(earlier);
+        }
+        let name = blob_name(&caller.tenant, ImageId(Uuid::now_v7()));
+        self.blobs.put(&name, upload.bytes.clone()).await?;
+        let outcome = self.insert(caller, container, ImageId(name.owner), &upload, key.as_ref()).await;
+        let kept = outcome.as_ref().is_ok_and(|image| image.id.0 == name.owner);
+        // After a failed commit the row may still be there: the sweeper sees which bytes have no owner.
+        if !kept && !matches!(outcome, Err(VerificationError::Database(_))) {
+            self.blobs.delete(&name).await?;
+        }
+        outcome
+    }
+
+    /// Puts a FAILED image back to work.
+    ///
+    /// # Errors
+    /// [`VerificationError::NotRetryable`] when it has not failed, or its bytes are gone.
+    pub async fn retry_image(&self, caller: &Caller, id: ImageId) -> Result<Model, VerificationError> {
+        let mut write = self.database.write().await?;
+        let found = owned(caller).filter(Column::Id.eq(id)).one(&*write).await?;
+        let image = found.ok_or(VerificationError::ImageNotFound)?;
+        if image.status != Status::Failed {
+            return Err(VerificationError::NotRetryable("only a FAILED image can be tried again"));
+        }
+        if !image.bytes_kept || self.retention_is_over(image.completed_at) {
+            return Err(VerificationError::NotRetryable(
+                "the image's bytes are no longer kept; upload it again to another container",
+            ));
+        }
+        let again = Entity::update_many()
+            .col_expr(Column::Status, Expr::value(Status::Processing))
+            .col_expr(Column::ErrorCode, Expr::value(None::<String>))
+            .col_expr(Column::ErrorMessage, Expr::value(None::<String>))
+            .col_expr(Column::CompletedAt, Expr::value(None::<DateTime<Utc>>));
+        let image = self.change(&mut write, &caller.tenant, id, again).await?;
+        let image = image.ok_or(VerificationError::ImageNotFound)?;
+        self.queue.enqueue(&mut write, &caller.tenant, EncodeImage::KIND, id.0).await?;
+        write.commit().await?;
+        Ok(image)
+    }
+
+    /// The caller's images among `ids`, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn images(&self, caller: &Caller, ids: &[ImageId]) -> Result<Vec<Model>, VerificationError> {
+        let wanted = Column::Id.is_in(ids.iter().copied());
+        Ok(owned(caller).filter(wanted).all(self.database.reader()).await?)
+    }
+
+    /// The images of the caller's containers, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn images_of(
+        &self,
+        caller: &Caller,
+        containers: &[ContainerId],
+    ) -> Result<Vec<Model>, VerificationError> {
+        let wanted = Column::ContainerId.is_in(containers.iter().copied());
+        Ok(owned(caller).filter(wanted).order_by_asc(Column::Id).all(self.database.reader()).await?)
+    }
+
+    /// Applies `update` to an image, raises its revision, and tells its subscribers once `write` is committed.
+    /// `None` when the image is gone.
+    pub(super) async fn change(
+        &self,
+        write: &mut Write,
+        tenant: &Tenant,
+        id: ImageId,
+        update: UpdateMany<Entity>,
+    ) -> Result<Option<Model>, DbErr> {
+        let changed = update
+            .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
+            .filter(Column::Id.eq(id))
+            .filter(Column::Tenant.eq(tenant.clone()))
+            .exec_with_returning(&**write)
+            .await?;
+        let Some(image) = changed.into_iter().next() else { return Ok(None) };
+        let encodings = match image.status {
+            Status::Completed => encoding_rows(&**write, &image).await?,
+            Status::Processing | Status::Failed => Vec::new(),
+        };
+        self.announce(write, ImageState { image: image.clone(), encodings });
+        Ok(Some(image))
+    }
+
+    pub(super) async fn remove_bytes(&self, image: &Model) {
+        if let Err(error) = self.blobs.delete(&blob_name(&image.tenant, image.id)).await {
+            tracing::warn!(%error, image.id = %image.id, "could not remove an image's bytes; the sweeper will");
+        }
+    }
+
+    fn announce(&self, write: &mut Write, state: ImageState) {
+        let topic = Topic { tenant: state.image.tenant.clone(), node: state.image.container_id.0 };
+        let bus = self.bus.clone();
+        write.after_commit(move || bus.publish(&topic, ContainerEvent::Image(Arc::new(state))));
+    }
+
+    /// Whether the container takes one more image. `Some` is the image that the key led to before.
+    async fn admit(
+        &self,
+        database: &impl ConnectionTrait,
+        caller: &Caller,
+        id: ContainerId,
+        key: Option<&IdempotencyKey<'_>>,
+    ) -> Result<Option<Model>, VerificationError> {
+        let container = container::Entity::find_by_id(id)
+            .filter(container::Column::Tenant.eq(caller.tenant.clone()))
+            .one(database)
+            .await?
+            .ok_or(VerificationError::ContainerNotFound)?;
+        if let Some(key) = key
+            && let Some(earlier) = key.earlier(database).await?
+        {
+            let found = Entity::find_by_id(ImageId(earlier)).one(database).await?;
+            return found.ok_or(VerificationError::ImageNotFound).map(Some);
+        }
+        let count = Entity::find().filter(Column::ContainerId.eq(id)).count(database).await?;
+        if count >= u64::try_from(container.image_limit).unwrap_or(0) {
+            return Err(VerificationError::ImageLimitReached { limit: container.image_limit });
+        }
+        Ok(None)
+    }
+
+    /// Counts, inserts and enqueues at once, so that of ten uploads in a row only so many as fit get through.
+    async fn insert(
+        &self,
+        caller: &Caller,
+        container: ContainerId,
+        id: ImageId,
+        upload: &Upload,
+        key: Option<&IdempotencyKey<'_>>,
+    ) -> Result<Model, VerificationError> {
+        let mut write = self.database.write().await?;
+        if let Some(earlier) = self.admit(&*write, caller, container, key).await? {
+            return Ok(earlier);
+        }
+        let now = self.clock.now();
+        let row = upload.row(caller, container, id, now);
+        let image = Entity::insert(row).exec_with_returning(&*write).await?;
+        self.queue.enqueue(&mut write, &caller.tenant, EncodeImage::KIND, id.0).await?;
+        if let Some(key) = key {
+            key.remember(&write, id.0, now).await?;
+        }
+        self.announce(&mut write, ImageState { image: image.clone(), encodings: Vec::new() });
+        write.commit().await?;
+        Ok(image)
+    }
+
+    async fn measure(&self, bytes: Bytes) -> Result<Upload, VerificationError> {
+        let limits = self.limits;
+        let measuring = tokio::task::spawn_blocking(move || {
+            let header = ImageHeader::read(&bytes, &limits)?;
+            let sha256 = idempotency::digest(&bytes);
+            Ok(Upload { header, sha256, bytes })
+        });
+        measuring.await.map_err(|panic| VerificationError::Internal(format!("reading a header: {panic}")))?
+    }
+
+    fn retention_is_over(&self, completed_at: Option<DateTime<Utc>>) -> bool {
+        completed_at.is_some_and(|time| time + self.config.failed_image_retention <= self.clock.now())
+    }
+}
+
+/// The blob of an image.
+pub(super) fn blob_name(tenant: &Tenant, id: ImageId) -> BlobName {
+    BlobName { tenant: tenant.clone(), kind: IMAGE_BLOBS, owner: id.0 }
+}
+
+/// The kind of blob that images own.
+pub(super) const IMAGE_BLOBS: &str = "images";
+
+/// What was uploaded, and what its header says.
+struct Upload {
+    header: ImageHeader,
+    sha256: String,
+    bytes: Bytes,
+}
+
+impl Upload {
+    fn row(&self, caller: &Caller, container: ContainerId, id: ImageId, now: DateTime<Utc>) -> ActiveModel {
+        // Bounded by the configured limits, far below the largest numbers of these types.
+        let pixels = |size: u32| i32::try_from(size).unwrap_or(i32::MAX);
+        ActiveModel {
+            id: Set(id),
+            tenant: Set(caller.tenant.clone()),
+            container_id: Set(container),
+            status: Set(Status::Processing),
+            revision: Set(1),
+            attempts: Set(0),
+            content_type: Set(self.header.format.content_type().to_owned()),
+            byte_size: Set(i64::try_from(self.bytes.len()).unwrap_or(i64::MAX)),
+            sha256: Set(self.sha256.clone()),
+            width: Set(pixels(self.header.width)),
+            height: Set(pixels(self.header.height)),
+            bytes_kept: Set(true),
+            error_code: Set(None),
+            error_message: Set(None),
+            created_at: Set(now),
+            completed_at: Set(None),
+        }
+    }
+}
+
+fn owned(caller: &Caller) -> sea_orm::Select<Entity> {
+    Entity::find().filter(Column::Tenant.eq(caller.tenant.clone()))
+}
+
+async fn encoding_rows(
+    database: &impl ConnectionTrait,
+    image: &Model,
+) -> Result<Vec<encoding::Model>, DbErr> {
+    let of_image = encoding::Column::ImageId.eq(image.id);
+    encoding::Entity::find().filter(of_image).order_by_asc(encoding::Column::Position).all(database).await
+}

@@ -1,0 +1,102 @@
+//! Verification containers: a few images of a face each, encoded in the background and compared.
+//!
+//! Called by `graphql::verification` and by the worker that `app` starts. Knows no GraphQL and no HTTP.
+
+mod comparison;
+mod container;
+mod encoding;
+mod error;
+mod image;
+mod sweep;
+mod watch;
+
+use std::time::Duration;
+
+use entity::ids::ContainerId;
+use vision::ImageLimits;
+
+use crate::blobs::Blobs;
+use crate::caller::Caller;
+use crate::clock::Clock;
+use crate::config::{Setting, Settings};
+use crate::database::Database;
+use crate::events::{Bus, Topic};
+use crate::inference::KnownModels;
+use crate::jobs::Queue;
+
+pub use comparison::{Comparison, Pair, compare};
+pub use container::{ContainerPage, PageRequest};
+pub use encoding::{EncodeImage, stored_face, stored_vector};
+pub use error::{ImageFailure, VerificationError};
+pub use image::ImageState;
+pub use watch::{ContainerEvent, Until};
+
+/// Containers and their images.
+#[derive(Clone, Debug)]
+pub struct VerificationConfig {
+    /// Images that a new container takes.
+    pub images_per_container: i32,
+    /// How long a failed image's bytes are kept for a retry.
+    pub failed_image_retention: Duration,
+    /// How long an idempotency key is remembered.
+    pub idempotency_retention: Duration,
+    /// How old bytes without an owner must be to be swept: longer than any upload takes.
+    pub orphan_grace: Duration,
+    /// How often is swept.
+    pub sweep_interval: Duration,
+}
+
+impl VerificationConfig {
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let images =
+            Setting { name: "FACEQL_IMAGES_PER_CONTAINER", about: "Images that a new container takes." };
+        let failed = Setting {
+            name: "FACEQL_FAILED_IMAGE_RETENTION_SECONDS",
+            about: "How long a failed image's bytes are kept for retryImage.",
+        };
+        let idempotency = Setting {
+            name: "FACEQL_IDEMPOTENCY_RETENTION_SECONDS",
+            about: "How long an idempotency key is remembered.",
+        };
+        let orphan = Setting {
+            name: "FACEQL_ORPHAN_GRACE_SECONDS",
+            about: "Age at which bytes that no image owns are removed; longer than any upload takes.",
+        };
+        let sweep =
+            Setting { name: "FACEQL_SWEEP_SECONDS", about: "How often is looked for what has expired." };
+        Self {
+            images_per_container: settings.number(images, 5, 1..=100),
+            failed_image_retention: settings.seconds(failed, 86_400, 0..=31_536_000),
+            idempotency_retention: settings.seconds(idempotency, 86_400, 60..=31_536_000),
+            orphan_grace: settings.seconds(orphan, 3600, 1..=604_800),
+            sweep_interval: settings.seconds(sweep, 60, 1..=86_400),
+        }
+    }
+}
+
+/// The domain of containers, images and encodings. Cloning shares it.
+#[derive(Clone)]
+pub struct Verification {
+    /// Rows.
+    pub database: Database,
+    /// Uploaded bytes, while they are needed.
+    pub blobs: Blobs,
+    /// Where encoding is asked for.
+    pub queue: Queue,
+    /// Who hears of changes.
+    pub bus: Bus<ContainerEvent>,
+    /// What the vectors are of.
+    pub models: KnownModels,
+    /// The time.
+    pub clock: Clock,
+    /// What is taken as an image.
+    pub limits: ImageLimits,
+    /// Counts and times.
+    pub config: VerificationConfig,
+}
+
+impl Verification {
+    fn topic(caller: &Caller, container: ContainerId) -> Topic {
+        Topic { tenant: caller.tenant.clone(), node: container.0 }
+    }
+}
