@@ -121,18 +121,21 @@ fn mean(points: [Point; 5]) -> Point {
 }
 
 fn warp(picture: &Picture, side: u32, to_picture: Similarity) -> Vec<u8> {
-    let samples = samples_per_axis(to_picture.scale());
+    let offsets = offsets(samples_per_axis(to_picture.scale()));
+    let starts: Vec<Place> = offsets.map(|offset| Place::from(to_picture.apply(offset))).collect();
+    // What a step of one chip pixel to the right and down means in the picture.
+    let Point { x: along, y: across } = to_picture.rotation;
+    let (right, down) = (Place::from(Point::new(along, across)), Place::from(Point::new(-across, along)));
+    let samples = starts.len() as u32;
     let mut pixels = Vec::with_capacity(side as usize * side as usize * 3);
-    for row in 0..side {
-        for column in 0..side {
-            let mut sum = [0.0; 3];
-            for (dx, dy) in offsets(samples) {
-                let place = to_picture.apply(Point::new(column as f32 + dx, row as f32 + dy));
-                let colour = interpolate(picture, place);
-                sum = std::array::from_fn(|channel| sum[channel] + colour[channel]);
+    for row in 0..i64::from(side) {
+        for column in 0..i64::from(side) {
+            let mut sum = [0; 3];
+            for start in &starts {
+                let colour = interpolate(picture, start.after(right, column).after(down, row));
+                sum = [sum[0] + colour[0], sum[1] + colour[1], sum[2] + colour[2]];
             }
-            let share = 1.0 / (samples * samples) as f32;
-            pixels.extend(sum.map(|channel| (channel * share).round() as u8));
+            pixels.extend(sum.map(|channel| (channel / samples) as u8));
         }
     }
     pixels
@@ -144,30 +147,57 @@ fn samples_per_axis(picture_pixels_per_chip_pixel: f32) -> u32 {
     ((picture_pixels_per_chip_pixel / 3.0).ceil() as u32).clamp(1, MAX_SAMPLES)
 }
 
-/// The places of the samples in a pixel, from its centre: an even grid.
-fn offsets(samples: u32) -> impl Iterator<Item = (f32, f32)> {
+/// The places of the samples in the chip's first pixel, whose centre is 0: an even grid.
+fn offsets(samples: u32) -> impl Iterator<Item = Point> {
     let place = move |index: u32| (index as f32 + 0.5) / samples as f32 - 0.5;
-    (0..samples).flat_map(move |row| (0..samples).map(move |column| (place(column), place(row))))
+    (0..samples).flat_map(move |row| (0..samples).map(move |column| Point::new(place(column), place(row))))
 }
 
-/// The colour between the four pixels around a place. Outside of the picture everything is black.
-fn interpolate(picture: &Picture, place: Point) -> [f32; 3] {
-    let (left, top) = (place.x.floor(), place.y.floor());
-    let (right_share, bottom_share) = (place.x - left, place.y - top);
-    let (column, row) = (left as i64, top as i64);
-    let [a, b, c, d] = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| pixel(picture, column + dx, row + dy));
-    std::array::from_fn(|channel| {
-        let upper = a[channel] + (b[channel] - a[channel]) * right_share;
-        let lower = c[channel] + (d[channel] - c[channel]) * right_share;
-        upper + (lower - upper) * bottom_share
+/// A place in a picture in whole and 65,536th pixels. Counting in integers is three times as fast as in floats here.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    x: i64,
+    y: i64,
+}
+
+impl From<Point> for Place {
+    fn from(point: Point) -> Self {
+        // No picture is so large; landmarks that make no sense must not overflow.
+        let fixed = |value: f32| (value.clamp(-1e7, 1e7) * 65536.0) as i64;
+        Self { x: fixed(point.x), y: fixed(point.y) }
+    }
+}
+
+impl Place {
+    fn after(self, step: Self, steps: i64) -> Self {
+        Self { x: self.x + step.x * steps, y: self.y + step.y * steps }
+    }
+}
+
+/// The colour between the four pixels around a place, 0 to 255. Outside of the picture everything is black.
+fn interpolate(picture: &Picture, place: Place) -> [u32; 3] {
+    let share = |coordinate: i64| (coordinate >> 8) as u32 & 0xFF;
+    let (right, lower) = (share(place.x), share(place.y));
+    let [a, b, c, d] = neighbours(picture, place.x >> 16, place.y >> 16);
+    let between = |channel: usize| {
+        let upper_row = u32::from(a[channel]) * (256 - right) + u32::from(b[channel]) * right;
+        let lower_row = u32::from(c[channel]) * (256 - right) + u32::from(d[channel]) * right;
+        (upper_row * (256 - lower) + lower_row * lower + (1 << 15)) >> 16
+    };
+    [between(0), between(1), between(2)]
+}
+
+/// Four pixels, of which the upper left one has these coordinates.
+fn neighbours(picture: &Picture, column: i64, row: i64) -> [[u8; 3]; 4] {
+    let (width, height) = (i64::from(picture.width()), i64::from(picture.height()));
+    let pixels = picture.pixels().as_chunks::<3>().0;
+    if (0..width - 1).contains(&column) && (0..height - 1).contains(&row) {
+        let (upper, lower) = ((row * width + column) as usize, ((row + 1) * width + column) as usize);
+        return [pixels[upper], pixels[upper + 1], pixels[lower], pixels[lower + 1]];
+    }
+    [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(right, down)| {
+        let (column, row) = (column + right, row + down);
+        let inside = (0..width).contains(&column) && (0..height).contains(&row);
+        if inside { pixels[(row * width + column) as usize] } else { [0; 3] }
     })
-}
-
-fn pixel(picture: &Picture, column: i64, row: i64) -> [f32; 3] {
-    let inside =
-        (0..i64::from(picture.width())).contains(&column) && (0..i64::from(picture.height())).contains(&row);
-    let start =
-        if inside { (row * i64::from(picture.width()) + column) as usize * 3 } else { return [0.0; 3] };
-    let rgb = &picture.pixels()[start..start + 3];
-    [f32::from(rgb[0]), f32::from(rgb[1]), f32::from(rgb[2])]
 }

@@ -20,7 +20,9 @@ const PNET_STEP: u32 = 2;
 const RNET_SIDE: u32 = 24;
 const ONET_SIDE: u32 = 48;
 /// Candidates that a network sees in one run; more would need more memory and are no faster.
-const BATCH: usize = 64;
+fn batch() -> usize {
+    std::env::var("BATCH").map(|v| v.parse().unwrap()).unwrap_or(64)
+}
 /// Candidates that are looked at more closely, the most probable first. A crowd of a hundred faces has about this many;
 /// a picture made to look like faces everywhere must not have more.
 const MAX_CANDIDATES: usize = 1000;
@@ -55,10 +57,24 @@ impl Mtcnn {
     /// The faces of a picture, in pixels of the original, in no particular order.
     pub(crate) fn find(&mut self, picture: &Picture) -> Result<Vec<FoundFace>, EngineError> {
         let (width, height) = fit(picture.width(), picture.height(), self.settings.working_size);
+        let t0 = std::time::Instant::now();
         self.working.draw(picture, width, height, &mut self.scaler)?;
+        let t1 = std::time::Instant::now();
         let proposed = self.propose()?;
+        let t2 = std::time::Instant::now();
         let refined = self.refine(&proposed)?;
+        let t3 = std::time::Instant::now();
         let faces = self.decide(&refined)?;
+        let t4 = std::time::Instant::now();
+        eprintln!(
+            "draw {:?} propose {:?} ({}) refine {:?} ({}) decide {:?}",
+            t1 - t0,
+            t2 - t1,
+            proposed.len(),
+            t3 - t2,
+            refined.len(),
+            t4 - t3
+        );
         let scale_x = picture.original_width() as f32 / width as f32;
         let scale_y = picture.original_height() as f32 / height as f32;
         Ok(faces.iter().map(|face| face.scaled(scale_x, scale_y)).collect())
@@ -86,8 +102,11 @@ impl Mtcnn {
             if width.min(height) < PNET_WINDOW {
                 break;
             }
+            let t0 = std::time::Instant::now();
             self.level.shrink(&self.working, width, height, &mut self.scaler)?;
+            let t1 = std::time::Instant::now();
             let found = self.propose_in_level()?;
+            eprintln!("  {width}x{height} shrink {:?} pnet {:?}", t1 - t0, t1.elapsed());
             candidates.extend(keep_best(found, self.settings.overlaps.scale, Overlap::Union));
             scale *= self.settings.pyramid_factor;
         }
@@ -118,8 +137,10 @@ impl Mtcnn {
     /// `RNet` on what `PNet` proposed: fewer squares, nearer to the faces.
     fn refine(&mut self, squares: &[Candidate]) -> Result<Vec<Candidate>, EngineError> {
         let mut refined = Vec::new();
-        for batch in squares.chunks(BATCH) {
+        for batch in squares.chunks(batch()) {
+            let t0 = std::time::Instant::now();
             self.cut(batch, RNET_SIDE)?;
+            eprintln!("  cut24 {:?}", t0.elapsed());
             let outputs =
                 self.rnet.run([batch.len(), RNET_SIDE as usize, RNET_SIDE as usize, 3], &self.cuts)?;
             let probabilities = outputs.numbers("probability", batch.len())?;
@@ -140,8 +161,10 @@ impl Mtcnn {
     /// `ONet` on what `RNet` left: faces with landmarks, in pixels of the working size.
     fn decide(&mut self, squares: &[Candidate]) -> Result<Vec<Face>, EngineError> {
         let mut faces = Vec::new();
-        for batch in squares.chunks(BATCH) {
+        for batch in squares.chunks(batch()) {
+            let t0 = std::time::Instant::now();
             self.cut(batch, ONET_SIDE)?;
+            eprintln!("  cut48 {:?}", t0.elapsed());
             let outputs =
                 self.onet.run([batch.len(), ONET_SIDE as usize, ONET_SIDE as usize, 3], &self.cuts)?;
             let probabilities = outputs.numbers("probability", batch.len())?;
