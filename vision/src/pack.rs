@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use self::manifest::{About, EncoderSettings, FileEntry, Manifest, PixelInput};
+use self::manifest::{About, EncoderSettings, FileEntry, Manifest};
 pub(crate) use self::manifest::{MtcnnSettings, QualityScale};
 use crate::align::Template;
 use crate::card::{ModelCard, ModelRole};
@@ -81,7 +81,7 @@ impl DetectorPart {
         expect_kind(manifest, "detector", &section, "mtcnn")?;
         let about: About = parsed(manifest, section.clone().try_into())?;
         let settings: MtcnnSettings = parsed(manifest, section.clone().try_into())?;
-        expect_raw_pixels(manifest, "detector", settings.input)?;
+        expect_sense(manifest, settings.complaint())?;
         let files = Files { folder, manifest, entries: &about.files };
         Ok(Self {
             pnet: files.verified("pnet")?,
@@ -118,11 +118,7 @@ impl EncoderPart {
         expect_kind(manifest, "encoder", &section, "embedding")?;
         let about: About = parsed(manifest, section.clone().try_into())?;
         let settings: EncoderSettings = parsed(manifest, section.clone().try_into())?;
-        expect_raw_pixels(manifest, "encoder", settings.input.pixels)?;
-        if settings.input.width != settings.input.height {
-            let reason = "the encoder's chip must be square".to_owned();
-            return Err(PackError::Manifest { path: manifest.to_owned(), reason });
-        }
+        expect_sense(manifest, settings.complaint())?;
         Ok(Self {
             file: Files { folder, manifest, entries: &about.files }.verified("encoder")?,
             template: settings.template(),
@@ -225,12 +221,10 @@ fn expect_kind(
     }
 }
 
-fn expect_raw_pixels(manifest: &Path, section: &str, input: PixelInput) -> Result<(), PackError> {
-    if input == PixelInput::RAW {
-        return Ok(());
-    }
-    let reason = format!("the {section}'s input must be raw pixels: nhwc, uint8, rgb, mean 0 and scale 1");
-    Err(PackError::Manifest { path: manifest.to_owned(), reason })
+fn expect_sense(manifest: &Path, complaint: Option<&str>) -> Result<(), PackError> {
+    complaint.map_or(Ok(()), |reason| {
+        Err(PackError::Manifest { path: manifest.to_owned(), reason: reason.to_owned() })
+    })
 }
 
 /// Why a pack cannot be used. Every message names the file and says how to mend it.

@@ -101,7 +101,7 @@ impl Canvas {
     }
 }
 
-/// Scales by averaging the area that falls on a pixel. Keeps its buffers.
+/// Scales so that every pixel of the source counts, the nearer ones more. Keeps its buffers.
 #[derive(Debug)]
 pub(super) struct Scaler {
     resizer: Resizer,

@@ -20,9 +20,7 @@ const PNET_STEP: u32 = 2;
 const RNET_SIDE: u32 = 24;
 const ONET_SIDE: u32 = 48;
 /// Candidates that a network sees in one run; more would need more memory and are no faster.
-fn batch() -> usize {
-    std::env::var("BATCH").map(|v| v.parse().unwrap()).unwrap_or(64)
-}
+const BATCH: usize = 32;
 /// Candidates that are looked at more closely, the most probable first. A crowd of a hundred faces has about this many;
 /// a picture made to look like faces everywhere must not have more.
 const MAX_CANDIDATES: usize = 1000;
@@ -37,6 +35,7 @@ pub(crate) struct Mtcnn {
     scaler: Scaler,
     working: Canvas,
     level: Canvas,
+    larger_level: Canvas,
     cuts: Vec<u8>,
 }
 
@@ -50,6 +49,7 @@ impl Mtcnn {
             scaler: Scaler::default(),
             working: Canvas::default(),
             level: Canvas::default(),
+            larger_level: Canvas::default(),
             cuts: Vec::new(),
         })
     }
@@ -57,24 +57,10 @@ impl Mtcnn {
     /// The faces of a picture, in pixels of the original, in no particular order.
     pub(crate) fn find(&mut self, picture: &Picture) -> Result<Vec<FoundFace>, EngineError> {
         let (width, height) = fit(picture.width(), picture.height(), self.settings.working_size);
-        let t0 = std::time::Instant::now();
         self.working.draw(picture, width, height, &mut self.scaler)?;
-        let t1 = std::time::Instant::now();
         let proposed = self.propose()?;
-        let t2 = std::time::Instant::now();
         let refined = self.refine(&proposed)?;
-        let t3 = std::time::Instant::now();
         let faces = self.decide(&refined)?;
-        let t4 = std::time::Instant::now();
-        eprintln!(
-            "draw {:?} propose {:?} ({}) refine {:?} ({}) decide {:?}",
-            t1 - t0,
-            t2 - t1,
-            proposed.len(),
-            t3 - t2,
-            refined.len(),
-            t4 - t3
-        );
         let scale_x = picture.original_width() as f32 / width as f32;
         let scale_y = picture.original_height() as f32 / height as f32;
         Ok(faces.iter().map(|face| face.scaled(scale_x, scale_y)).collect())
@@ -95,28 +81,29 @@ impl Mtcnn {
     /// `PNet` over the pyramid: squares, in pixels of the working size, that may hold a face.
     fn propose(&mut self) -> Result<Vec<Candidate>, EngineError> {
         let mut candidates = Vec::new();
-        let mut scale = f64::from(PNET_WINDOW) / f64::from(self.settings.minimum_face);
-        loop {
-            let scaled = |side: u32| (f64::from(side) * scale).ceil() as u32;
-            let (width, height) = (scaled(self.working.width()), scaled(self.working.height()));
-            if width.min(height) < PNET_WINDOW {
-                break;
-            }
-            let t0 = std::time::Instant::now();
-            self.level.shrink(&self.working, width, height, &mut self.scaler)?;
-            let t1 = std::time::Instant::now();
+        for (step, (width, height)) in self.pyramid().into_iter().enumerate() {
+            std::mem::swap(&mut self.level, &mut self.larger_level);
+            let larger = if step == 0 { &self.working } else { &self.larger_level };
+            self.level.shrink(larger, width, height, &mut self.scaler)?;
             let found = self.propose_in_level()?;
-            eprintln!("  {width}x{height} shrink {:?} pnet {:?}", t1 - t0, t1.elapsed());
             candidates.extend(keep_best(found, self.settings.overlaps.scale, Overlap::Union));
-            scale *= self.settings.pyramid_factor;
         }
         let mut kept = keep_best(candidates, self.settings.overlaps.pnet, Overlap::Union);
         kept.truncate(MAX_CANDIDATES);
         Ok(kept.iter().map(Proposal::square).collect())
     }
-}
 
-impl Mtcnn {
+    /// The sizes at which a window of `PNet` holds a face, from the smallest face that is looked for to the largest.
+    fn pyramid(&self) -> Vec<(u32, u32)> {
+        let first = f64::from(PNET_WINDOW) / f64::from(self.settings.minimum_face);
+        let scales = std::iter::successors(Some(first), |scale| Some(scale * self.settings.pyramid_factor));
+        let side_at = |side: u32, scale: f64| (f64::from(side) * scale).ceil() as u32;
+        scales
+            .map(|scale| (side_at(self.working.width(), scale), side_at(self.working.height(), scale)))
+            .take_while(|(width, height)| *width.min(height) >= PNET_WINDOW)
+            .collect()
+    }
+
     fn propose_in_level(&mut self) -> Result<Vec<Proposal>, EngineError> {
         let (width, height) = (self.level.width(), self.level.height());
         let map = Map::of_picture(width, height);
@@ -137,10 +124,8 @@ impl Mtcnn {
     /// `RNet` on what `PNet` proposed: fewer squares, nearer to the faces.
     fn refine(&mut self, squares: &[Candidate]) -> Result<Vec<Candidate>, EngineError> {
         let mut refined = Vec::new();
-        for batch in squares.chunks(batch()) {
-            let t0 = std::time::Instant::now();
+        for batch in squares.chunks(BATCH) {
             self.cut(batch, RNET_SIDE)?;
-            eprintln!("  cut24 {:?}", t0.elapsed());
             let outputs =
                 self.rnet.run([batch.len(), RNET_SIDE as usize, RNET_SIDE as usize, 3], &self.cuts)?;
             let probabilities = outputs.numbers("probability", batch.len())?;
@@ -161,10 +146,8 @@ impl Mtcnn {
     /// `ONet` on what `RNet` left: faces with landmarks, in pixels of the working size.
     fn decide(&mut self, squares: &[Candidate]) -> Result<Vec<Face>, EngineError> {
         let mut faces = Vec::new();
-        for batch in squares.chunks(batch()) {
-            let t0 = std::time::Instant::now();
+        for batch in squares.chunks(BATCH) {
             self.cut(batch, ONET_SIDE)?;
-            eprintln!("  cut48 {:?}", t0.elapsed());
             let outputs =
                 self.onet.run([batch.len(), ONET_SIDE as usize, ONET_SIDE as usize, 3], &self.cuts)?;
             let probabilities = outputs.numbers("probability", batch.len())?;

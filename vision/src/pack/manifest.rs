@@ -39,7 +39,7 @@ pub(super) struct FileEntry {
 /// `[detector]` of kind `mtcnn`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct MtcnnSettings {
-    pub(super) input: PixelInput,
+    input: PixelInput,
     /// Pixels of the long side at which faces are searched.
     pub(crate) working_size: u32,
     /// Pixels of the smallest face that is looked for, at that size.
@@ -50,6 +50,19 @@ pub(crate) struct MtcnnSettings {
     pub(crate) thresholds: NetworkThresholds,
     /// The overlap above which the less probable of two boxes goes, by step.
     pub(crate) overlaps: OverlapThresholds,
+}
+
+impl MtcnnSettings {
+    /// What is wrong with the numbers, if anything: a pyramid must get smaller, and end.
+    pub(super) fn complaint(&self) -> Option<&'static str> {
+        match self {
+            _ if self.input != PixelInput::RAW => Some(PixelInput::COMPLAINT),
+            _ if !(12.0..=4096.0).contains(&self.minimum_face) => Some("minimum_face must be 12 to 4096"),
+            _ if !(12..=4096).contains(&self.working_size) => Some("working_size must be 12 to 4096"),
+            _ if !(0.1..=0.95).contains(&self.pyramid_factor) => Some("pyramid_factor must be 0.1 to 0.95"),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -76,7 +89,7 @@ pub(super) struct EncoderSettings {
     pub(super) dimensions: u32,
     pub(super) metric: Metric,
     pub(super) output: String,
-    pub(super) input: ChipInput,
+    input: ChipInput,
     template: [[f32; 2]; 5],
     verify: Thresholds,
     search: Thresholds,
@@ -84,6 +97,19 @@ pub(super) struct EncoderSettings {
 }
 
 impl EncoderSettings {
+    /// What is wrong with the numbers, if anything.
+    pub(super) fn complaint(&self) -> Option<&'static str> {
+        match self {
+            _ if self.input.pixels != PixelInput::RAW => Some(PixelInput::COMPLAINT),
+            _ if self.input.width != self.input.height => Some("the encoder's chip must be square"),
+            _ if !(16..=1024).contains(&self.input.width) => {
+                Some("the encoder's chip must have 16 to 1024 pixels")
+            }
+            _ if self.dimensions == 0 => Some("an embedding needs dimensions"),
+            _ => None,
+        }
+    }
+
     pub(super) fn template(&self) -> Template {
         let landmarks = Landmarks::from_points(self.template.map(|[x, y]| Point::new(x, y)));
         Template { side: self.input.width, landmarks }
@@ -96,16 +122,16 @@ impl EncoderSettings {
 
 /// The tensor that the encoder takes: square chips.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct ChipInput {
-    pub(super) width: u32,
-    pub(super) height: u32,
+struct ChipInput {
+    width: u32,
+    height: u32,
     #[serde(flatten)]
-    pub(super) pixels: PixelInput,
+    pixels: PixelInput,
 }
 
 /// How pixels become numbers: the value of a channel minus its mean, times the scale.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-pub(super) struct PixelInput {
+struct PixelInput {
     layout: Layout,
     dtype: ElementType,
     channels: Channels,
@@ -115,13 +141,14 @@ pub(super) struct PixelInput {
 
 impl PixelInput {
     /// The pixels of a picture as they lie in memory, which is what every network of this crate takes.
-    pub(super) const RAW: Self = Self {
+    const RAW: Self = Self {
         layout: Layout::Nhwc,
         dtype: ElementType::Uint8,
         channels: Channels::Rgb,
         mean: [0.0; 3],
         scale: 1.0,
     };
+    const COMPLAINT: &str = "a network's input must be raw pixels: nhwc, uint8, rgb, mean 0 and scale 1";
 }
 
 /// The order of a tensor's axes.

@@ -8,4 +8,5 @@
 )]
 
 mod faces;
+mod pictures;
 mod setup;

@@ -104,3 +104,14 @@ pub(crate) fn distance_to(embedding: &Embedding, values: &[f32]) -> f32 {
     let other = Embedding::new(embedding.model(), values.to_vec()).unwrap();
     embedding.distance(&other, vision::Metric::Euclidean).unwrap()
 }
+
+/// A JPEG with an EXIF segment that says how the camera was held, 1 to 8.
+pub(crate) fn with_orientation(jpeg: &[u8], orientation: u16) -> Vec<u8> {
+    let mut exif = b"Exif\0\0MM\0\x2A\0\0\0\x08".to_vec();
+    // One entry: tag 0x0112, a short, one of it, its value in the upper half; then no further directory.
+    exif.extend([0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1]);
+    exif.extend(orientation.to_be_bytes());
+    exif.extend([0; 6]);
+    let length = u16::try_from(exif.len() + 2).unwrap();
+    [&jpeg[..2], &[0xFF, 0xE1], &length.to_be_bytes(), &exif, &jpeg[2..]].concat()
+}
