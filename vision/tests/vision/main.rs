@@ -4,9 +4,13 @@
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "pictures of the tests are small"
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and its pictures are small"
 )]
 
 mod faces;
+mod packs;
+mod photographs;
 mod pictures;
 mod setup;

@@ -6,6 +6,7 @@ use image::{DynamicImage, GrayImage, ImageFormat as Encoding, Rgb, RgbImage, Rgb
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use vision::{ImageError, ImageFormat, ImageHeader, ImageLimits, Picture};
 
+use crate::photographs::turned;
 use crate::setup::{LIMITS, with_orientation};
 
 #[test]
@@ -72,7 +73,7 @@ fn orientation_turns_the_picture_upright() {
     let upright =
         Picture::decode(&jpeg(scene(64, 48).as_raw(), 64, 48, ColorType::Rgb, false), &LIMITS).unwrap();
     for orientation in 1..=8 {
-        let stored = stored_as(&scene(64, 48), orientation);
+        let stored = turned(&scene(64, 48), orientation);
         let (width, height) = stored.dimensions();
         let file = jpeg(stored.as_raw(), width as u16, height as u16, ColorType::Rgb, false);
         let file = with_orientation(&file, orientation);
@@ -105,7 +106,7 @@ fn file_that_ends_early_is_refused_wherever_it_ends() {
                 Err(ImageError::Invalid { .. } | ImageError::Unsupported) => {}
                 // The trailer of a GIF says nothing about its first frame.
                 Ok(picture) if format == ImageFormat::Gif => {
-                    assert_eq!(picture.pixels(), whole(&file).pixels())
+                    assert_eq!(picture.pixels(), whole(&file).pixels());
                 }
                 other => panic!("{format:?} cut to {length} of {} bytes: {other:?}", file.len()),
             }
@@ -242,21 +243,6 @@ fn jpeg(pixels: &[u8], width: u16, height: u16, colours: ColorType, is_progressi
     file
 }
 
-/// How a camera that was held as `orientation` says would store the picture.
-fn stored_as(upright: &RgbImage, orientation: u16) -> RgbImage {
-    use image::imageops::{flip_horizontal, flip_vertical, rotate90, rotate180, rotate270};
-    match orientation {
-        2 => flip_horizontal(upright),
-        3 => rotate180(upright),
-        4 => flip_vertical(upright),
-        5 => flip_horizontal(&rotate90(upright)),
-        6 => rotate270(upright),
-        7 => flip_horizontal(&rotate270(upright)),
-        8 => rotate90(upright),
-        _ => upright.clone(),
-    }
-}
-
 /// Files of every format that claim to be as large as their headers can say.
 fn bombs() -> Vec<Vec<u8>> {
     let files: Vec<_> = every_format().into_iter().map(|(_, file)| file).collect();
@@ -270,8 +256,7 @@ fn bombs() -> Vec<Vec<u8>> {
     bmp[18..26].copy_from_slice(&[0xFF, 0xFF, 0, 0, 0xFF, 0xFF, 0, 0]);
     // Lossless WebP: a byte of signature, then 14 bits of width - 1 and 14 of height - 1.
     let size = webp.windows(4).position(|bytes| bytes == b"VP8L").unwrap() + 9;
-    webp[size..size + 3].fill(0xFF);
-    webp[size + 3] |= 0x0F;
+    webp[size..size + 4].copy_from_slice(&(0x3FFE_u32 | 0x3FFE << 14).to_le_bytes());
     vec![jpeg, png, webp, gif, bmp]
 }
 

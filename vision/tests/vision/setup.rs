@@ -11,7 +11,6 @@ pub(crate) const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pix
 
 /// What `make prepare` has laid out: `$FACEQL_HOME`, or `.faceql` beside the workspace's manifest.
 pub(crate) fn home() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "tests have no configuration to be told by")]
     let home = std::env::var_os("FACEQL_HOME").map(PathBuf::from);
     let home = home.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.faceql"));
     assert!(home.is_dir(), "{} is missing: run `make prepare` first", home.display());
