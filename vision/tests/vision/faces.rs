@@ -211,11 +211,3 @@ fn synthetic_chip() -> Chip {
     };
     Chip::from_rgb(150, (0..150 * 150 * 3).map(value).collect()).unwrap()
 }
-    let mut engine = engine();
-    let good = picture("obama.jpg");
-    for c in [400, 420, 440, 450, 460, 470, 480, 490, 500, 510, 520] {
-        let p = right_of(&good, c);
-        let f = detect(&mut engine, &p);
-        println!("cut {c} {:?}", f.first().map(|f| (f.bounding_box, f.bounding_box.share_inside(p.width() as f32, p.height() as f32), f.confidence, f.quality.overall, f.quality.yaw)));
-    }
-}
