@@ -25,8 +25,9 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 /// The argument that makes this program the process of [`Bare`].
 const BARE: &str = "--bare-session";
 const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000 };
-const RUNS: usize = 101;
-const RUNS_OF_LARGE_PICTURE: usize = 11;
+const TURNS: usize = 11;
+const TURNS_OF_LARGE_PICTURE: usize = 3;
+const RUNS_PER_TURN: usize = 9;
 
 fn main() {
     if std::env::args().any(|argument| argument == BARE) {
@@ -46,7 +47,7 @@ fn faces(engine: &mut EmbeddedEngine, photo: &[u8]) {
     let face = engine.detect(&picture, &DetectOptions::default()).unwrap().remove(0);
     let chip = engine.align(&picture, &face.landmarks);
     let mut session = Bare::start();
-    let [bare, encode, whole, detect, align, decode] = medians(RUNS, |step| match step {
+    let [bare, encode, whole, detect, align, decode] = medians(TURNS, |step| match step {
         0 => session.run(),
         1 => timed(|| engine.encode(std::slice::from_ref(&chip)).unwrap()),
         2 => timed(|| engine.encode_faces(std::slice::from_ref(&picture)).unwrap()),
@@ -67,7 +68,7 @@ fn batches(engine: &mut EmbeddedEngine, photo: &[u8]) {
     let picture = Picture::decode(photo, &LIMITS).unwrap();
     let face = engine.detect(&picture, &DetectOptions::default()).unwrap().remove(0);
     let chips = vec![engine.align(&picture, &face.landmarks); 4];
-    let [single, batch] = medians(RUNS, |step| match step {
+    let [single, batch] = medians(TURNS, |step| match step {
         0 => timed(|| {
             for chip in &chips {
                 black_box(engine.encode(std::slice::from_ref(chip)).unwrap());
@@ -93,7 +94,7 @@ fn large_picture() {
         encoder.set_sampling_factor(sampling);
         encoder.set_progressive(progressive);
         encoder.encode(&scene, width, height, ColorType::Rgb).unwrap();
-        let [full, reduced] = medians(RUNS_OF_LARGE_PICTURE, |step| match step {
+        let [full, reduced] = medians(TURNS_OF_LARGE_PICTURE, |step| match step {
             0 => timed(|| JpegDecoder::new(ZCursor::new(&file)).decode().unwrap()),
             _ => timed(|| Picture::decode(&file, &LIMITS).unwrap()),
         });
@@ -130,7 +131,7 @@ impl Bare {
         let builder = Session::builder(&environment).unwrap().with_intra_threads(1).unwrap();
         let mut builder = builder.with_optimization_level(GraphOptimizationLevel::All).unwrap();
         let mut session = builder.commit_from_file(home().join("packs/standard/encoder.onnx")).unwrap();
-        let chip = vec![128_u8; 150 * 150 * 3];
+        let chip = scene(150, 150);
         let input = TensorRef::from_array_view(([1_usize, 150, 150, 3], chip.as_slice())).unwrap();
         for _ in std::io::stdin().lock().bytes() {
             let time = timed(|| session.run(ort::inputs![&*input]).map(|_| ()).unwrap());
@@ -146,12 +147,14 @@ impl Drop for Bare {
     }
 }
 
-/// The median time of each step. The steps take turns, so that whatever slows the machine slows them all.
-fn medians<const STEPS: usize>(runs: usize, mut step: impl FnMut(usize) -> Duration) -> [Duration; STEPS] {
-    let mut times: [Vec<Duration>; STEPS] = std::array::from_fn(|_| Vec::with_capacity(runs));
-    for _ in 0..runs {
+/// The median time of each step. The steps take turns, so that whatever slows the machine slows them all; at its turn a
+/// step runs several times, and the first does not count, so that none pays for the caches that another has filled.
+fn medians<const STEPS: usize>(turns: usize, mut step: impl FnMut(usize) -> Duration) -> [Duration; STEPS] {
+    let mut times: [Vec<Duration>; STEPS] = std::array::from_fn(|_| Vec::new());
+    for _ in 0..turns {
         for (index, times) in times.iter_mut().enumerate() {
-            times.push(step(index));
+            step(index);
+            times.extend((0..RUNS_PER_TURN).map(|_| step(index)));
         }
     }
     times.map(|mut times| {
