@@ -11,6 +11,11 @@ use crate::pack::QualityScale;
 
 /// How well a face can be seen. Scores go from 0 (useless) to 1 (ideal), linearly between values that the pack's
 /// `[quality]` section gives; angles are in degrees.
+///
+/// The angles are estimated from the five landmarks. The tip of the nose stands out of the plane of eyes and mouth by
+/// about half the distance between the eyes; turning the head moves it sideways against that plane, raising the head
+/// moves it up. Noses differ and the camera is taken to be far away, so read the angles as to 10 or 15 degrees, and
+/// beyond 45 only as "far".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaceQuality {
     /// The least of all scores, of that of the detector's confidence, and of the share of the face in the picture.
@@ -25,10 +30,9 @@ pub struct FaceQuality {
     pub size: f32,
     /// From yaw and pitch, the worse of the two.
     pub frontality: f32,
-    /// Degrees by which the face is turned to the side; positive when it looks to the right of the picture. See
-    /// [`FaceQuality`]'s pose: an estimate.
+    /// Degrees by which the face is turned to the side; positive when it looks to the right of the picture.
     pub yaw: f32,
-    /// Degrees by which the face is raised; positive when it looks up. An estimate, as `yaw`.
+    /// Degrees by which the face is raised; positive when it looks up.
     pub pitch: f32,
     /// Degrees by which the head is tilted in the plane of the picture; positive is clockwise.
     pub roll: f32,
@@ -141,13 +145,8 @@ fn mean_and_variance(values: impl Iterator<Item = f32>) -> (f32, f32) {
     (mean as f32, (squares / count.max(1.0) - mean * mean).max(0.0) as f32)
 }
 
-/// Where a head is turned, in degrees, estimated from five points.
-///
-/// The nose's tip stands out of the plane of eyes and mouth by about half the distance between the eyes
-/// ([`NOSE_HEIGHT`]). Turning the head moves it sideways against that plane, raising the head moves it up:
-/// `tan(yaw) = sideways / nose height`, `tan(pitch) = upwards / nose height`, after the tilt between the eyes (roll) is
-/// taken out. Noses differ and the camera is taken to be far away, so read it as to 10 or 15 degrees, and beyond 45
-/// only as "far".
+/// Where a head is turned, in degrees: `tan(yaw) = sideways / nose height` and `tan(pitch) = upwards / nose height`, after
+/// the tilt between the eyes (roll) is taken out. [`FaceQuality`] tells the idea and its limits.
 #[derive(Debug, Clone, Copy)]
 struct Pose {
     yaw: f32,

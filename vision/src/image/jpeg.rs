@@ -75,10 +75,9 @@ fn decode_reduced(bytes: &[u8]) -> Result<Option<Stored>, ImageError> {
         return Ok(None);
     }
     // The decoder stops at the scale that reaches the wish on EITHER side, so the short side's is out of reach.
-    let wish = |side: u16, other: u16| if side >= other { MIN_REDUCED_SIDE } else { u16::MAX };
-    let (width, height) = decoder
-        .scale(wish(full.width, full.height), wish(full.height, full.width.saturating_add(1)))
-        .map_err(reduced_refusal)?;
+    let is_wide = full.width >= full.height;
+    let wish = if is_wide { (MIN_REDUCED_SIDE, u16::MAX) } else { (u16::MAX, MIN_REDUCED_SIDE) };
+    let (width, height) = decoder.scale(wish.0, wish.1).map_err(reduced_refusal)?;
     let pixels = decoder.decode().map_err(reduced_refusal)?;
     let rgb = match full.pixel_format {
         PixelFormat::L8 => pixels.into_iter().flat_map(|grey| [grey; 3]).collect(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use vision::{
-    Chip, DetectOptions, DetectedFace, EmbeddedEngine, Embedding, EngineError, FaceEngine, MatchDecision,
-    Metric, Picture, QualityIssue,
+    Chip, DetectOptions, DetectedFace, EmbeddedEngine, Embedding, EngineError, FaceEngine, Landmarks,
+    MatchDecision, Metric, Picture, Point, QualityIssue,
 };
 
 use crate::photographs::{blurred, changed, enlarged, reduced, right_of, side_by_side, stored_as};
@@ -185,6 +185,15 @@ fn quality_names_what_is_wrong() {
         let faces = detect(&mut engine, &picture);
         let quality = &faces.first().unwrap_or_else(|| panic!("no face for {issue:?}")).quality;
         assert!(quality.issues.contains(&issue), "{issue:?} is not in {quality:?}");
+    }
+}
+
+#[test]
+fn landmarks_without_sense_give_a_chip_all_the_same() {
+    let (engine, picture) = (engine(), picture("obama.jpg"));
+    for (x, y) in [(0.0, 0.0), (f32::NAN, 1.0), (f32::INFINITY, f32::MIN), (-1e9, 1e30)] {
+        let points = [0.0, 1.0, 2.0, 3.0, 4.0].map(|factor| Point::new(factor * x, factor * y));
+        assert_eq!(engine.align(&picture, &Landmarks::from_points(points)).side(), 150);
     }
 }
 
