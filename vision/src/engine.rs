@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::align::Chip;
 use crate::card::ModelCard;
-use crate::detect::{DetectOptions, DetectedFace, Mtcnn};
+use crate::detect::{DetectOptions, DetectedFace, FoundFace, Mtcnn};
 use crate::embedding::{Embedding, EmbeddingError};
 use crate::encode::Encoder;
 use crate::geometry::Landmarks;
@@ -34,14 +34,30 @@ pub trait FaceEngine: Send {
     /// One embedding per chip, in their order. Several chips share a run of the network.
     fn encode(&mut self, chips: &[Chip]) -> Result<Vec<Embedding>, EngineError>;
 
+    /// The faces of a picture as [`FaceEngine::detect`] gives them, each with its chip. An engine that cuts chips to judge
+    /// faces hands them over here instead of cutting them twice.
+    fn detect_chips(
+        &mut self,
+        picture: &Picture,
+        options: &DetectOptions,
+    ) -> Result<Vec<(DetectedFace, Chip)>, EngineError> {
+        let faces = self.detect(picture, options)?;
+        let with_chip = |face: DetectedFace| {
+            let chip = self.align(picture, &face.landmarks);
+            (face, chip)
+        };
+        Ok(faces.into_iter().map(with_chip).collect())
+    }
+
     /// The faces of several pictures with their embeddings, in the order of the pictures, largest face first. All faces
     /// of all pictures share the runs of the encoder.
     fn encode_faces(&mut self, pictures: &[Picture]) -> Result<Vec<Vec<EncodedFace>>, EngineError> {
         let mut chips = Vec::new();
         let mut faces_by_picture = Vec::with_capacity(pictures.len());
         for picture in pictures {
-            let faces = self.detect(picture, &DetectOptions::default())?;
-            chips.extend(faces.iter().map(|face| self.align(picture, &face.landmarks)));
+            let found = self.detect_chips(picture, &DetectOptions::default())?;
+            let (faces, cut): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+            chips.extend(cut);
             faces_by_picture.push(faces);
         }
         let mut embeddings = self.encode(&chips)?.into_iter();
@@ -106,15 +122,20 @@ impl FaceEngine for EmbeddedEngine {
         picture: &Picture,
         options: &DetectOptions,
     ) -> Result<Vec<DetectedFace>, EngineError> {
+        Ok(self.detect_chips(picture, options)?.into_iter().map(|(face, _)| face).collect())
+    }
+
+    fn detect_chips(
+        &mut self,
+        picture: &Picture,
+        options: &DetectOptions,
+    ) -> Result<Vec<(DetectedFace, Chip)>, EngineError> {
         let faces = options.choose(self.detector.find(picture)?);
         let judged = faces.into_iter().map(|face| {
             let chip = self.align(picture, &face.landmarks);
-            DetectedFace {
-                bounding_box: face.bounding_box,
-                confidence: face.confidence,
-                landmarks: face.landmarks,
-                quality: self.quality.judge(&face, &chip, picture),
-            }
+            let quality = self.quality.judge(&face, &chip, picture);
+            let FoundFace { bounding_box, confidence, landmarks } = face;
+            (DetectedFace { bounding_box, confidence, landmarks, quality }, chip)
         });
         Ok(judged.collect())
     }

@@ -70,8 +70,7 @@ impl Canvas {
         let mut inside =
             CroppedImageMut::new(&mut whole, columns.start, rows.start, columns.length, rows.length)
                 .map_err(failed)?;
-        let crop =
-            scaler.options.crop(columns.source, rows.source, columns.source_length, rows.source_length);
+        let crop = scaler.smooth.crop(columns.source, rows.source, columns.source_length, rows.source_length);
         scaler.resizer.resize(&self.view()?, &mut inside, &crop).map_err(failed)
     }
 
@@ -93,7 +92,8 @@ impl Canvas {
         (self.width, self.height) = (width, height);
         let mut target =
             Image::from_slice_u8(width, height, &mut self.pixels, PixelType::U8x3).map_err(failed)?;
-        scaler.resizer.resize(source, &mut target, &scaler.options).map_err(failed)
+        let options = if source.width() >= 3 * width / 2 { &scaler.average } else { &scaler.smooth };
+        scaler.resizer.resize(source, &mut target, options).map_err(failed)
     }
 
     fn view(&self) -> Result<ImageRef<'_>, EngineError> {
@@ -101,17 +101,20 @@ impl Canvas {
     }
 }
 
-/// Scales so that every pixel of the source counts, the nearer ones more. Keeps its buffers.
+/// Scales so that every pixel of the source counts. Keeps its buffers.
 #[derive(Debug)]
 pub(super) struct Scaler {
     resizer: Resizer,
-    options: ResizeOptions,
+    /// Nearer pixels count more.
+    smooth: ResizeOptions,
+    /// All pixels that fall on one count the same: a third faster, and as good where many do.
+    average: ResizeOptions,
 }
 
 impl Default for Scaler {
     fn default() -> Self {
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        Self { resizer: Resizer::new(), options }
+        let by = |filter| ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+        Self { resizer: Resizer::new(), smooth: by(FilterType::Bilinear), average: by(FilterType::Box) }
     }
 }
 
