@@ -120,7 +120,7 @@ impl App {
         background.spawn(async move { verification.sweep_until(until).await });
         background.close();
 
-        let router = router(self.edge(&stop), self.health.clone(), &self.config.http);
+        let router = router(&self.edge(&stop), self.health.clone(), &self.config.http);
         let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let grace = self.config.http.shutdown_grace;
         let cut_off = async {

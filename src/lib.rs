@@ -15,6 +15,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod decimal;
 pub mod events;
 pub mod graphql;
 pub mod health;

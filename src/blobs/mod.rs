@@ -207,7 +207,7 @@ mod tests {
 
         blobs.put(&name, Bytes::from_static(b"bytes")).await.unwrap();
         assert_eq!(blobs.get(&name).await.unwrap(), "bytes");
-        assert_eq!(blobs.written_before(later, "images").await.unwrap(), [name.clone()]);
+        assert_eq!(blobs.written_before(later, "images").await.unwrap(), std::slice::from_ref(&name));
         assert_eq!(blobs.written_before(later, "chips").await.unwrap(), []);
         assert_eq!(blobs.written_before(DateTime::UNIX_EPOCH, "images").await.unwrap(), []);
 
@@ -223,7 +223,7 @@ mod tests {
         let images = folder.path().join("acme/images");
         std::fs::create_dir_all(&images).unwrap();
         std::fs::write(images.join(format!("{}#1", Uuid::nil())), b"half").unwrap();
-        let later = chrono::DateTime::from(std::time::SystemTime::now() + std::time::Duration::from_secs(60));
+        let later = chrono::DateTime::from(std::time::SystemTime::now() + std::time::Duration::from_mins(1));
 
         assert_eq!(blobs.remove_half_written(later).await.unwrap(), 1);
         assert_eq!(std::fs::read_dir(images).unwrap().count(), 0);

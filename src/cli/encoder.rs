@@ -16,7 +16,7 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let address = listener.local_addr().map_err(failed)?;
     let encoder = embedded_encoder(&config.engine).await?;
     let authenticator = Authenticator::new(config.http.keys.clone());
-    let router = encoder_router(encoder, authenticator, config.engine.limits.max_bytes, &config.http);
+    let router = encoder_router(encoder, &authenticator, config.engine.limits.max_bytes, &config.http);
     info!("the encoding service is at http://{address}/v1/selfie");
     axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())

@@ -2,6 +2,8 @@
 
 use async_graphql::{Enum, SimpleObject};
 
+use crate::decimal::widen;
+
 /// A rectangle in pixels of the image as a person sees it; may reach out of it at the edges.
 #[derive(SimpleObject)]
 pub(super) struct BoundingBox {
@@ -102,13 +104,13 @@ pub(super) struct DetectedFace {
 
 impl From<vision::Point> for Point {
     fn from(point: vision::Point) -> Self {
-        Self { x: point.x.into(), y: point.y.into() }
+        Self { x: widen(point.x), y: widen(point.y) }
     }
 }
 
 impl From<vision::BoundingBox> for BoundingBox {
     fn from(area: vision::BoundingBox) -> Self {
-        Self { x: area.x.into(), y: area.y.into(), width: area.width.into(), height: area.height.into() }
+        Self { x: widen(area.x), y: widen(area.y), width: widen(area.width), height: widen(area.height) }
     }
 }
 
@@ -127,15 +129,15 @@ impl From<vision::Landmarks> for FaceLandmarks {
 impl From<vision::FaceQuality> for FaceQuality {
     fn from(quality: vision::FaceQuality) -> Self {
         Self {
-            overall: quality.overall.into(),
-            sharpness: quality.sharpness.into(),
-            brightness: quality.brightness.into(),
-            contrast: quality.contrast.into(),
-            size: quality.size.into(),
-            frontality: quality.frontality.into(),
-            yaw: quality.yaw.into(),
-            pitch: quality.pitch.into(),
-            roll: quality.roll.into(),
+            overall: widen(quality.overall),
+            sharpness: widen(quality.sharpness),
+            brightness: widen(quality.brightness),
+            contrast: widen(quality.contrast),
+            size: widen(quality.size),
+            frontality: widen(quality.frontality),
+            yaw: widen(quality.yaw),
+            pitch: widen(quality.pitch),
+            roll: widen(quality.roll),
             issues: quality.issues.into_iter().map(QualityIssue::from).collect(),
         }
     }
@@ -145,7 +147,7 @@ impl From<vision::DetectedFace> for DetectedFace {
     fn from(face: vision::DetectedFace) -> Self {
         Self {
             bounding_box: face.bounding_box.into(),
-            confidence: face.confidence.into(),
+            confidence: widen(face.confidence),
             landmarks: face.landmarks.into(),
             quality: face.quality.into(),
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_graphql::{Enum, Object};
 use vision::ModelCard;
 
+use crate::decimal::widen;
+
 /// A model that finds faces or turns them into vectors.
 pub(super) struct Model(pub(super) Arc<ModelCard>);
 
@@ -43,12 +45,12 @@ impl Model {
 
     /// Up to this distance two faces are the same person (MATCH); null when it is not known.
     async fn match_threshold(&self) -> Option<f64> {
-        self.0.matching.map(|matching| matching.verify.matched.into())
+        self.0.matching.map(|matching| widen(matching.verify.matched))
     }
 
     /// Up to this distance two faces may be the same person (POSSIBLE); null when it is not known.
     async fn possible_threshold(&self) -> Option<f64> {
-        self.0.matching.map(|matching| matching.verify.possible.into())
+        self.0.matching.map(|matching| widen(matching.verify.possible))
     }
 
     /// Licence of the weights.

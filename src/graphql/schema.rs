@@ -7,8 +7,8 @@ use async_graphql::extensions::{
 };
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
-    MergedObject, MergedSubscription, Response, SDLExportOptions, Schema, SchemaBuilder, ServerError,
-    ServerResult, ValidationResult, Variables, async_trait,
+    MergedObject, MergedSubscription, Response, Schema, SchemaBuilder, ServerError, ServerResult,
+    ValidationResult, Variables, async_trait,
 };
 
 use super::error::give_code;
@@ -47,7 +47,7 @@ pub fn schema(verification: Verification, health: Health, limits: Limits) -> Fac
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.
 #[must_use]
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_enum_items())
+    builder().finish().sdl()
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
@@ -87,7 +87,9 @@ impl Extension for Codes {
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
         next.run(context).await.map_err(|mut errors| {
-            errors.iter_mut().for_each(|error| give_code(error, validation_code(error)));
+            for error in &mut errors {
+                give_code(error, validation_code(error));
+            }
             errors
         })
     }
@@ -100,7 +102,9 @@ impl Extension for Codes {
     ) -> Response {
         let mut response = next.run(context, operation_name).await;
         // Resolvers give codes; what is left are values that async-graphql could not read.
-        response.errors.iter_mut().for_each(|error| give_code(error, ErrorCode::BadUserInput));
+        for error in &mut response.errors {
+            give_code(error, ErrorCode::BadUserInput);
+        }
         response
     }
 }

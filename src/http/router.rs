@@ -46,7 +46,7 @@ impl Edge {
 }
 
 /// The routes of the service.
-pub fn router(edge: Edge, health: Health, config: &HttpConfig) -> Router {
+pub fn router(edge: &Edge, health: Health, config: &HttpConfig) -> Router {
     // Base64 makes four bytes of three.
     let body_limit =
         usize::try_from(edge.limits.max_upload_bytes).unwrap_or(usize::MAX) / 3 * 4 + ENVELOPE_BYTES;
@@ -64,7 +64,7 @@ pub fn router(edge: Edge, health: Health, config: &HttpConfig) -> Router {
 /// The routes of `faceql encoder`.
 pub fn encoder_router(
     encoder: EmbeddedEncoder,
-    authenticator: Authenticator,
+    authenticator: &Authenticator,
     max_upload_bytes: u64,
     config: &HttpConfig,
 ) -> Router {
@@ -74,7 +74,7 @@ pub fn encoder_router(
         .with_state(Selfie { encoder, authenticator: authenticator.clone() })
         .route("/health/live", get(health::live))
         .layer(DefaultBodyLimit::max(body_limit));
-    guarded(routes, &authenticator, config).layer(middleware::from_fn(request_id::identify))
+    guarded(routes, authenticator, config).layer(middleware::from_fn(request_id::identify))
 }
 
 fn health_routes(health: Health) -> Router {

@@ -20,7 +20,7 @@ use super::router::Edge;
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// A socket whose client is silent for this long is closed.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Serves the operations of one socket.
 pub(super) async fn serve(

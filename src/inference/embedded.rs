@@ -255,7 +255,7 @@ fn send(reply: Reply, answer: Result<Vec<Encoding>, EncodeError>) {
 
 impl From<EncodedFace> for Encoding {
     fn from(encoded: EncodedFace) -> Self {
-        let vector = encoded.embedding.values().iter().copied().map(f64::from).collect();
+        let vector = encoded.embedding.values().iter().copied().map(crate::decimal::widen).collect();
         Self { vector, face: Some(encoded.face) }
     }
 }

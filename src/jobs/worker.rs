@@ -149,7 +149,7 @@ impl<H: Handler> Attempt<H> {
             Err(Lost::Fenced) => debug!(job.id = %self.claim.job.id, "the job was cancelled or taken over"),
             // The lease runs out by itself, and the job is taken back then.
             Err(Lost::Database(error)) => {
-                error!(%error, job.id = %self.claim.job.id, "could not settle a job")
+                error!(%error, job.id = %self.claim.job.id, "could not settle a job");
             }
         }
     }

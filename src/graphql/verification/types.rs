@@ -6,6 +6,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{container, encoding, image};
 
+use crate::decimal::widen;
 use crate::graphql::context::ContextExt;
 use crate::graphql::faces::DetectedFace;
 use crate::graphql::loaders::{EncodingsOf, ImagesOf};
@@ -231,8 +232,10 @@ impl Encoding {
     }
 
     /// The face; null when an external encoding service gave the vector alone.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn face(&self) -> Result<Option<DetectedFace>, ApiError> {
-        Ok(verification::stored_face(&self.0)?.map(DetectedFace::from))
+        let face = verification::stored_face(&self.0)?;
+        Ok(face.map(DetectedFace::from))
     }
 }
 
@@ -283,8 +286,8 @@ impl From<verification::Comparison> for ContainerComparison {
         let pairs = comparison.pairs.into_iter().map(|pair| EncodingPair {
             a: Encoding(pair.a),
             b: Encoding(pair.b),
-            distance: pair.distance.into(),
-            similarity: pair.similarity.into(),
+            distance: widen(pair.distance),
+            similarity: widen(pair.similarity),
             decision: pair.decision.into(),
         });
         Self { same_person: comparison.same_person, pairs: pairs.collect() }

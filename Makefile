@@ -1,0 +1,35 @@
+# FaceQL: `make run` sets everything up and serves; `make test` sets up and tests.
+
+.DEFAULT_GOAL := help
+.PHONY: help prepare run demo test check bench clean
+
+PYTHON ?= python3
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+prepare: ## Install ONNX Runtime, the standard model pack and the test photos into .faceql/
+	@$(PYTHON) models/prepare.py
+
+run: prepare ## Set everything up and serve on 127.0.0.1:8080
+	@cargo build --release --locked --bin faceql
+	@exec ./target/release/faceql serve
+
+demo: prepare ## Show the main job in the terminal: upload three photos, watch, compare
+	@cargo build --release --locked --bin faceql --example demo
+	@exec ./target/release/examples/demo
+
+test: prepare ## Set up and run every test
+	@$(PYTHON) -m unittest discover --start-directory models/tests --top-level-directory models
+	@cargo test --workspace --locked
+
+check: ## Check format, lints, documentation, the checked-in schema and settings, licences
+	@./.ci/check
+
+bench: prepare ## Measure against references in the same run, and print the ratios
+	@cargo bench --locked --package vision
+	@cargo bench --locked --package faceql
+
+clean: ## Remove what was built and set up; your data in .faceql/data stays
+	@cargo clean
+	@rm -rf .faceql/lib .faceql/packs .faceql/photos .faceql/downloads
