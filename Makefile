@@ -20,7 +20,7 @@ demo: prepare ## Show the main job in the terminal: upload three photos, watch, 
 	@exec ./target/release/examples/demo
 
 test: prepare ## Set up and run every test
-	@$(PYTHON) -m unittest discover --start-directory models/tests --top-level-directory models
+	@$(PYTHON) -m unittest discover models/tests
 	@cargo test --workspace --locked
 
 check: ## Check format, lints, documentation, the checked-in schema and settings, licences

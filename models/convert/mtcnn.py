@@ -28,8 +28,7 @@ def convert_pnet(data: bytes) -> bytes:
     Input (1, rows, columns, 3); outputs (1, map_rows, map_columns) and (1, 4, map_rows, map_columns).
     """
     network = _Network("pnet", data, (1, "rows", "columns", 3))
-    value = network.convolution("conv1", network.image)
-    value = network.pool("pool1", value, 2)
+    value = network.first_layer(2)
     value = network.convolution("conv2", value)
     value = network.convolution("conv3", value)
     network.face_map("conv4_1", value)
@@ -40,8 +39,7 @@ def convert_pnet(data: bytes) -> bytes:
 def convert_rnet(data: bytes) -> bytes:
     """RNet: refines candidates of 24x24. Outputs (batch) and (batch, 4)."""
     network = _Network("rnet", data, ("batch", 24, 24, 3))
-    value = network.convolution("conv1", network.image)
-    value = network.pool("pool1", value, 3)
+    value = network.first_layer(3)
     value = network.convolution("conv2", value)
     value = network.pool("pool2", value, 3)
     value = network.convolution("conv3", value)
@@ -55,8 +53,7 @@ def convert_rnet(data: bytes) -> bytes:
 def convert_onet(data: bytes) -> bytes:
     """ONet: decides on candidates of 48x48. Outputs (batch), (batch, 4) and (batch, 10)."""
     network = _Network("onet", data, ("batch", 48, 48, 3))
-    value = network.convolution("conv1", network.image)
-    value = network.pool("pool1", value, 3)
+    value = network.first_layer(3)
     value = network.convolution("conv2", value)
     value = network.pool("pool2", value, 3)
     value = network.convolution("conv3", value)
@@ -78,6 +75,20 @@ class _Network:
         self.graph = Graph(name)
         self.image = pixels(self.graph, image_shape)
         self._normalise_first_layer()
+        self._fill_blocks()
+
+    def _fill_blocks(self) -> None:
+        """Rounds the channels between the first two convolutions up to a multiple of 16, with filters that give zero
+        and are ignored: ONNX Runtime then keeps its blocked layout through the pool between them."""
+        filters = self.weights["conv1.weight"].shape[0]
+        spare = -filters % 16
+        self.weights["conv1.weight"] = _with_more_rows(self.weights["conv1.weight"], spare)
+        self.weights["conv1.bias"] = _with_more_rows(self.weights["conv1.bias"], spare)
+        self.weights["prelu1.weight"] = _with_more_rows(self.weights["prelu1.weight"], spare)
+        second = self.weights["conv2.weight"]
+        area = second.shape[2] * second.shape[3]
+        values = (value for row in second.rows for value in [*row, *[0.0] * (spare * area)])
+        self.weights["conv2.weight"] = tensor((second.shape[0], filters + spare, *second.shape[2:]), values)
 
     def _normalise_first_layer(self) -> None:
         weights, bias = self.weights["conv1.weight"], self.weights["conv1.bias"]
@@ -87,6 +98,32 @@ class _Network:
     def convolution(self, name: str, value: str) -> str:
         """A convolution and the PReLU of the same number."""
         return self._prelu(name.replace("conv", "prelu"), self._convolve(name, value, name), trailing_axes=2)
+
+    def first_layer(self, pool_size: int) -> str:
+        """conv1, its PReLU and pool1, in two convolutions that need no pass of their own for the PReLU.
+
+        slope * value + (1 - slope) * relu(value): both factors go into the filters, and ONNX Runtime adds within the
+        convolution. A slope above 1 has a negative second factor; it rises with its value, so that the PReLU of such a
+        channel may follow the pool.
+        """
+        weights, bias = self.weights["conv1.weight"], self.weights["conv1.bias"]
+        slopes = self.weights["prelu1.weight"].values
+        below = [slope if slope <= 1 else 1.0 for slope in slopes]
+        above = [1 - slope if slope <= 1 else 0.0 for slope in slopes]
+        lower = self._scaled_convolution("lower1", weights, bias, below)
+        upper = self._scaled_convolution("upper1", weights, bias, above)
+        positive = self.graph.node("Relu", [upper], "positive1")
+        value = self.pool("pool1", self.graph.node("Add", [lower, positive], "prelu1_sum"), pool_size)
+        if max(slopes) <= 1:
+            return value
+        self.weights["steep1.weight"] = tensor((len(slopes),), (max(slope, 1.0) for slope in slopes))
+        return self._prelu("steep1", value, trailing_axes=2)
+
+    def _scaled_convolution(self, name: str, weights: Tensor, bias: Tensor, factors: list[float]) -> str:
+        rows = (value * factor for row, factor in zip(weights.rows, factors) for value in row)
+        self.weights[f"{name}.weight"] = tensor(weights.shape, rows)
+        self.weights[f"{name}.bias"] = tensor(bias.shape, (b * f for b, f in zip(bias.values, factors)))
+        return self._convolve(name, self.image, name)
 
     def pool(self, name: str, value: str, size: int) -> str:
         return self.graph.node("MaxPool", [value], name, kernel_shape=[size] * 2, strides=[2, 2], ceil_mode=1)
@@ -156,6 +193,12 @@ class _Network:
 
     def _weights_and_bias(self, name: str) -> list[str]:
         return [self.graph.weights(f"{name}_{part}", self.weights[f"{name}.{part}"]) for part in ("weight", "bias")]
+
+
+def _with_more_rows(weights: Tensor, count: int) -> Tensor:
+    rows, *rest = weights.shape
+    size = len(weights.values) // rows
+    return tensor((rows + count, *rest), [*weights.values, *[0.0] * (count * size)])
 
 
 def _channels_first(weights: Tensor, channels: int, size: int) -> Tensor:
