@@ -1,0 +1,120 @@
+//! The server that the demo speaks to: one that runs already, or one of its own.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::Error;
+use super::api::Api;
+
+/// Where a server is looked for when none is named.
+const USUAL_URL: &str = "http://127.0.0.1:8080";
+/// Longest that a server of our own may take to load and warm its models.
+const START_LIMIT: Duration = Duration::from_mins(1);
+/// How often a starting server is asked whether it is ready.
+const START_POLL: Duration = Duration::from_millis(100);
+
+/// A server that is ready.
+pub(crate) struct Server {
+    pub(crate) api: Api,
+    own: Option<OwnServer>,
+}
+
+impl Server {
+    /// The server at `url`, which must be ready; without one, the usual server or a new one.
+    pub(crate) async fn find_or_start(url: Option<String>) -> Result<Self, Error> {
+        let api = Api::new(url.as_deref().unwrap_or(USUAL_URL))?;
+        if api.is_ready().await {
+            return Ok(Self { api, own: None });
+        }
+        if let Some(url) = url {
+            return Err(format!("no FaceQL is ready at {url}, or it asks for a key").into());
+        }
+        let (own, api) = OwnServer::start().await?;
+        Ok(Self { api, own: Some(own) })
+    }
+
+    /// Where the server comes from, for people.
+    pub(crate) fn origin(&self) -> &'static str {
+        if self.own.is_some() {
+            "started for this demo, with data that goes with it"
+        } else {
+            "was running already"
+        }
+    }
+}
+
+/// A server with data in a temporary folder. Dropping it stops the server, then removes the folder.
+struct OwnServer {
+    process: Child,
+    folder: TempDir,
+}
+
+impl OwnServer {
+    async fn start() -> Result<(Self, Api), Error> {
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let folder = tempfile::tempdir()?;
+        let log = File::create(folder.path().join("log"))?;
+        let binary = binary()?;
+        let process = Command::new(&binary)
+            .arg("serve")
+            .env("FACEQL_LISTEN", &address)
+            .env("DATABASE_URL", format!("sqlite:{}", folder.path().join("faceql.db").display()))
+            .env("FACEQL_BLOB_FOLDER", folder.path().join("blobs"))
+            // An empty value counts as none, whatever .env says.
+            .env("FACEQL_API_KEY", "")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| format!("{} does not start ({error}); run `make demo`", binary.display()))?;
+        let mut server = Self { process, folder };
+        let api = Api::new(&format!("http://{address}"))?;
+        server.wait_until_ready(&api).await?;
+        Ok((server, api))
+    }
+
+    async fn wait_until_ready(&mut self, api: &Api) -> Result<(), Error> {
+        let start = Instant::now();
+        while !api.is_ready().await {
+            if self.process.try_wait()?.is_some() {
+                return Err(format!("the server ended while it started:\n{}", self.log()).into());
+            }
+            if start.elapsed() > START_LIMIT {
+                return Err(format!("the server is not ready after {START_LIMIT:?}:\n{}", self.log()).into());
+            }
+            tokio::time::sleep(START_POLL).await;
+        }
+        Ok(())
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        // SIGTERM, so that it drains as in production; SIGKILL if that cannot be sent.
+        let asked = Command::new("kill").arg(self.process.id().to_string()).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.process.kill();
+        }
+        let _ = self.process.wait();
+    }
+}
+
+/// The `faceql` that was built beside this example: `target/PROFILE/faceql` of `target/PROFILE/examples/demo`.
+fn binary() -> Result<PathBuf, Error> {
+    let own = std::env::current_exe()?;
+    let profile = own.ancestors().nth(2).ok_or("the demo's own folder cannot be told")?;
+    Ok(profile.join(format!("faceql{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn free_port() -> Result<u16, Error> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
