@@ -1,0 +1,168 @@
+//! The main job: create a container, upload photos, watch them become encodings, compare them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::support::client::text;
+use crate::support::socket::settle;
+use crate::support::{Client, Event, Socket, TestServer, drawn, photo};
+
+const COMPARISON: &str = "settled metadata comparison { samePerson pairs { a { id } decision distance } }";
+
+#[tokio::test]
+async fn photos_become_encodings_and_are_compared() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let obama = photo("obama.jpg");
+    client.upload(&container, obama).await;
+    settle(&server, &container, 1).await;
+    assert_eq!(client.container(&container, COMPARISON).await["comparison"], Value::Null);
+
+    upload_base64(&client, &container, &STANDARD.encode(photo("obama2.jpg"))).await;
+    let two = settled(&server, &container, 2).await;
+    assert_eq!(two["comparison"]["samePerson"], true);
+
+    let url = format!("data:image/jpeg;base64,{}", STANDARD.encode(photo("biden.jpg")));
+    upload_base64(&client, &container, &url).await;
+    let three = settled(&server, &container, 3).await;
+    let pairs = three["comparison"]["pairs"].as_array().unwrap();
+    let decisions: Vec<_> = pairs.iter().map(|pair| text(&pair["decision"])).collect();
+    assert_eq!(decisions, ["MATCH", "NO_MATCH", "NO_MATCH"]);
+    assert_eq!((&three["comparison"]["samePerson"], &three["settled"]), (&json!(false), &json!(true)));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn subscriber_hears_every_revision_once_and_in_order() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let first = client.upload(&container, photo("obama.jpg")).await;
+    let mut socket = Socket::connect(&server).await;
+    socket.follow_until_settled("1", &container, 3).await;
+    let snapshot = socket.image().await;
+    assert_eq!(snapshot["id"], first["id"]);
+    client.upload(&container, photo("biden.jpg")).await;
+    client.upload(&container, photo("obama2.jpg")).await;
+
+    let mut images = socket.images().await;
+    images.insert(0, snapshot);
+    for id in ids(&images) {
+        let story: Vec<&Value> = images.iter().filter(|image| image["id"] == id).collect();
+        let revisions: Vec<i64> = story.iter().map(|image| image["revision"].as_i64().unwrap()).collect();
+        assert!(revisions.windows(2).all(|pair| pair[1] == pair[0] + 1), "{id}: {revisions:?}");
+        let (last, before) = story.split_last().unwrap();
+        assert!(before.iter().all(|image| image["status"] == "PROCESSING"));
+        assert_eq!((&last["status"], last["encodings"].as_array().unwrap().len()), (&json!("COMPLETED"), 1));
+        assert_eq!(last["encodings"][0]["vector"].as_array().unwrap().len(), 128);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn upload_is_answered_with_processing_and_what_its_header_says() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let image = client.upload(&container, drawn(1)).await;
+    assert_eq!((&image["status"], &image["revision"], &image["attempts"]), (&json!("PROCESSING"), &json!(1), &json!(0)));
+    settle(&server, &container, 1).await;
+    let fields = "images { contentType byteSize sha256 width height completedAt container { id } }";
+    let found = client.container(&container, fields).await["images"][0].take();
+    assert_eq!((&found["contentType"], &found["byteSize"]), (&json!("image/bmp"), &json!(drawn(1).len())));
+    assert_eq!((&found["width"], &found["height"]), (&json!(64), &json!(64)));
+    assert_eq!((found["container"]["id"].as_str(), text(&found["sha256"]).len()), (Some(&*container), 64));
+    assert!(found["completedAt"].is_string());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn image_without_a_face_is_completed_without_encodings() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let container = client.create_container().await;
+    client.upload(&container, drawn(7)).await;
+    let last = settle(&server, &container, 1).await.pop().unwrap();
+    assert_eq!((&last["status"], &last["encodings"]), (&json!("COMPLETED"), &json!([])));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn metadata_is_kept_as_it_was_given() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let metadata = json!({ "order": 17, "tags": ["a", null], "nested": { "deep": 1.5 } });
+    let query = "mutation($m: JSON) { createContainer(input: {metadata: $m}) { container { id metadata } } }";
+    let made = client.data(query, json!({ "m": metadata })).await["createContainer"]["container"].take();
+    assert_eq!(made["metadata"], metadata);
+    assert_eq!(client.container(&text(&made["id"]), "metadata").await["metadata"], metadata);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn one_may_subscribe_before_uploading() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let mut socket = Socket::connect(&server).await;
+    socket.follow_until_settled("1", &container, 2).await;
+    client.upload(&container, drawn(1)).await;
+    client.upload(&container, drawn(2)).await;
+    let images = socket.images().await;
+    assert_eq!((ids(&images).len(), images.last().unwrap()["status"].as_str()), (2, Some("COMPLETED")));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn subscription_ends_when_its_container_is_deleted() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let container = client.create_container().await;
+    client.upload(&container, drawn(1)).await;
+    settle(&server, &container, 1).await;
+    let mut socket = Socket::connect(&server).await;
+    socket.follow(&container).await;
+    assert_eq!(socket.image().await["status"], "COMPLETED");
+    client.delete_container(&container).await;
+    assert!(matches!(socket.next().await, Event::Complete));
+    assert_eq!(client.container(&container, "id").await, Value::Null);
+    assert_eq!(server.holdings().await, (0, 0, 0));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn subscription_that_cannot_be_says_why() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let (container, gone) = (client.create_container().await, client.create_container().await);
+    client.delete_container(&gone).await;
+    for (id, min, expected) in
+        [(&gone, 1, "NOT_FOUND"), (&container, 0, "BAD_USER_INPUT"), (&container, 6, "BAD_USER_INPUT")]
+    {
+        let mut socket = Socket::connect(&server).await;
+        socket.follow_until_settled("1", id, min).await;
+        let Event::Error(code) = socket.next().await else { panic!("no error for {min}") };
+        assert_eq!(code, expected);
+    }
+    server.stop().await;
+}
+
+async fn upload_base64(client: &Client, container: &str, text: &str) {
+    let response = client.try_upload_base64(container, text).await;
+    assert_eq!(response["data"]["uploadImage"]["image"]["status"], "PROCESSING", "{response}");
+}
+
+async fn settled(server: &TestServer, container: &str, images: i32) -> Value {
+    settle(server, container, images).await;
+    server.client().container(container, COMPARISON).await
+}
+
+/// Each image's id once.
+fn ids(images: &[Value]) -> Vec<String> {
+    let mut ids: Vec<String> = images.iter().map(|image| text(&image["id"])).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}

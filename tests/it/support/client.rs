@@ -1,0 +1,131 @@
+//! GraphQL over HTTP, as clients speak it.
+
+use std::net::SocketAddr;
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+
+const CREATE: &str = "mutation { createContainer { container { id } } }";
+const DELETE: &str = "mutation($id: ID!) { deleteContainer(input: {containerId: $id}) { deletedContainerId } }";
+const IMAGE: &str = "image { id status revision attempts error { code } encodings { vector } }";
+
+/// Speaks to one server with one key, or with none.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) http: reqwest::Client,
+    pub(crate) address: SocketAddr,
+    key: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr, key: Option<String>) -> Self {
+        Self { http: http(), address, key }
+    }
+
+    pub(crate) fn post(&self) -> RequestBuilder {
+        let request = self.http.post(format!("http://{}/graphql", self.address));
+        match &self.key {
+            Some(key) => request.header("X-API-Key", key),
+            None => request,
+        }
+    }
+
+    /// The whole response.
+    pub(crate) async fn send(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        read(self.post().json(&body).send().await.unwrap()).await
+    }
+
+    /// The response's data; there must be no error.
+    pub(crate) async fn data(&self, query: &str, variables: Value) -> Value {
+        let mut response = self.send(query, variables).await;
+        assert!(response.get("errors").is_none(), "{response}");
+        response["data"].take()
+    }
+
+    /// The code of the response's error.
+    pub(crate) async fn refusal(&self, query: &str, variables: Value) -> String {
+        code(&self.send(query, variables).await).to_owned()
+    }
+
+    pub(crate) async fn create_container(&self) -> String {
+        text(&self.data(CREATE, json!({})).await["createContainer"]["container"]["id"])
+    }
+
+    pub(crate) async fn delete_container(&self, id: &str) {
+        self.data(DELETE, json!({ "id": id })).await;
+    }
+
+    /// Uploads by multipart; the image as PROCESSING.
+    pub(crate) async fn upload(&self, container: &str, bytes: Vec<u8>) -> Value {
+        let mut response = self.try_upload(container, bytes, None).await;
+        assert!(response.get("errors").is_none(), "{response}");
+        response["data"]["uploadImage"]["image"].take()
+    }
+
+    /// Uploads by multipart; the whole response.
+    pub(crate) async fn try_upload(&self, container: &str, bytes: Vec<u8>, key: Option<&str>) -> Value {
+        let form = upload_form(container, key).part("file", Part::bytes(bytes).file_name("photo.jpg"));
+        read(self.post().multipart(form).send().await.unwrap()).await
+    }
+
+    /// Uploads by base64; the whole response.
+    pub(crate) async fn try_upload_base64(&self, container: &str, text: &str) -> Value {
+        let query = format!(
+            "mutation($id: ID!, $text: String!) {{
+                uploadImage(input: {{containerId: $id, image: {{base64: $text}}}}) {{ {IMAGE} }}
+            }}"
+        );
+        self.send(&query, json!({ "id": container, "text": text })).await
+    }
+
+    pub(crate) async fn retry(&self, image: &str) -> Value {
+        let query = format!("mutation($id: ID!) {{ retryImage(input: {{imageId: $id}}) {{ {IMAGE} }} }}");
+        self.send(&query, json!({ "id": image })).await
+    }
+
+    /// A container with the fields of `selection`.
+    pub(crate) async fn container(&self, id: &str, selection: &str) -> Value {
+        let query = format!("query($id: ID!) {{ container(id: $id) {{ {selection} }} }}");
+        self.data(&query, json!({ "id": id })).await["container"].take()
+    }
+}
+
+/// A client that trusts the one TLS provider there is.
+pub(crate) fn http() -> reqwest::Client {
+    // A second test in this process finds it installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+/// The parts of an upload before its file, which is named `file`.
+pub(crate) fn upload_form(container: &str, key: Option<&str>) -> Form {
+    let query = format!(
+        "mutation($id: ID!, $file: Upload!, $key: String) {{
+            uploadImage(input: {{containerId: $id, image: {{upload: $file}}, idempotencyKey: $key}}) {{ {IMAGE} }}
+        }}"
+    );
+    let mut variables = json!({ "id": container, "file": null });
+    if let Some(key) = key {
+        variables["key"] = json!(key);
+    }
+    let operations = json!({ "query": query, "variables": variables }).to_string();
+    Form::new().text("operations", operations).text("map", r#"{"file": ["variables.file"]}"#)
+}
+
+/// The code of a response's first error.
+pub(crate) fn code(response: &Value) -> &str {
+    response["errors"][0]["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no code in {response}"))
+}
+
+/// A string of a response.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// Reads a GraphQL response, whatever its status.
+pub(crate) async fn read(response: Response) -> Value {
+    let body = response.text().await.unwrap();
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+}

@@ -1,0 +1,121 @@
+//! A face engine that finds no face, fails as often as it is told, and waits at a gate.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use faceql::inference::{EmbeddedEncoder, Encoder, EngineConfig};
+use tokio::sync::watch;
+use vision::{
+    Chip, DetectOptions, DetectedFace, Embedding, EngineError, FaceEngine, ImageLimits, Landmarks, Metric,
+    ModelCard, ModelDigest, ModelRole, Picture,
+};
+
+/// How the engine behaves, and what it has been asked.
+pub(crate) struct Script {
+    failures: AtomicUsize,
+    asked: watch::Sender<usize>,
+    shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Script {
+    /// Fails the first `failures` times.
+    pub(crate) fn failing(failures: usize) -> Arc<Self> {
+        let (asked, shut) = (watch::Sender::new(0), Mutex::new(false));
+        Arc::new(Self { failures: AtomicUsize::new(failures), asked, shut, opened: Condvar::new() })
+    }
+
+    /// Waits with every image until [`Script::open`].
+    pub(crate) fn gated() -> Arc<Self> {
+        let script = Self::failing(0);
+        *script.shut.lock().unwrap() = true;
+        script
+    }
+
+    pub(crate) fn fail_again(&self, failures: usize) {
+        self.failures.store(failures, Ordering::SeqCst);
+    }
+
+    pub(crate) fn open(&self) {
+        *self.shut.lock().unwrap() = false;
+        self.opened.notify_all();
+    }
+
+    /// Returns once the engine has been given `images`.
+    pub(crate) async fn asked(&self, images: usize) {
+        self.asked.subscribe().wait_for(|asked| *asked >= images).await.unwrap();
+    }
+
+    /// An encoder of one thread that acts by this script.
+    pub(crate) async fn encoder(self: &Arc<Self>) -> Encoder {
+        let config = EngineConfig {
+            runtime: PathBuf::new(),
+            pack: PathBuf::new(),
+            threads: 1,
+            queue: 64,
+            limits: ImageLimits { max_bytes: 1 << 20, max_pixels: 1 << 20 },
+        };
+        let script = self.clone();
+        let make = move || Ok(Box::new(FakeEngine::new(script.clone())) as Box<dyn FaceEngine>);
+        Encoder::Embedded(EmbeddedEncoder::start(&config, Arc::new(make)).await.unwrap())
+    }
+
+    fn act(&self) -> Result<(), EngineError> {
+        self.asked.send_modify(|asked| *asked += 1);
+        drop(self.opened.wait_while(self.shut.lock().unwrap(), |shut| *shut).unwrap());
+        let fewer = |left: usize| left.checked_sub(1);
+        match self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer) {
+            Ok(_) => Err(EngineError::Inference { file: "fake".into(), reason: "on purpose".into() }),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+struct FakeEngine {
+    script: Arc<Script>,
+    detector: ModelCard,
+    encoder: ModelCard,
+}
+
+impl FakeEngine {
+    fn new(script: Arc<Script>) -> Self {
+        Self { script, detector: card(ModelRole::Detector, 1), encoder: card(ModelRole::Encoder, 2) }
+    }
+}
+
+impl FaceEngine for FakeEngine {
+    fn detector(&self) -> &ModelCard {
+        &self.detector
+    }
+
+    fn encoder(&self) -> &ModelCard {
+        &self.encoder
+    }
+
+    fn detect(&mut self, _: &Picture, _: &DetectOptions) -> Result<Vec<DetectedFace>, EngineError> {
+        self.script.act().map(|()| Vec::new())
+    }
+
+    fn align(&self, _: &Picture, _: &Landmarks) -> Chip {
+        unreachable!("there is no face to align")
+    }
+
+    fn encode(&mut self, _: &[Chip]) -> Result<Vec<Embedding>, EngineError> {
+        Ok(Vec::new())
+    }
+}
+
+fn card(role: ModelRole, digest: u8) -> ModelCard {
+    ModelCard {
+        name: "fake".into(),
+        version: "1".into(),
+        role,
+        digest: ModelDigest::from_bytes([digest; 32]),
+        dimensions: Some(128),
+        metric: Some(Metric::Euclidean),
+        matching: None,
+        license: "none".into(),
+        training_data: None,
+    }
+}

@@ -1,0 +1,12 @@
+//! What the tests stand on: a server in this process, clients of it, images, and engines that fail on purpose.
+
+pub(crate) mod client;
+pub(crate) mod engine;
+pub(crate) mod pictures;
+pub(crate) mod server;
+pub(crate) mod socket;
+
+pub(crate) use client::{Client, code};
+pub(crate) use pictures::{drawn, photo};
+pub(crate) use server::TestServer;
+pub(crate) use socket::{Event, Socket};

@@ -1,0 +1,143 @@
+//! A whole FaceQL in this process, with a folder of its own and the one shared engine.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use entity::{image, job};
+use faceql::app::{App, AppError, embedded_encoder};
+use faceql::caller::{Caller, Scopes};
+use faceql::clock::Clock;
+use faceql::config::{Config, Settings};
+use faceql::inference::{EmbeddedEncoder, Encoder};
+use faceql::verification::Verification;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::client::Client;
+use super::pictures::home;
+
+/// Settings over those of [`config`].
+pub(crate) type Overrides<'a> = &'a [(&'a str, &'a str)];
+
+/// A running server; [`TestServer::stop`] ends it and sees that nothing is left over.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) verification: Verification,
+    folder: TempDir,
+    stop: CancellationToken,
+    running: JoinHandle<Result<(), AppError>>,
+}
+
+impl TestServer {
+    /// With the real models and no key.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With the real models and further settings.
+    pub(crate) async fn with(overrides: Overrides<'_>) -> Self {
+        Self::assemble(overrides, Clock::system(), Encoder::Embedded(real_encoder().await)).await
+    }
+
+    /// With all parts given.
+    pub(crate) async fn assemble(overrides: Overrides<'_>, clock: Clock, encoder: Encoder) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), overrides);
+        let app = App::new(config, clock, encoder).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let verification = app.verification().clone();
+        let running = tokio::spawn(app.run(listener, stop.clone()));
+        Self { address, verification, folder, stop, running }
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.address, None)
+    }
+
+    pub(crate) fn client_with_key(&self, key: &str) -> Client {
+        Client::new(self.address, Some(key.to_owned()))
+    }
+
+    /// The files in the blob folder.
+    pub(crate) fn blobs(&self) -> Vec<PathBuf> {
+        files(&self.folder.path().join("blobs"))
+    }
+
+    /// How many images, jobs and files there are.
+    pub(crate) async fn holdings(&self) -> (u64, u64, usize) {
+        let reader = self.verification.database.reader();
+        let images = image::Entity::find().count(reader).await.unwrap();
+        let jobs = job::Entity::find().count(reader).await.unwrap();
+        (images, jobs, self.blobs().len())
+    }
+
+    /// Ends the server: no job is left, and no bytes but those of images that keep them.
+    pub(crate) async fn stop(self) {
+        let reader = self.verification.database.reader();
+        assert_eq!(job::Entity::find().count(reader).await.unwrap(), 0, "jobs are left over");
+        let keeping = image::Entity::find().filter(image::Column::BytesKept.eq(true));
+        let kept = keeping.count(reader).await.unwrap();
+        let (folder, _guard) = (self.folder.path().join("blobs"), &self.folder);
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
+        let blobs = files(&folder);
+        assert_eq!(blobs.len() as u64, kept, "bytes are left over: {blobs:?}");
+    }
+}
+
+/// A configuration that keeps everything in `folder` and retries fast.
+pub(crate) fn config(folder: &Path, overrides: Overrides<'_>) -> Config {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let defaults = [
+        ("FACEQL_LISTEN", "127.0.0.1:0".to_owned()),
+        ("DATABASE_URL", format!("sqlite:{}", path("faceql.db"))),
+        ("FACEQL_BLOB_FOLDER", path("blobs")),
+        ("FACEQL_DURABLE", "false".to_owned()),
+        ("FACEQL_JOBS_POLL_MS", "10".to_owned()),
+        ("FACEQL_JOBS_BACKOFF_MS", "1".to_owned()),
+        ("FACEQL_ONNX_RUNTIME", runtime().display().to_string()),
+        ("FACEQL_MODEL_PACK", home().join("packs/standard").display().to_string()),
+    ];
+    let overrides = overrides.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    Config::read(Settings::from_values(defaults.into_iter().chain(overrides))).unwrap()
+}
+
+/// ONNX Runtime's library.
+pub(crate) fn runtime() -> PathBuf {
+    let name = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    home().join("lib").join(name)
+}
+
+/// The real engine, loaded once for all tests; its threads outlive every test's runtime.
+pub(crate) async fn real_encoder() -> EmbeddedEncoder {
+    static ENCODER: OnceCell<EmbeddedEncoder> = OnceCell::const_new();
+    let start = async {
+        let unused = tempfile::tempdir().unwrap();
+        embedded_encoder(&config(unused.path(), &[]).engine).await.unwrap()
+    };
+    ENCODER.get_or_init(|| start).await.clone()
+}
+
+/// The tenant of those who need no key.
+pub(crate) fn caller() -> Caller {
+    let tenant = entity::ids::Tenant::parse(faceql::caller::ANONYMOUS_TENANT).unwrap();
+    Caller { tenant, scopes: Scopes::ALL, request_id: "test".into() }
+}
+
+/// All files below `folder`.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// What `wanted` gives, within a time that no healthy server needs.
+pub(crate) async fn soon<T>(wanted: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_mins(1), wanted).await.expect("it did not happen within a minute")
+}
