@@ -136,8 +136,8 @@ fn tell_comparison(container: &Container, names: &HashMap<&str, &str>) {
         let (a, b) = (photo(&pair.a.id), photo(&pair.b.id));
         println!("{a:<11} ~ {b:<11} {:>8.3} {:>10.2}  {}", pair.distance, pair.similarity, pair.decision);
     }
-    let verdict = if comparison.same_person { "one person" } else { "not one person alone" };
-    println!("\nThe container shows {verdict}.");
+    let verdict = if comparison.same_person { "are of one person" } else { "are not all of one person" };
+    println!("\nThe faces {verdict}.");
 }
 
 /// For each encoding's id, the photo that it is of.
