@@ -92,6 +92,8 @@ impl RemoteEncoder {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(config: RemoteConfig, known: Option<ModelCard>) -> Result<Self, RemoteError> {
+        // reqwest brings no TLS provider here; where one is installed already, it stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(config.timeout).redirect(reqwest::redirect::Policy::none());
         Ok(Self {
             client: client.build()?,

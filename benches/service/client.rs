@@ -1,0 +1,71 @@
+//! The few requests that the benchmark makes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+/// A client of one server.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    address: SocketAddr,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { http: reqwest::Client::new(), address }
+    }
+
+    pub(crate) async fn query(&self, query: &str, variables: Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.http.post(self.url()).json(&body);
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    pub(crate) async fn create_container(&self) -> String {
+        let answer = self.query("mutation { createContainer { container { id } } }", json!({})).await;
+        answer["data"]["createContainer"]["container"]["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) async fn upload(&self, container: &str, image: Bytes) {
+        let query = "mutation ($container: ID!, $file: Upload!) {
+            uploadImage(input: { containerId: $container, image: { upload: $file } }) { image { id } }
+        }";
+        let operations = json!({ "query": query, "variables": { "container": container, "file": null } });
+        let form = Form::new()
+            .text("operations", operations.to_string())
+            .text("map", r#"{"0":["variables.file"]}"#)
+            .part("0", Part::stream(image).file_name("photo.jpg"));
+        let answer: Value = self
+            .http
+            .post(self.url())
+            .multipart(form)
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON");
+        assert!(answer["errors"].is_null(), "{answer}");
+    }
+
+    /// Waits until no job is left.
+    pub(crate) async fn wait_until_idle(&self) {
+        loop {
+            let answer = self.query("{ service { components { name detail } } }", json!({})).await;
+            let components = answer["data"]["service"]["components"].as_array().expect("components").clone();
+            let jobs = components.iter().find(|component| component["name"] == "jobs").expect("jobs");
+            if jobs["detail"].as_str().expect("a line").starts_with("0 ") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/graphql", self.address)
+    }
+}

@@ -1,0 +1,79 @@
+//! A server in a process of its own, and what the system says of it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::root;
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    _data: TempDir,
+}
+
+impl Server {
+    /// The real binary, on data of its own.
+    pub(crate) async fn start() -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let address = free_address();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faceql"));
+        command
+            .arg("serve")
+            .current_dir(root(""))
+            .env("FACEQL_LISTEN", address.to_string())
+            .env("DATABASE_URL", format!("sqlite:{}", data.path().join("faceql.db").display()))
+            .env("FACEQL_BLOB_FOLDER", data.path().join("blobs"))
+            .env("FACEQL_LOG", "error");
+        Self::spawn(command, address, data).await
+    }
+
+    /// This benchmark, serving `file` from memory.
+    pub(crate) async fn start_bare_route(file: &std::path::Path) -> Self {
+        let address = free_address();
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.arg("--bare-route").arg(file).env("BENCH_LISTEN", address.to_string());
+        Self::spawn(command, address, tempfile::tempdir().expect("a temporary folder")).await
+    }
+
+    async fn spawn(mut command: Command, address: SocketAddr, data: TempDir) -> Self {
+        let child = command.stderr(Stdio::inherit()).spawn().expect("the server starts");
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Self { child, address, _data: data }
+    }
+
+    /// Processor time so far, in seconds.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("/proc/PID/stat");
+        // The name may hold spaces: count from behind its closing parenthesis.
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
+        let ticks = |index: usize| fields[index].parse::<f64>().expect("ticks");
+        (ticks(11) + ticks(12)) / 100.0
+    }
+
+    /// Resident memory now, in megabytes.
+    pub(crate) fn resident_megabytes(&self) -> f64 {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("/proc/PID/status");
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
+        line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok()).expect("kilobytes") / 1024.0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
+}

@@ -1,0 +1,130 @@
+//! From upload to COMPLETED, against the engine alone on the same images; acknowledgement under load; memory.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use faceql::app;
+use faceql::config::{Config, Settings};
+use faceql::inference::EmbeddedEncoder;
+use tokio::task::JoinSet;
+
+use crate::client::Client;
+use crate::process::Server;
+use crate::{root, row};
+
+const IMAGES: usize = 320;
+const UPLOADERS: usize = 8;
+const ACKNOWLEDGEMENTS: usize = 60;
+
+pub(crate) async fn measure() {
+    let photos = photos();
+    let alone = engine_alone(&photos).await;
+    let server = Server::start().await;
+    let client = Client::new(server.address);
+    upload_all(&client, &photos, UPLOADERS * 5).await;
+    client.wait_until_idle().await;
+
+    let start = Instant::now();
+    upload_all(&client, &photos, IMAGES).await;
+    client.wait_until_idle().await;
+    let service = rate(IMAGES, start.elapsed());
+    let (shown, reference) = (format!("{service:.1}/s"), format!("{alone:.1}/s"));
+    row("upload to COMPLETED, 8 uploaders, against the engine alone", &shown, &reference, service / alone);
+
+    let unloaded = acknowledgement(&client, &photos, true).await;
+    upload_all(&client, &photos, IMAGES).await;
+    let saturated = acknowledgement(&client, &photos, false).await;
+    let ratio = saturated.as_secs_f64() / unloaded.as_secs_f64();
+    row(
+        "acknowledgement while the encoders are saturated, median",
+        &format!("{saturated:.1?}"),
+        &format!("{unloaded:.1?}"),
+        ratio,
+    );
+
+    client.wait_until_idle().await;
+    let before = server.resident_megabytes();
+    upload_all(&client, &photos, IMAGES).await;
+    client.wait_until_idle().await;
+    let after = server.resident_megabytes();
+    row(
+        "resident memory after 1,000 images, against 320 earlier",
+        &format!("{after:.0} MB"),
+        &format!("{before:.0} MB"),
+        after / before,
+    );
+}
+
+fn photos() -> Arc<Vec<Bytes>> {
+    let read = |name: &str| std::fs::read(root(".faceql/photos").join(name)).expect("run `make prepare`");
+    Arc::new(["obama.jpg", "obama2.jpg", "biden.jpg"].map(|name| Bytes::from(read(name))).into())
+}
+
+async fn engine_alone(photos: &Arc<Vec<Bytes>>) -> f64 {
+    let path = |path: &str| root(path).to_string_lossy().into_owned();
+    let settings = Settings::from_values([
+        ("FACEQL_ONNX_RUNTIME", path(".faceql/lib/libonnxruntime.so")),
+        ("FACEQL_MODEL_PACK", path(".faceql/packs/standard")),
+    ]);
+    let config = Config::read(settings).expect("the configuration");
+    let encoder = app::embedded_encoder(&config.engine).await.expect("the engine");
+    encode_all(&encoder, photos, UPLOADERS * 5).await;
+    let start = Instant::now();
+    encode_all(&encoder, photos, IMAGES).await;
+    rate(IMAGES, start.elapsed())
+}
+
+async fn encode_all(encoder: &EmbeddedEncoder, photos: &Arc<Vec<Bytes>>, images: usize) {
+    let mut work = JoinSet::new();
+    for uploader in 0..UPLOADERS {
+        let (encoder, photos) = (encoder.clone(), photos.clone());
+        work.spawn(async move {
+            for number in 0..images / UPLOADERS {
+                let photo = photos[(uploader + number) % photos.len()].clone();
+                encoder.encode(photo).await.expect("an encoding");
+            }
+        });
+    }
+    work.join_all().await;
+}
+
+async fn upload_all(client: &Client, photos: &Arc<Vec<Bytes>>, images: usize) {
+    let mut work = JoinSet::new();
+    for uploader in 0..UPLOADERS {
+        let (client, photos) = (client.clone(), photos.clone());
+        work.spawn(async move {
+            for number in (0..images / UPLOADERS).step_by(5) {
+                let container = client.create_container().await;
+                for image in 0..5 {
+                    let photo = photos[(uploader + number + image) % photos.len()].clone();
+                    client.upload(&container, photo).await;
+                }
+            }
+        });
+    }
+    work.join_all().await;
+}
+
+async fn acknowledgement(client: &Client, photos: &[Bytes], wait_between: bool) -> Duration {
+    let mut times = Vec::new();
+    let mut container = String::new();
+    for number in 0..ACKNOWLEDGEMENTS {
+        if number % 5 == 0 {
+            container = client.create_container().await;
+        }
+        let start = Instant::now();
+        client.upload(&container, photos[0].clone()).await;
+        times.push(start.elapsed());
+        if wait_between {
+            client.wait_until_idle().await;
+        }
+    }
+    times.sort();
+    times[times.len() / 2]
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+fn rate(images: usize, elapsed: Duration) -> f64 {
+    images as f64 / elapsed.as_secs_f64()
+}
