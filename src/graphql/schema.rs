@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextValidation,
+    Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextRequest, NextSubscribe, NextValidation,
 };
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
     MergedObject, MergedSubscription, Response, Schema, SchemaBuilder, ServerError, ServerResult,
     ValidationResult, Variables, async_trait,
 };
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 
 use super::error::give_code;
 use super::node::NodeQuery;
@@ -94,19 +96,26 @@ impl Extension for Codes {
         })
     }
 
-    async fn execute(
+    async fn request(&self, context: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
+        coded(next.run(context).await)
+    }
+
+    fn subscribe<'s>(
         &self,
         context: &ExtensionContext<'_>,
-        operation_name: Option<&str>,
-        next: NextExecute<'_>,
-    ) -> Response {
-        let mut response = next.run(context, operation_name).await;
-        // Resolvers give codes; what is left are values that async-graphql could not read.
-        for error in &mut response.errors {
-            give_code(error, ErrorCode::BadUserInput);
-        }
-        response
+        responses: BoxStream<'s, Response>,
+        next: NextSubscribe<'_>,
+    ) -> BoxStream<'s, Response> {
+        next.run(context, responses.map(coded).boxed())
     }
+}
+
+/// Resolvers give codes; what is left are values that async-graphql could not read, and operations it did not find.
+fn coded(mut response: Response) -> Response {
+    for error in &mut response.errors {
+        give_code(error, ErrorCode::BadUserInput);
+    }
+    response
 }
 
 /// async-graphql reports a value that does not fit its type as a fault of the document.

@@ -67,7 +67,10 @@ async fn upload_is_answered_with_processing_and_what_its_header_says() {
     let client = server.client();
     let container = client.create_container().await;
     let image = client.upload(&container, drawn(1)).await;
-    assert_eq!((&image["status"], &image["revision"], &image["attempts"]), (&json!("PROCESSING"), &json!(1), &json!(0)));
+    assert_eq!(
+        (&image["status"], &image["revision"], &image["attempts"]),
+        (&json!("PROCESSING"), &json!(1), &json!(0))
+    );
     settle(&server, &container, 1).await;
     let fields = "images { contentType byteSize sha256 width height completedAt container { id } }";
     let found = client.container(&container, fields).await["images"][0].take();

@@ -5,9 +5,12 @@ use std::net::SocketAddr;
 use reqwest::multipart::{Form, Part};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
 const CREATE: &str = "mutation { createContainer { container { id } } }";
-const DELETE: &str = "mutation($id: ID!) { deleteContainer(input: {containerId: $id}) { deletedContainerId } }";
+const DELETE: &str =
+    "mutation($id: ID!) { deleteContainer(input: {containerId: $id}) { deletedContainerId } }";
 const IMAGE: &str = "image { id status revision attempts error { code } encodings { vector } }";
 
 /// Speaks to one server with one key, or with none.
@@ -128,4 +131,26 @@ pub(crate) fn text(value: &Value) -> String {
 pub(crate) async fn read(response: Response) -> Value {
     let body = response.text().await.unwrap();
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+}
+
+/// Sends bytes as they are, and reads the status and the body of the answer while the connection stays open.
+pub(crate) async fn raw(address: SocketAddr, request: &[u8]) -> (u16, Value) {
+    let (receive, mut send) = TcpStream::connect(address).await.unwrap().into_split();
+    // The server may answer and close before it has read all.
+    let _ = send.write_all(request).await;
+    let (mut receive, mut line, mut length) = (BufReader::new(receive), String::new(), 0);
+    receive.read_line(&mut line).await.unwrap();
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("no HTTP answer");
+    while line.trim() != "" {
+        line.clear();
+        receive.read_line(&mut line).await.unwrap();
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    receive.read_exact(&mut body).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
 }

@@ -83,11 +83,16 @@ impl TestServer {
         assert_eq!(job::Entity::find().count(reader).await.unwrap(), 0, "jobs are left over");
         let keeping = image::Entity::find().filter(image::Column::BytesKept.eq(true));
         let kept = keeping.count(reader).await.unwrap();
-        let (folder, _guard) = (self.folder.path().join("blobs"), &self.folder);
+        let folder = self.stop_with_jobs().await;
+        let blobs = files(&folder.path().join("blobs"));
+        assert_eq!(blobs.len() as u64, kept, "bytes are left over: {blobs:?}");
+    }
+
+    /// Ends the server, whatever it is at. Returns its folder.
+    pub(crate) async fn stop_with_jobs(self) -> TempDir {
         self.stop.cancel();
         self.running.await.unwrap().unwrap();
-        let blobs = files(&folder);
-        assert_eq!(blobs.len() as u64, kept, "bytes are left over: {blobs:?}");
+        self.folder
     }
 }
 

@@ -1,0 +1,170 @@
+//! The engine fails, waits or comes too late: retries with backoff, giving up, trying again by hand, deleting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, TimeDelta};
+use faceql::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::support::client::text;
+use crate::support::engine::Script;
+use crate::support::server::Overrides;
+use crate::support::socket::settle;
+use crate::support::{Event, Socket, TestServer, code, drawn};
+
+const THREE_ATTEMPTS: Overrides<'static> = &[("FACEQL_JOBS_MAX_ATTEMPTS", "3")];
+
+async fn server(script: &Arc<Script>) -> TestServer {
+    TestServer::assemble(THREE_ATTEMPTS, Clock::system(), script.encoder().await).await
+}
+
+#[tokio::test]
+async fn transient_failures_are_tried_again() {
+    let server = server(&Script::failing(2)).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    client.upload(&container, drawn(1)).await;
+    let last = settle(&server, &container, 1).await.pop().unwrap();
+    assert_eq!((&last["status"], &last["attempts"]), (&json!("COMPLETED"), &json!(3)));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn image_fails_after_the_last_attempt_and_is_completed_when_tried_again() {
+    let script = Script::failing(3);
+    let server = server(&script).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let image = text(&client.upload(&container, drawn(1)).await["id"]);
+    let failed = settle(&server, &container, 1).await.pop().unwrap();
+    assert_eq!((&failed["status"], &failed["attempts"]), (&json!("FAILED"), &json!(3)));
+    assert_eq!(failed["error"]["code"], "ENGINE_UNAVAILABLE");
+
+    let mut socket = Socket::connect(&server).await;
+    socket.follow(&container).await;
+    assert_eq!(socket.image().await, failed);
+    let again = client.retry(&image).await["data"]["retryImage"]["image"].take();
+    assert_eq!((&again["status"], &again["error"]), (&json!("PROCESSING"), &Value::Null));
+    assert_eq!(again["revision"].as_i64(), failed["revision"].as_i64().map(|revision| revision + 1));
+    assert_eq!(socket.image().await["revision"], again["revision"]);
+    let completed = settle(&server, &container, 1).await.pop().unwrap();
+    assert_eq!((&completed["status"], &completed["attempts"]), (&json!("COMPLETED"), &json!(4)));
+    assert_eq!(code(&client.retry(&image).await), "IMAGE_NOT_RETRYABLE");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn processing_image_cannot_be_tried_again() {
+    let script = Script::gated();
+    let server = server(&script).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let image = text(&client.upload(&container, drawn(1)).await["id"]);
+    assert_eq!(code(&client.retry(&image).await), "IMAGE_NOT_RETRYABLE");
+    script.open();
+    settle(&server, &container, 1).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn failed_image_that_is_no_longer_kept_cannot_be_tried_again() {
+    let (clock, seconds) = movable_clock();
+    let server = TestServer::assemble(THREE_ATTEMPTS, clock, Script::failing(3).encoder().await).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let image = text(&client.upload(&container, drawn(1)).await["id"]);
+    wait_out_the_backoff(&server, &container, &seconds).await;
+    assert_eq!(server.blobs().len(), 1);
+    server.verification.sweep().await.unwrap();
+    assert_eq!(server.blobs().len(), 1, "it is kept for a day");
+
+    seconds.fetch_add(86_400, Ordering::SeqCst);
+    assert_eq!(code(&client.retry(&image).await), "IMAGE_NOT_RETRYABLE");
+    server.verification.sweep().await.unwrap();
+    assert_eq!(server.blobs().len(), 0);
+    assert_eq!(code(&client.retry(&image).await), "IMAGE_NOT_RETRYABLE");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn container_deleted_while_its_image_encodes_leaves_nothing() {
+    let script = Script::gated();
+    let server = server(&script).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let mut socket = Socket::connect(&server).await;
+    socket.follow(&container).await;
+    for shade in 1..=2 {
+        client.upload(&container, drawn(shade)).await;
+    }
+    script.asked(1).await;
+    client.delete_container(&container).await;
+    while !matches!(socket.next().await, Event::Complete) {}
+    script.open();
+
+    // What comes after has had its turn behind what was cancelled.
+    let next = client.create_container().await;
+    client.upload(&next, drawn(3)).await;
+    settle(&server, &next, 1).await;
+    client.delete_container(&next).await;
+    assert_eq!(server.holdings().await, (0, 0, 0));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn upload_is_answered_while_the_engine_is_stuck() {
+    let script = Script::gated();
+    let server = server(&script).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    for shade in 0..5 {
+        assert_eq!(client.upload(&container, drawn(shade)).await["status"], "PROCESSING");
+    }
+    assert_eq!(client.container(&container, "settled comparison { samePerson }").await["settled"], false);
+    script.open();
+    settle(&server, &container, 5).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn job_of_a_server_that_went_away_is_done_by_the_next() {
+    let script = Script::gated();
+    let folder = tempfile::tempdir().unwrap();
+    let (database, blobs) = (folder.path().join("faceql.db"), folder.path().join("blobs"));
+    let (database, blobs) = (format!("sqlite:{}", database.display()), blobs.display().to_string());
+    let shared: Overrides<'_> = &[
+        ("DATABASE_URL", &database),
+        ("FACEQL_BLOB_FOLDER", &blobs),
+        ("FACEQL_SHUTDOWN_GRACE_SECONDS", "0"),
+    ];
+    let first = TestServer::assemble(shared, Clock::system(), script.encoder().await).await;
+    let container = first.client().create_container().await;
+    first.client().upload(&container, drawn(1)).await;
+    script.asked(1).await;
+    first.stop_with_jobs().await;
+
+    let second = TestServer::assemble(shared, Clock::system(), Script::failing(0).encoder().await).await;
+    let last = settle(&second, &container, 1).await.pop().unwrap();
+    // The first server gave its lease back, but did begin.
+    assert_eq!((&last["status"], &last["attempts"]), (&json!("COMPLETED"), &json!(2)));
+    script.open();
+    second.stop().await;
+}
+
+/// A clock that moves by hand: it starts now, and the counter says how many seconds later it is.
+fn movable_clock() -> (Clock, Arc<AtomicI64>) {
+    let (start, seconds) = (Clock::system().now(), Arc::new(AtomicI64::new(0)));
+    let later = seconds.clone();
+    let tell = move || -> DateTime<_> { start + TimeDelta::seconds(later.load(Ordering::SeqCst)) };
+    (Clock::from_fn(tell), seconds)
+}
+
+/// Lets the time between attempts pass at once, until the image has ended.
+async fn wait_out_the_backoff(server: &TestServer, container: &str, seconds: &AtomicI64) {
+    let mut socket = Socket::connect(server).await;
+    socket.follow_until_settled("1", container, 1).await;
+    while let Event::Next(_) = socket.next().await {
+        seconds.fetch_add(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,209 @@
+//! An external encoding service over a real socket: another FaceQL, and ones that misbehave.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use faceql::app;
+use faceql::clock::Clock;
+use faceql::http::{ApiKey, Authenticator, encoder_router};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::client::http;
+use crate::support::server::{config, real_encoder};
+use crate::support::socket::settle;
+use crate::support::{TestServer, drawn, photo};
+
+const KEY: &str = "service-key-0123456789";
+
+/// Serves `router` for as long as the test runs.
+async fn serve(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, router).into_future());
+    address
+}
+
+/// `faceql encoder` with the real engine.
+async fn encoding_service() -> SocketAddr {
+    let folder = tempfile::tempdir().unwrap();
+    let authenticator = Authenticator::new(ApiKey::parse_list(&format!("service:{KEY}")).unwrap());
+    let http = config(folder.path(), &[]).http;
+    serve(encoder_router(real_encoder().await, &authenticator, 1 << 20, &http)).await
+}
+
+/// A server that asks `service` for encodings.
+async fn server(service: SocketAddr, overrides: &[(&str, &str)]) -> TestServer {
+    let url = format!("http://{service}/v1/selfie");
+    let mut settings = vec![("ENCODING_SERVICE_URL", &*url), ("FACEQL_JOBS_MAX_ATTEMPTS", "3")];
+    settings.extend(overrides);
+    let folder = tempfile::tempdir().unwrap();
+    let encoder = app::encoder(&config(folder.path(), &settings)).await.unwrap();
+    TestServer::assemble(&settings, Clock::system(), encoder).await
+}
+
+/// A container with two photos of one person, settled.
+async fn two_photos(server: &TestServer) -> Value {
+    let client = server.client();
+    let container = client.create_container().await;
+    client.upload(&container, photo("obama.jpg")).await;
+    client.upload(&container, photo("obama2.jpg")).await;
+    settle(server, &container, 2).await;
+    let fields = "images { status encodings { vector face { confidence } model { name } } }
+        comparison { samePerson pairs { distance } }";
+    client.container(&container, fields).await
+}
+
+#[tokio::test]
+async fn service_gives_the_same_encodings_as_the_embedded_engine() {
+    let service = encoding_service().await;
+    let remote =
+        server(service, &[("ENCODING_SERVICE_KEY", KEY), ("ENCODING_SERVICE_MODEL", "standard")]).await;
+    let embedded = TestServer::start().await;
+    let (mut there, mut here) = (two_photos(&remote).await, two_photos(&embedded).await);
+    assert_eq!(there["comparison"]["samePerson"], true);
+    assert_eq!(there["comparison"], here["comparison"]);
+    for index in 0..2 {
+        let (there, here) =
+            (&mut there["images"][index]["encodings"][0], &mut here["images"][index]["encodings"][0]);
+        assert_eq!((&there["face"], here["face"].take().is_object()), (&Value::Null, true));
+        assert_eq!(there, here);
+    }
+    remote.stop().await;
+    embedded.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_compared_when_the_model_is_not_known() {
+    let remote = server(encoding_service().await, &[("ENCODING_SERVICE_KEY", KEY)]).await;
+    let container = two_photos(&remote).await;
+    assert_eq!(
+        (&container["images"][1]["status"], &container["comparison"]),
+        (&json!("COMPLETED"), &Value::Null)
+    );
+    assert_eq!(container["images"][0]["encodings"][0]["vector"].as_array().unwrap().len(), 128);
+    remote.stop().await;
+}
+
+#[tokio::test]
+async fn encoding_service_asks_for_its_key_and_for_an_image() {
+    let url = format!("http://{}/v1/selfie", encoding_service().await);
+    let ask = async |key: &str, name: &'static str, bytes: Vec<u8>| {
+        let form = Form::new().part(name, Part::bytes(bytes).file_name("image"));
+        http().post(&url).bearer_auth(key).multipart(form).send().await.unwrap().status()
+    };
+    assert_eq!(ask("wrong-key-0123456789", "file", drawn(1)).await, 401);
+    assert_eq!(ask(KEY, "file", drawn(1)).await, 200);
+    assert_eq!(ask(KEY, "file", b"no image".to_vec()).await, 400);
+    assert_eq!(ask(KEY, "other", drawn(1)).await, 400);
+    assert_eq!(ask(KEY, "file", vec![0; 3 << 20]).await, 413);
+}
+
+#[tokio::test]
+async fn image_that_the_service_cannot_read_is_invalid() {
+    let remote = server(answering(StatusCode::BAD_REQUEST, "{}").await.0, &[]).await;
+    assert_eq!(outcome(&remote).await, ("INVALID_IMAGE".into(), 1));
+    remote.stop().await;
+}
+
+#[tokio::test]
+async fn refusal_that_will_not_change_is_not_tried_again() {
+    let remote = server(encoding_service().await, &[("ENCODING_SERVICE_KEY", "wrong-key-0123456789")]).await;
+    assert_eq!(outcome(&remote).await, ("ENGINE_UNAVAILABLE".into(), 1));
+    remote.stop().await;
+}
+
+#[tokio::test]
+async fn faults_and_nonsense_of_the_service_are_tried_again_and_then_given_up() {
+    let short = json!([vec![0.5; 127]]).to_string();
+    let infinite = format!("[[{}1e999]]", "0.5,".repeat(127));
+    let faults = [
+        (StatusCode::INTERNAL_SERVER_ERROR, "oops"),
+        (StatusCode::TOO_MANY_REQUESTS, "[]"),
+        (StatusCode::OK, "<html>"),
+        (StatusCode::OK, "[[\"a\"]]"),
+        (StatusCode::OK, "[[null]]"),
+        (StatusCode::OK, &short),
+        (StatusCode::OK, &infinite),
+    ];
+    for (status, body) in faults {
+        let (service, asked) = answering(status, body).await;
+        let remote = server(service, &[]).await;
+        assert_eq!(outcome(&remote).await, ("ENGINE_UNAVAILABLE".into(), 3), "{status} {body}");
+        assert_eq!(asked.load(Ordering::SeqCst), 3, "{status} {body}");
+        remote.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn service_that_is_down_fails_the_image_and_not_the_api() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let remote = server(nobody, &[]).await;
+    assert_eq!(outcome(&remote).await, ("ENGINE_UNAVAILABLE".into(), 3));
+    let service = remote.client().data("{ service { ready components { name healthy } } }", json!({})).await;
+    assert_eq!(service["service"]["ready"], false);
+    remote.stop().await;
+}
+
+#[tokio::test]
+async fn slow_service_is_given_up_while_the_api_stays_quick() {
+    let never = || async { pending::<Response>().await };
+    let slow = serve(Router::new().route("/v1/selfie", post(never))).await;
+    let remote = server(slow, &[("ENCODING_SERVICE_TIMEOUT_MS", "100")]).await;
+    let client = remote.client();
+    let container = client.create_container().await;
+    for shade in 0..5 {
+        client.upload(&container, drawn(shade)).await;
+    }
+    let images = settle(&remote, &container, 5).await;
+    let last = images.last().unwrap();
+    assert_eq!((&last["error"]["code"], &last["attempts"]), (&json!("ENGINE_UNAVAILABLE"), &json!(3)));
+    remote.stop().await;
+}
+
+#[tokio::test]
+async fn service_that_recovers_completes_the_image() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let recover = move || async move {
+        match count.fetch_add(1, Ordering::SeqCst) {
+            0 => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            _ => "[]".into_response(),
+        }
+    };
+    let remote = server(serve(Router::new().route("/v1/selfie", post(recover))).await, &[]).await;
+    let container = remote.client().create_container().await;
+    remote.client().upload(&container, drawn(1)).await;
+    let last = settle(&remote, &container, 1).await.pop().unwrap();
+    assert_eq!((&last["status"], &last["attempts"]), (&json!("COMPLETED"), &json!(2)));
+    remote.stop().await;
+}
+
+/// A service that always answers the same, and how often it was asked.
+async fn answering(status: StatusCode, body: &str) -> (SocketAddr, Arc<AtomicUsize>) {
+    let (asked, body) = (Arc::new(AtomicUsize::new(0)), body.to_owned());
+    let count = asked.clone();
+    let answer = move || async move {
+        count.fetch_add(1, Ordering::SeqCst);
+        (status, body)
+    };
+    (serve(Router::new().route("/v1/selfie", post(answer))).await, asked)
+}
+
+/// The error and the attempts of an image that fails.
+async fn outcome(server: &TestServer) -> (String, i64) {
+    let container = server.client().create_container().await;
+    server.client().upload(&container, drawn(1)).await;
+    let failed = settle(server, &container, 1).await.pop().unwrap();
+    assert_eq!(failed["status"], "FAILED", "{failed}");
+    (failed["error"]["code"].as_str().unwrap().to_owned(), failed["attempts"].as_i64().unwrap())
+}
