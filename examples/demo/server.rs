@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -67,6 +68,8 @@ impl OwnServer {
             .env("FACEQL_BLOB_FOLDER", folder.path().join("blobs"))
             // An empty value counts as none, whatever .env says.
             .env("FACEQL_API_KEY", "")
+            // Ctrl-C is for the demo alone, which then stops its server.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -99,6 +102,9 @@ impl OwnServer {
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(Some(_))) {
+            return;
+        }
         // SIGTERM, so that it drains as in production; SIGKILL if that cannot be sent.
         let asked = Command::new("kill").arg(self.process.id().to_string()).status();
         if !asked.is_ok_and(|status| status.success()) {
