@@ -21,7 +21,7 @@ use crate::inference::{
     EmbeddedEncoder, Encoder, EngineConfig, KnownModels, RemoteEncoder, RemoteError, StartError,
 };
 use crate::jobs::{Queue, Worker};
-use crate::verification::{EncodeImage, Verification};
+use crate::verification::{EncodeImage, Snapshots, Verification};
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +84,7 @@ impl App {
             blobs: blobs.clone(),
             queue: queue.clone(),
             bus: Bus::new(),
+            snapshots: Snapshots::default(),
             models,
             clock,
             limits: config.engine.limits,

@@ -6,13 +6,15 @@ use async_graphql::http::ALL_WEBSOCKET_PROTOCOLS;
 use async_graphql::{Data, Error};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
 use axum::Extension;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{State, WebSocketUpgrade};
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tracing::{Instrument, info_span};
 
 use super::auth::bearer;
+use super::graphql::no_websocket;
 use super::request_id::RequestId;
 use super::router::Edge;
 
@@ -27,9 +29,12 @@ pub(super) async fn serve(
     State(edge): State<Edge>,
     Extension(id): Extension<RequestId>,
     headers: HeaderMap,
-    protocol: GraphQLProtocol,
-    upgrade: WebSocketUpgrade,
+    protocol: Result<GraphQLProtocol, StatusCode>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let (Ok(protocol), Ok(upgrade)) = (protocol, upgrade) else {
+        return no_websocket().await.into_response();
+    };
     let upgrade = upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).max_message_size(MAX_MESSAGE_BYTES);
     upgrade.on_upgrade(move |socket| {
         let (span, stop) = (info_span!("socket", request.id = %id), edge.stop.clone());

@@ -15,6 +15,9 @@ use vision::{EncodedFace, EngineError, FaceEngine, ImageError, ImageLimits, Mode
 use super::{EncodeError, Encoding};
 use crate::config::{Setting, Settings};
 
+/// How far engine threads stand back behind those that answer requests.
+const NICENESS: i32 = 5;
+
 /// Most images that one call of the engine takes.
 const MAX_BATCH: usize = 4;
 
@@ -173,6 +176,16 @@ impl Drop for Alive {
 
 type Cards = (ModelCard, ModelCard);
 
+/// Lets the threads that answer requests go first: an upload is acknowledged quickly while the engine is busy.
+fn step_back() {
+    // On Linux niceness belongs to a thread; elsewhere it would slow the whole process.
+    if cfg!(target_os = "linux")
+        && let Err(error) = rustix::process::nice(NICENESS)
+    {
+        tracing::debug!(%error, "the engine thread keeps its usual priority");
+    }
+}
+
 struct EngineThread {
     waiting: Receiver<Request>,
     limits: ImageLimits,
@@ -182,6 +195,7 @@ struct EngineThread {
 
 impl EngineThread {
     fn run(self, make: &MakeEngine, report: oneshot::Sender<Result<Cards, EngineError>>) {
+        step_back();
         let mut engine = match make() {
             Ok(engine) => engine,
             Err(error) => {

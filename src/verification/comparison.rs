@@ -1,5 +1,7 @@
 //! Do the images of a container show one person? Each image's largest face against every other image's.
 
+use std::sync::Arc;
+
 use entity::encoding::Model;
 use vision::{Embedding, MatchDecision, ModelCard};
 
@@ -18,9 +20,9 @@ pub struct Comparison {
 #[derive(Clone, Debug)]
 pub struct Pair {
     /// The face of the earlier image.
-    pub a: Model,
+    pub a: Arc<Model>,
     /// The face of the later image.
-    pub b: Model,
+    pub b: Arc<Model>,
     /// By the model's own metric; smaller is more alike.
     pub distance: f32,
     /// 0 to 1, with the model's match threshold at 0.5.
@@ -32,9 +34,9 @@ pub struct Pair {
 /// Compares `faces`, one an image, all of the model on `card`. `None` when there are fewer than two, when they
 /// are not all of that model, or when nothing is known of the model's thresholds.
 #[must_use]
-pub fn compare(faces: &[Model], card: &ModelCard) -> Option<Comparison> {
+pub fn compare(faces: &[Arc<Model>], card: &ModelCard) -> Option<Comparison> {
     let (metric, matching) = (card.metric?, card.matching?);
-    let embeddings: Vec<Embedding> = faces.iter().map(embedding).collect::<Option<_>>()?;
+    let embeddings: Vec<Embedding> = faces.iter().map(|face| embedding(face)).collect::<Option<_>>()?;
     let mut pairs = Vec::new();
     for (index, a) in embeddings.iter().enumerate() {
         for (other, b) in embeddings.iter().enumerate().skip(index + 1) {

@@ -143,8 +143,7 @@ impl Verification {
         let subjects: Vec<Uuid> = images.iter().map(|image| image.id.0).collect();
         self.queue.cancel(&mut write, EncodeImage::KIND, &subjects).await?;
         idempotency::forget_node(&write, &caller.tenant, id.0).await?;
-        let (bus, topic) = (self.bus.clone(), Self::topic(caller, id));
-        write.after_commit(move || bus.publish(&topic, ContainerEvent::Deleted));
+        self.publish(&mut write, Self::topic(caller, id), ContainerEvent::Deleted);
         write.commit().await?;
         for image in images.iter().filter(|image| image.bytes_kept) {
             self.remove_bytes(image).await;

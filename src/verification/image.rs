@@ -29,7 +29,7 @@ pub struct ImageState {
     /// The image's row.
     pub image: Model,
     /// One for each face, largest first; empty until the image is COMPLETED.
-    pub encodings: Vec<encoding::Model>,
+    pub encodings: Vec<Arc<encoding::Model>>,
 }
 
 impl Verification {
@@ -134,7 +134,7 @@ impl Verification {
             .await?;
         let Some(image) = changed.into_iter().next() else { return Ok(None) };
         let encodings = match image.status {
-            Status::Completed => encoding_rows(&**write, &image).await?,
+            Status::Completed => encoding_rows(&**write, &image).await?.into_iter().map(Arc::new).collect(),
             Status::Processing | Status::Failed => Vec::new(),
         };
         self.announce(write, ImageState { image: image.clone(), encodings });
@@ -149,8 +149,8 @@ impl Verification {
 
     fn announce(&self, write: &mut Write, state: ImageState) {
         let topic = Topic { tenant: state.image.tenant.clone(), node: state.image.container_id.0 };
-        let bus = self.bus.clone();
-        write.after_commit(move || bus.publish(&topic, ContainerEvent::Image(Arc::new(state))));
+        let event = ContainerEvent::Image(Arc::new(state));
+        self.publish(write, topic, event);
     }
 
     /// Whether the container takes one more image. `Some` is the image that the key led to before.

@@ -7,6 +7,7 @@ mod container;
 mod encoding;
 mod error;
 mod image;
+mod snapshot;
 mod sweep;
 mod watch;
 
@@ -19,7 +20,7 @@ use crate::blobs::Blobs;
 use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::{Setting, Settings};
-use crate::database::Database;
+use crate::database::{Database, Write};
 use crate::events::{Bus, Topic};
 use crate::inference::KnownModels;
 use crate::jobs::Queue;
@@ -29,6 +30,7 @@ pub use container::{ContainerPage, PageRequest};
 pub use encoding::{EncodeImage, stored_face, stored_vector};
 pub use error::{ImageFailure, VerificationError};
 pub use image::ImageState;
+pub use snapshot::{Snapshot, Snapshots};
 pub use watch::{ContainerEvent, Until};
 
 /// Containers and their images.
@@ -85,6 +87,8 @@ pub struct Verification {
     pub queue: Queue,
     /// Who hears of changes.
     pub bus: Bus<ContainerEvent>,
+    /// Containers as they were last read.
+    pub snapshots: Snapshots,
     /// What the vectors are of.
     pub models: KnownModels,
     /// The time.
@@ -98,5 +102,14 @@ pub struct Verification {
 impl Verification {
     fn topic(caller: &Caller, container: ContainerId) -> Topic {
         Topic { tenant: caller.tenant.clone(), node: container.0 }
+    }
+
+    /// Tells of a change once `write` is committed.
+    fn publish(&self, write: &mut Write, topic: Topic, event: ContainerEvent) {
+        let (bus, snapshots) = (self.bus.clone(), self.snapshots.clone());
+        write.after_commit(move || {
+            snapshots.forget(&(topic.tenant.clone(), ContainerId(topic.node)));
+            bus.publish(&topic, event);
+        });
     }
 }

@@ -8,7 +8,7 @@ use entity::ids::{ContainerId, ImageId};
 use entity::image::Status;
 use futures_util::Stream;
 
-use super::{ImageState, Verification, VerificationError};
+use super::{ImageState, Snapshot, Verification, VerificationError};
 use crate::caller::Caller;
 use crate::events::{Received, Subscription};
 
@@ -49,23 +49,9 @@ impl Verification {
     {
         // Subscribe before the snapshot, or what happens between the two is lost.
         let subscription = self.bus.subscribe(Self::topic(&caller, id));
-        let container = self.container(&caller, id).await?;
-        check(until, container.image_limit)?;
-        Ok(follow(self.clone(), caller, id, until, subscription))
-    }
-
-    async fn snapshot(&self, caller: &Caller, id: ContainerId) -> Result<Vec<ImageState>, VerificationError> {
-        let images = self.images_of(caller, &[id]).await?;
-        let ids: Vec<ImageId> = images.iter().map(|image| image.id).collect();
-        let mut encodings = self.encodings_of(caller, &ids).await?;
-        let state = |image: entity::image::Model| {
-            let of_image = |encoding: &mut entity::encoding::Model| encoding.image_id == image.id;
-            // An image that was just PROCESSING when it was read has none yet, whatever came in between.
-            let ready = image.status == Status::Completed;
-            let found = encodings.extract_if(.., of_image).filter(|_| ready).collect();
-            ImageState { image, encodings: found }
-        };
-        Ok(images.into_iter().map(state).collect())
+        let snapshot = self.snapshot(&caller, id).await?;
+        check(until, snapshot.container.image_limit)?;
+        Ok(follow(self.clone(), caller, snapshot, until, subscription))
     }
 }
 
@@ -82,15 +68,15 @@ fn check(until: Until, image_limit: i32) -> Result<(), VerificationError> {
 fn follow(
     verification: Verification,
     caller: Caller,
-    id: ContainerId,
+    snapshot: Arc<Snapshot>,
     until: Until,
     mut subscription: Subscription<ContainerEvent>,
 ) -> impl Stream<Item = Result<Arc<ImageState>, VerificationError>> {
     try_stream! {
         let mut seen = Seen::default();
-        for state in verification.snapshot(&caller, id).await? {
-            seen.admit(&state);
-            yield Arc::new(state);
+        for state in &snapshot.images {
+            seen.admit(state);
+            yield state.clone();
         }
         while !seen.satisfies(until) {
             match subscription.next().await {
@@ -100,13 +86,12 @@ fn follow(
                     ContainerEvent::Image(_) => {}
                 },
                 Received::Lagged => {
-                    if verification.containers(&caller, &[id]).await?.is_empty() {
-                        return;
-                    }
-                    for state in verification.snapshot(&caller, id).await? {
-                        if seen.admit(&state) {
-                            yield Arc::new(state);
-                        }
+                    let present = match verification.snapshot(&caller, snapshot.container.id).await {
+                        Err(VerificationError::ContainerNotFound) => return,
+                        present => present?,
+                    };
+                    for state in present.images.iter().filter(|state| seen.admit(state)) {
+                        yield state.clone();
                     }
                 }
             }

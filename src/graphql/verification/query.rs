@@ -8,7 +8,7 @@ use super::{Container, Image};
 use crate::graphql::context::ContextExt;
 use crate::graphql::page::{PageInfo, cursor, page_size, parse_cursor};
 use crate::graphql::{ApiError, ids};
-use crate::verification::{PageRequest, Verification};
+use crate::verification::{PageRequest, Verification, VerificationError};
 
 #[derive(Default)]
 pub(in crate::graphql) struct VerificationQuery;
@@ -21,9 +21,13 @@ impl VerificationQuery {
         context: &Context<'_>,
         #[graphql(desc = "`container_…`")] id: ID,
     ) -> Result<Option<Container>, ApiError> {
-        context.reader()?;
+        let caller = context.reader()?;
         let id: ContainerId = ids::parse(&id)?;
-        Ok(context.loaders()?.load_one(id).await?.map(Container::from))
+        match context.part::<Verification>()?.snapshot(caller, id).await {
+            Ok(snapshot) => Ok(Some(Container::Whole(snapshot))),
+            Err(VerificationError::ContainerNotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The containers, newest first.

@@ -30,6 +30,6 @@ impl VerificationSubscription {
         let min_images = usize::try_from(min_images).unwrap_or(0);
         let until = if until_settled { Until::Settled { min_images } } else { Until::Deleted };
         let changes = context.part::<Verification>()?.watch(caller, id, until).await?;
-        Ok(changes.map(|change| change.map(Image::Changed).map_err(ApiError::from)))
+        Ok(changes.map(|change| change.map(Image::State).map_err(ApiError::from)))
     }
 }

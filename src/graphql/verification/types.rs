@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{container, encoding, image};
+use futures_util::future::try_join_all;
 
 use crate::decimal::widen;
 use crate::graphql::context::ContextExt;
@@ -13,52 +14,57 @@ use crate::graphql::loaders::{EncodingsOf, ImagesOf};
 use crate::graphql::models::Model;
 use crate::graphql::numbers::Numbers;
 use crate::graphql::{ApiError, ErrorCode, ids};
-use crate::verification::{self, ImageFailure, ImageState, Verification};
+use crate::verification::{self, ImageFailure, ImageState, Snapshot, Verification};
 
 /// A few images of a face each, encoded in the background and compared.
-pub(in crate::graphql) struct Container(container::Model);
+pub(in crate::graphql) enum Container {
+    /// Its row; what is in it is loaded when asked for.
+    Row(container::Model),
+    /// With all that is in it.
+    Whole(Arc<Snapshot>),
+}
 
 /// A few images of a face each, encoded in the background and compared.
 #[Object]
 impl Container {
     /// Its TypeID, `container_…`.
     pub(in crate::graphql) async fn id(&self) -> ID {
-        ids::show(self.0.id)
+        ids::show(self.row().id)
     }
 
     /// When it was created.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+        self.row().created_at
     }
 
     /// The caller's own JSON, as it was given.
     async fn metadata(&self) -> Option<&serde_json::Value> {
-        self.0.metadata.as_ref()
+        self.row().metadata.as_ref()
     }
 
     /// How many images it takes.
     async fn image_limit(&self) -> i32 {
-        self.0.image_limit
+        self.row().image_limit
     }
 
     /// Oldest first; at most imageLimit.
     async fn images(&self, context: &Context<'_>) -> Result<Vec<Image>, ApiError> {
-        Ok(self.rows(context).await?.into_iter().map(Image::from).collect())
+        self.contents(context).await
     }
 
     /// True when no image is PROCESSING.
     async fn settled(&self, context: &Context<'_>) -> Result<bool, ApiError> {
-        Ok(self.rows(context).await?.iter().all(|image| image.status != image::Status::Processing))
+        let images = self.contents(context).await?;
+        Ok(images.iter().all(|image| image.row().status != image::Status::Processing))
     }
 
     /// Each completed image's largest face against every other image's; null until two such faces exist, and when
     /// the model's thresholds are not known.
     async fn comparison(&self, context: &Context<'_>) -> Result<Option<ContainerComparison>, ApiError> {
-        let images = self.rows(context).await?.into_iter().map(|image| EncodingsOf(image.id));
-        let keys: Vec<EncodingsOf> = images.collect();
-        let mut encodings = context.loaders()?.load_many(keys.iter().cloned()).await?;
-        let faces = keys.iter().filter_map(|key| encodings.remove(key)?.into_iter().next());
-        let faces: Vec<encoding::Model> = faces.collect();
+        let images = self.contents(context).await?;
+        let encodings = try_join_all(images.iter().map(|image| image.rows(context))).await?;
+        let faces: Vec<Arc<encoding::Model>> =
+            encodings.into_iter().filter_map(|rows| rows.into_iter().next()).collect();
         let Some(first) = faces.first() else { return Ok(None) };
         let card = context.part::<Verification>()?.models.get(&first.model_digest).await?;
         Ok(verification::compare(&faces, &card).map(ContainerComparison::from))
@@ -66,14 +72,27 @@ impl Container {
 }
 
 impl Container {
-    async fn rows(&self, context: &Context<'_>) -> Result<Vec<image::Model>, ApiError> {
-        Ok(context.loaders()?.load_one(ImagesOf(self.0.id)).await?.unwrap_or_default())
+    fn row(&self) -> &container::Model {
+        match self {
+            Self::Row(row) => row,
+            Self::Whole(snapshot) => &snapshot.container,
+        }
+    }
+
+    async fn contents(&self, context: &Context<'_>) -> Result<Vec<Image>, ApiError> {
+        match self {
+            Self::Whole(snapshot) => Ok(snapshot.images.iter().cloned().map(Image::State).collect()),
+            Self::Row(row) => {
+                let rows = context.loaders()?.load_one(ImagesOf(row.id)).await?.unwrap_or_default();
+                Ok(rows.into_iter().map(Image::from).collect())
+            }
+        }
     }
 }
 
 impl From<container::Model> for Container {
     fn from(row: container::Model) -> Self {
-        Self(row)
+        Self::Row(row)
     }
 }
 
@@ -93,8 +112,8 @@ pub(in crate::graphql) enum ImageStatus {
 pub(in crate::graphql) enum Image {
     /// As it is in the database; its encodings are loaded when asked for.
     Row(Box<image::Model>),
-    /// As it was when it changed, encodings included.
-    Changed(Arc<ImageState>),
+    /// With its encodings.
+    State(Arc<ImageState>),
 }
 
 /// An uploaded image of a container.
@@ -109,7 +128,7 @@ impl Image {
     async fn container(&self, context: &Context<'_>) -> Result<Container, ApiError> {
         let found = context.loaders()?.load_one(self.row().container_id).await?;
         let gone = || ApiError::new(ErrorCode::NotFound, "the container has been deleted");
-        found.map(Container).ok_or_else(gone)
+        found.map(Container::from).ok_or_else(gone)
     }
 
     /// Where it stands.
@@ -164,12 +183,7 @@ impl Image {
 
     /// One for each face, largest first; empty until COMPLETED, and when it shows no face.
     async fn encodings(&self, context: &Context<'_>) -> Result<Vec<Encoding>, ApiError> {
-        let rows = match self {
-            Self::Changed(state) => state.encodings.clone(),
-            Self::Row(row) if row.status != image::Status::Completed => Vec::new(),
-            Self::Row(row) => context.loaders()?.load_one(EncodingsOf(row.id)).await?.unwrap_or_default(),
-        };
-        Ok(rows.into_iter().map(Encoding).collect())
+        Ok(self.rows(context).await?.into_iter().map(Encoding).collect())
     }
 
     /// Why it FAILED; null otherwise.
@@ -184,7 +198,18 @@ impl Image {
     fn row(&self) -> &image::Model {
         match self {
             Self::Row(row) => row,
-            Self::Changed(state) => &state.image,
+            Self::State(state) => &state.image,
+        }
+    }
+
+    async fn rows(&self, context: &Context<'_>) -> Result<Vec<Arc<encoding::Model>>, ApiError> {
+        match self {
+            Self::State(state) => Ok(state.encodings.clone()),
+            Self::Row(row) if row.status != image::Status::Completed => Ok(Vec::new()),
+            Self::Row(row) => {
+                let rows = context.loaders()?.load_one(EncodingsOf(row.id)).await?.unwrap_or_default();
+                Ok(rows.into_iter().map(Arc::new).collect())
+            }
         }
     }
 }
@@ -205,7 +230,7 @@ struct ImageError {
 }
 
 /// A face as numbers.
-pub(in crate::graphql) struct Encoding(encoding::Model);
+pub(in crate::graphql) struct Encoding(Arc<encoding::Model>);
 
 /// A face as numbers.
 #[Object]
@@ -241,7 +266,7 @@ impl Encoding {
 
 impl From<encoding::Model> for Encoding {
     fn from(row: encoding::Model) -> Self {
-        Self(row)
+        Self(Arc::new(row))
     }
 }
 
