@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, TimeDelta};
+use chrono::TimeDelta;
 use faceql::clock::Clock;
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ async fn failed_image_that_is_no_longer_kept_cannot_be_tried_again() {
     let client = server.client();
     let container = client.create_container().await;
     let image = text(&client.upload(&container, drawn(1)).await["id"]);
-    wait_out_the_backoff(&server, &container, &seconds).await;
+    settle(&server, &container, 1).await;
     assert_eq!(server.blobs().len(), 1);
     server.verification.sweep().await.unwrap();
     assert_eq!(server.blobs().len(), 1, "it is kept for a day");
@@ -152,19 +152,10 @@ async fn job_of_a_server_that_went_away_is_done_by_the_next() {
     second.stop().await;
 }
 
-/// A clock that moves by hand: it starts now, and the counter says how many seconds later it is.
+/// A clock that can be moved by hand: the counter says how many seconds it goes ahead of the system's.
 fn movable_clock() -> (Clock, Arc<AtomicI64>) {
-    let (start, seconds) = (Clock::system().now(), Arc::new(AtomicI64::new(0)));
-    let later = seconds.clone();
-    let tell = move || -> DateTime<_> { start + TimeDelta::seconds(later.load(Ordering::SeqCst)) };
+    let seconds = Arc::new(AtomicI64::new(0));
+    let ahead = seconds.clone();
+    let tell = move || Clock::system().now() + TimeDelta::seconds(ahead.load(Ordering::SeqCst));
     (Clock::from_fn(tell), seconds)
-}
-
-/// Lets the time between attempts pass at once, until the image has ended.
-async fn wait_out_the_backoff(server: &TestServer, container: &str, seconds: &AtomicI64) {
-    let mut socket = Socket::connect(server).await;
-    socket.follow_until_settled("1", container, 1).await;
-    while let Event::Next(_) = socket.next().await {
-        seconds.fetch_add(1, Ordering::SeqCst);
-    }
 }

@@ -5,9 +5,13 @@
 mod bad_input;
 mod failure;
 mod flow;
+mod hostile;
+mod house;
 mod limits;
 mod lists;
 mod omitted;
+mod process;
 mod remote;
+mod subscribers;
 mod support;
 mod tenants;

@@ -73,6 +73,14 @@ impl Client {
         read(self.post().multipart(form).send().await.unwrap()).await
     }
 
+    /// Uploads by multipart to a server that may die; the id of the image when it was acknowledged.
+    pub(crate) async fn upload_while_alive(&self, container: &str, bytes: Vec<u8>) -> Option<String> {
+        let form = upload_form(container, None).part("file", Part::bytes(bytes).file_name("photo.jpg"));
+        let answer = self.post().multipart(form).send().await.ok()?.bytes().await.ok()?;
+        let answer: Value = serde_json::from_slice(&answer).ok()?;
+        Some(text(&answer["data"]["uploadImage"]["image"]["id"]))
+    }
+
     /// Uploads by base64; the whole response.
     pub(crate) async fn try_upload_base64(&self, container: &str, text: &str) -> Value {
         let query = format!(

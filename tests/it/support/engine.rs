@@ -33,10 +33,6 @@ impl Script {
         script
     }
 
-    pub(crate) fn fail_again(&self, failures: usize) {
-        self.failures.store(failures, Ordering::SeqCst);
-    }
-
     pub(crate) fn open(&self) {
         *self.shut.lock().unwrap() = false;
         self.opened.notify_all();

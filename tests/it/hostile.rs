@@ -1,0 +1,183 @@
+//! Requests that are broken or mean harm: each is answered by a GraphQL error with a code, and the server lives on.
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::support::client::read;
+use crate::support::{Client, TestServer, code};
+
+const UPLOAD: &str = r#"{"query": "mutation($f: Upload!) { uploadImage(input: {containerId: \"x\", image: {upload: $f}}) { image { id } } }", "variables": {"f": null}}"#;
+
+/// Status and code of the answer; the server must be well afterwards.
+async fn refusal(client: &Client, request: RequestBuilder) -> (u16, String) {
+    let response = request.send().await.unwrap();
+    let (status, answer) = (response.status().as_u16(), read(response).await);
+    assert!(answer["errors"][0]["message"].is_string(), "{answer}");
+    let service = client.data("{ service { ready } }", json!({})).await;
+    assert_eq!(service["service"]["ready"], true);
+    (status, code(&answer).to_owned())
+}
+
+#[tokio::test]
+async fn broken_bodies_are_refused() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let deep = format!("{{\"query\": \"{{ a }}\", \"variables\": {{\"a\": {}", "[".repeat(100_000));
+    for body in ["", "{", "null", "7", "[{}]", "{\"query\": 7}", "\u{0}", &deep] {
+        let request = client.post().header("Content-Type", "application/json").body(body.to_owned());
+        let short: String = body.chars().take(40).collect();
+        assert_eq!(refusal(&client, request).await, (400, "BAD_USER_INPUT".into()), "{short}");
+    }
+    let huge = client.post().header("Content-Type", "application/json").body(vec![b' '; 40 << 20]);
+    assert_eq!(refusal(&client, huge).await, (413, "PAYLOAD_TOO_LARGE".into()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn only_json_and_form_data_are_understood() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let body = r#"{"query": "{ service { ready } }"}"#;
+    for content_type in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/mixed", "application/jsonx", ""]
+    {
+        let request = client.post().header("Content-Type", content_type).body(body);
+        assert_eq!(refusal(&client, request).await, (415, "UNSUPPORTED_MEDIA_TYPE".into()), "{content_type}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn documents_that_are_wrong_or_too_deep_are_refused() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let cycle = "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }";
+    let nested = format!(
+        "{{ containers {{ nodes {{ {} id {} }} }} }}",
+        "images { container { ".repeat(10),
+        "} } ".repeat(10)
+    );
+    let (braces, lists) = ("{a".repeat(50_000), "[".repeat(50_000));
+    let listed =
+        format!("mutation {{ createContainer(input: {{metadata: {lists}}}) {{ container {{ id }} }} }}");
+    for (query, expected) in [
+        ("", "GRAPHQL_PARSE_FAILED"),
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        (&braces, "GRAPHQL_PARSE_FAILED"),
+        (&listed, "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        (cycle, "GRAPHQL_PARSE_FAILED"),
+        (&nested, "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        let request = client.post().json(&json!({ "query": query }));
+        let short: String = query.chars().take(60).collect();
+        assert_eq!(refusal(&client, request).await, (200, expected.into()), "{short}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn foreign_host_is_refused_while_no_key_is_asked_for() {
+    let server = TestServer::with(&[("FACEQL_ALLOWED_HOSTS", "faces.example")]).await;
+    let client = server.client();
+    let ask =
+        |host: &str| client.post().header("Host", host).json(&json!({ "query": "{ service { ready } }" }));
+    for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80"] {
+        assert_eq!(refusal(&client, ask(host)).await, (403, "FORBIDDEN".into()), "{host}");
+    }
+    for host in ["faces.example:8080", "localhost", "127.0.0.1"] {
+        assert_eq!(ask(host).send().await.unwrap().status(), 200, "{host}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn other_methods_are_refused() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
+        let url = format!("http://{}/graphql?query={{service{{ready}}}}", server.address);
+        let request = client.http.request(method.clone(), url);
+        assert_eq!(refusal(&client, request).await, (405, "METHOD_NOT_ALLOWED".into()), "{method}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn malformed_multipart_is_refused() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let file = || Part::bytes(b"file".to_vec()).file_name("a.jpg");
+    let many: Value = (0..21)
+        .map(|index| (index.to_string(), json!(["variables.f"])))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let mixed = Part::text(UPLOAD).mime_str("multipart/mixed; boundary=y").unwrap();
+    let forms = [
+        ("nothing", Form::new()),
+        ("the map first", Form::new().text("map", "{}").text("operations", UPLOAD)),
+        ("no map", Form::new().text("operations", UPLOAD)),
+        ("no JSON", Form::new().text("operations", "no").text("map", "{}")),
+        ("a batch", Form::new().text("operations", format!("[{UPLOAD}]")).text("map", "{}")),
+        ("a map of numbers", Form::new().text("operations", UPLOAD).text("map", r#"{"f": [7]}"#)),
+        ("an unknown file", Form::new().text("operations", UPLOAD).text("map", "{}").part("f", file())),
+        ("21 files", Form::new().text("operations", UPLOAD).text("map", many.to_string())),
+        ("nested multipart", Form::new().part("operations", mixed).text("map", "[]")),
+    ];
+    for (what, form) in forms {
+        assert_eq!(
+            refusal(&client, client.post().multipart(form)).await,
+            (400, "BAD_USER_INPUT".into()),
+            "{what}"
+        );
+    }
+    for (content_type, body) in [
+        ("multipart/form-data", ""),
+        ("multipart/form-data; boundary=x", "no parts"),
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{",
+        ),
+    ] {
+        let request = client.post().header("Content-Type", content_type).body(body);
+        assert_eq!(refusal(&client, request).await, (400, "BAD_USER_INPUT".into()), "{body}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn operations_marked_as_nested_multipart_do_not_break_the_server() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let operations = Part::text(UPLOAD).mime_str("multipart/mixed; boundary=y").unwrap();
+    let file = Part::bytes(b"file".to_vec()).file_name("a.jpg").mime_str("multipart/mixed").unwrap();
+    let form =
+        Form::new().part("operations", operations).text("map", r#"{"f": ["variables.f"]}"#).part("f", file);
+    // The id of the container is none: the request was read and reached its resolver.
+    assert_eq!(refusal(&client, client.post().multipart(form)).await.1, "INVALID_ID");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn file_that_is_mapped_to_nowhere_or_forged_is_no_image() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let upload = UPLOAD.replace("\\\"x\\\"", &format!("\\\"{container}\\\""));
+    for path in ["variables.nothing.at.all", "operationName", "", "variables.f.0", "variables"] {
+        let map = json!({ "f": [path] }).to_string();
+        let file = Part::bytes(b"file".to_vec()).file_name("a.jpg");
+        let form = Form::new().text("operations", upload.clone()).text("map", map).part("f", file);
+        let (_, code) = refusal(&client, client.post().multipart(form)).await;
+        assert!(["BAD_USER_INPUT", "NO_IMAGE"].contains(&&*code), "{path}: {code}");
+    }
+    for forged in ["#__graphql_file__:0", "#__graphql_file__:99999999999999999999", "/etc/passwd"] {
+        let mut operations: Value = serde_json::from_str(&upload).unwrap();
+        operations["variables"]["f"] = json!(forged);
+        let (_, code) = refusal(&client, client.post().json(&operations)).await;
+        assert!(["BAD_USER_INPUT", "NO_IMAGE"].contains(&&*code), "{forged}: {code}");
+    }
+    assert_eq!(server.holdings().await, (0, 0, 0));
+    server.stop().await;
+}

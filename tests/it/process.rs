@@ -1,0 +1,231 @@
+//! The real binary: killed at any moment it loses nothing, asked to end it drains, misconfigured it says why.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use entity::{encoding, image, job};
+use faceql::app::App;
+use faceql::clock::Clock;
+use sea_orm::EntityTrait;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::support::engine::Script;
+use crate::support::pictures::home;
+use crate::support::server::{config, files, runtime, soon};
+use crate::support::{Client, Event, Socket, drawn, photo};
+
+const ROUNDS: u64 = 10;
+
+/// A `faceql` process; it is killed at the latest when this is dropped.
+struct Binary {
+    process: Child,
+    client: Client,
+}
+
+fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faceql"));
+    command.arg(task).current_dir(folder).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
+    command.stderr(Stdio::piped()).env("FACEQL_ONNX_RUNTIME", runtime());
+    command.env("FACEQL_MODEL_PACK", home().join("packs/standard"));
+    let defaults = [
+        ("FACEQL_LISTEN", "127.0.0.1:0"),
+        ("DATABASE_URL", "sqlite:faceql.db"),
+        ("FACEQL_BLOB_FOLDER", "blobs"),
+        ("FACEQL_ENGINE_THREADS", "1"),
+        ("FACEQL_IMAGES_PER_CONTAINER", "100"),
+        ("FACEQL_JOBS_LEASE_SECONDS", "1"),
+        ("FACEQL_JOBS_POLL_MS", "50"),
+        ("FACEQL_ORPHAN_GRACE_SECONDS", "1"),
+        ("FACEQL_SWEEP_SECONDS", "1"),
+    ];
+    command.envs(defaults).envs(settings.iter().copied());
+    command
+}
+
+impl Binary {
+    /// Starts `faceql serve` and waits until it listens.
+    async fn serve(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut process = faceql(folder, "serve", settings).spawn().unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
+        let (tell, told) = oneshot::channel();
+        std::thread::spawn(move || {
+            let mut tell = Some(tell);
+            for line in log.lines().map_while(Result::ok) {
+                if let Some(address) = address_in(&line)
+                    && let Some(tell) = tell.take()
+                {
+                    let _ = tell.send(address);
+                }
+            }
+        });
+        let address = soon(told).await.expect("the server ended before it listened");
+        Self { process, client: Client::new(address, None) }
+    }
+
+    fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Asks the process to end and waits until it has.
+    fn terminate(mut self) -> ExitStatus {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.process.wait().unwrap()
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    line.split_once("the API at http://")?.1.split('/').next()?.parse().ok()
+}
+
+/// Uploads until the server is gone. Returns what was acknowledged: image ids, and how many faces each shows.
+async fn upload_all(client: Client, container: String, round: u8) -> BTreeMap<String, usize> {
+    let mut acknowledged = BTreeMap::new();
+    for number in 0..40 {
+        let (bytes, faces) =
+            if number == 1 { (photo("obama.jpg"), 1) } else { (drawn(round * 20 + number), 0) };
+        match client.upload_while_alive(&container, bytes).await {
+            Some(image) => acknowledged.insert(image, faces),
+            None => break,
+        };
+    }
+    acknowledged
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_it_completes_every_acknowledged_image_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut acknowledged, mut containers) = (BTreeMap::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let mut binary = Binary::serve(folder.path(), &[]).await;
+        let container = binary.client.create_container().await;
+        let uploading = [0, 1].map(|half| {
+            let round = u8::try_from(round).unwrap() + half * 2;
+            tokio::spawn(upload_all(binary.client.clone(), container.clone(), round % 12))
+        });
+        // The moment itself is what is tried out: 5 to 400 ms, in no order.
+        tokio::time::sleep(Duration::from_millis(5 + round * 7919 % 396)).await;
+        binary.kill();
+        for uploads in uploading {
+            acknowledged.extend(uploads.await.unwrap());
+        }
+        containers.push(container);
+    }
+    let last = Binary::serve(folder.path(), &[]).await;
+    let mut images = BTreeMap::new();
+    for container in &containers {
+        images.extend(ended_images(&last.client, container).await);
+    }
+    assert!(last.terminate().success());
+    assert!(acknowledged.len() > 20, "only {} images got through", acknowledged.len());
+    for (id, faces) in &acknowledged {
+        assert_eq!(images.get(id), Some(faces), "{id}");
+    }
+    assert_nothing_is_left(folder.path(), images.values().sum()).await;
+}
+
+/// The images of a container, all COMPLETED, with the number of their encodings.
+async fn ended_images(client: &Client, container: &str) -> BTreeMap<String, usize> {
+    let mut socket = Socket::open(client.address, json!({})).await.unwrap();
+    let fields = "settled images { id status revision attempts encodings { id } }";
+    socket.follow(container).await;
+    let mut found = client.container(container, fields).await;
+    while found["settled"] == false {
+        assert!(matches!(socket.next().await, Event::Next(_)));
+        found = client.container(container, fields).await;
+    }
+    let images = found["images"].as_array().unwrap().iter().map(|image| {
+        assert_eq!(image["status"], "COMPLETED", "{image}");
+        // Its upload, every beginning and one end.
+        assert_eq!(
+            image["revision"].as_i64(),
+            image["attempts"].as_i64().map(|attempts| attempts + 2),
+            "{image}"
+        );
+        (image["id"].as_str().unwrap().to_owned(), image["encodings"].as_array().unwrap().len())
+    });
+    images.collect()
+}
+
+/// Opens what the process left: no job, no bytes after a sweep, and each encoding once.
+async fn assert_nothing_is_left(folder: &Path, encodings: usize) {
+    let later = Clock::from_fn(|| Clock::system().now() + chrono::TimeDelta::days(2));
+    let app = App::new(config(folder, &[]), later, Script::failing(0).encoder().await).await.unwrap();
+    let reader = app.database().reader();
+    assert_eq!(job::Entity::find().all(reader).await.unwrap(), []);
+    assert_eq!(encoding::Entity::find().all(reader).await.unwrap().len(), encodings);
+    let kept = image::Entity::find().all(reader).await.unwrap();
+    assert!(kept.iter().all(|image| !image.bytes_kept));
+    app.verification().sweep().await.unwrap();
+    assert_eq!(files(&folder.join("blobs")), [""; 0].map(std::path::PathBuf::from));
+}
+
+#[tokio::test]
+async fn asked_to_end_it_finishes_what_is_under_way_and_exits_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = Binary::serve(folder.path(), &[]).await;
+    let container = binary.client.create_container().await;
+    for name in ["obama.jpg", "biden.jpg", "obama2.jpg"] {
+        binary.client.upload(&container, photo(name)).await;
+    }
+    assert!(binary.terminate().success());
+    let reopened = App::new(config(folder.path(), &[]), Clock::system(), Script::failing(0).encoder().await);
+    let app = reopened.await.unwrap();
+    let jobs = job::Entity::find().all(app.database().reader()).await.unwrap();
+    assert!(jobs.iter().all(|job| job.lease_token.is_none()), "a lease was not given back: {jobs:?}");
+    let images = image::Entity::find().all(app.database().reader()).await.unwrap();
+    let ended = images.iter().filter(|image| image.completed_at.is_some()).count();
+    assert_eq!((images.len(), ended + jobs.len()), (3, 3), "an image was lost on the way");
+}
+
+#[tokio::test]
+async fn it_starts_with_an_encoding_service_that_is_not_there_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = ("ENCODING_SERVICE_URL", "http://127.0.0.1:1/v1/selfie");
+    let binary = Binary::serve(folder.path(), &[url]).await;
+    let service = binary.client.data("{ service { ready } }", json!({})).await;
+    assert_eq!(service["service"]["ready"], false);
+    assert!(binary.terminate().success());
+}
+
+#[test]
+fn misconfigured_it_says_all_that_is_wrong_and_exits_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = [("FACEQL_LISTEN", "here"), ("FACEQL_SWEEP_SECONDS", "0"), ("FACEQL_UNHEARD", "of")];
+    let ended = faceql(folder.path(), "serve", &wrong).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(wrong.iter().all(|(name, _)| said.contains(name)), "{said}");
+}
+
+#[test]
+fn doctor_says_what_is_well_and_what_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let well = faceql(folder.path(), "doctor", &[]).output().unwrap();
+    assert!(well.status.success(), "{}", String::from_utf8_lossy(&well.stdout));
+    let ill = faceql(folder.path(), "doctor", &[("FACEQL_MODEL_PACK", "nowhere")]).output().unwrap();
+    assert!(!ill.status.success());
+    assert!(String::from_utf8(ill.stdout).unwrap().contains("nowhere"));
+}
+
+#[test]
+fn schema_and_settings_are_printed_as_they_are_checked_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed =
+        |task| String::from_utf8(faceql(folder.path(), task, &[]).output().unwrap().stdout).unwrap();
+    assert!(printed("schema") == include_str!("../../schema.graphql"));
+    assert!(printed("config") == include_str!("../../.env.example"));
+}
