@@ -1,7 +1,9 @@
 //! The composition root: opens the stores, wires the domains, runs until told to stop. Called by `cli` and tests.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::serve::{Listener, ListenerExt};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +50,7 @@ pub enum AppError {
     #[error("listening on {address}: {source}")]
     Listen {
         /// The configured address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What the system said.
         source: std::io::Error,
     },
@@ -122,7 +124,8 @@ impl App {
         background.close();
 
         let router = router(&self.edge(&stop), self.health.clone(), &self.config.http);
-        let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let serving =
+            axum::serve(prompt(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
         let grace = self.config.http.shutdown_grace;
         let cut_off = async {
             stop.cancelled().await;
@@ -149,10 +152,20 @@ impl App {
             verification: self.verification.clone(),
             authenticator: Authenticator::new(self.config.http.keys.clone()),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
+            body_timeout: self.config.http.body_timeout,
             limits,
             stop: stop.clone(),
         }
     }
+}
+
+/// Sends what is written at once: an event must not wait for the acknowledgement of the one before.
+pub fn prompt(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
+    listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection stays slow");
+        }
+    })
 }
 
 /// The encoder that `config` asks for, warm.

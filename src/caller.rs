@@ -16,7 +16,7 @@ pub struct Caller {
     pub request_id: String,
 }
 
-/// What a caller may do. Keys from the environment may do both.
+/// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scopes {
     /// Queries and subscriptions.

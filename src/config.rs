@@ -4,6 +4,7 @@
 //! environment. Mistakes are collected, so that a start-up reports all of them at once.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -211,7 +212,10 @@ impl Settings {
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn environment() -> BTreeMap<String, String> {
-    std::env::vars().collect()
+    let text =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    // A name or value that is no text is none of ours.
+    std::env::vars_os().filter_map(text).collect()
 }
 
 fn dotenv() -> Result<BTreeMap<String, String>, String> {

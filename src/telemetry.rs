@@ -1,8 +1,13 @@
 //! Logs: one line an event, as text or JSON. Never image bytes, vectors or keys.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Setting, Settings};
+
+/// Every step of a migration is more than an operator wants to read.
+const DEFAULT_FILTER: &str = "info,sea_orm_migration=warn";
 
 /// What is logged, and how.
 #[derive(Clone, Debug)]
@@ -28,8 +33,8 @@ impl LogConfig {
             json: settings.parsed(format, false, "text", "text or json", is_json),
             filter: settings.parsed(
                 filter,
-                "info".into(),
-                "info",
+                DEFAULT_FILTER.into(),
+                DEFAULT_FILTER,
                 "a filter such as info,faceql=debug",
                 valid,
             ),
@@ -41,6 +46,7 @@ impl LogConfig {
 pub fn start(config: &LogConfig) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&config.filter))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second start in one process, as in tests, keeps the first one's choice.
     let _ = if config.json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };

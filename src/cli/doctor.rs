@@ -6,7 +6,7 @@ use super::say;
 use crate::app;
 use crate::blobs::Blobs;
 use crate::config::Config;
-use crate::database::Database;
+use crate::database::{Database, OpenError};
 
 /// Checks every part by itself, so that one fault does not hide another.
 pub(super) async fn run(config: &Config) -> ExitCode {
@@ -38,9 +38,11 @@ async fn engine(config: &Config) -> Result<String, String> {
 
 async fn database(config: &Config) -> Result<String, String> {
     let file = config.database.file.display();
-    let database = Database::open(&config.database)
-        .await
-        .map_err(|error| format!("{error}; see that DATABASE_URL names a file that may be written"))?;
+    let database = match Database::open(&config.database).await {
+        Ok(database) => database,
+        Err(OpenError::InUse) => return Ok(format!("{file} is in use by a running FaceQL")),
+        Err(error) => return Err(format!("{error}; see that DATABASE_URL names a file that may be written")),
+    };
     let answer = database.ping().await.map_err(|error| error.to_string());
     database.close().await;
     answer.map(|()| format!("{file} is open and its schema up to date"))

@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use super::stop;
-use crate::app::{AppError, embedded_encoder};
+use crate::app::{AppError, embedded_encoder, prompt};
 use crate::config::Config;
 use crate::http::{Authenticator, encoder_router};
 
@@ -18,7 +18,7 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let authenticator = Authenticator::new(config.http.keys.clone());
     let router = encoder_router(encoder, &authenticator, config.engine.limits.max_bytes, &config.http);
     info!("the encoding service is at http://{address}/v1/selfie");
-    axum::serve(listener, router)
+    axum::serve(prompt(listener), router)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
         .map_err(AppError::Serve)

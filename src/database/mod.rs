@@ -3,6 +3,7 @@
 //! SQLite lets one connection write at a time. With one writer connection, writes wait in a fair queue of
 //! ours instead of failing with BUSY, and each runs in an IMMEDIATE transaction.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,15 +12,20 @@ use std::time::Duration;
 use migration::Migrator;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnAcquireErr, ConnectOptions, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
+use tokio::sync::Mutex;
 
 use crate::config::{Setting, Settings};
 
 mod write;
 
 pub use write::Write;
+
+/// How long a statement or a write waits for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Where rows live.
 #[derive(Clone, Debug)]
@@ -72,6 +78,11 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another process has it open.
+    #[error(
+        "another FaceQL has the database open; stop it first, or give this one a DATABASE_URL of its own"
+    )]
+    InUse,
     /// SQLite refused.
     #[error("the database: {0}")]
     Database(#[from] DbErr),
@@ -82,6 +93,10 @@ pub enum OpenError {
 pub struct Database {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// Whose turn it is to write.
+    turn: Arc<Mutex<()>>,
+    /// Held while the database is open: what this process keeps in memory would not hear of another's writes.
+    lock: Arc<File>,
     statements: Arc<AtomicU64>,
 }
 
@@ -94,16 +109,17 @@ impl Database {
         let folder = config.file.parent().unwrap_or(Path::new("")).to_owned();
         let failed = |source| OpenError::Folder { folder: folder.clone(), source };
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        // Two processes that start at once must not both migrate; the lock goes with the file handle.
-        let lock = std::fs::File::create(config.file.with_extension("lock")).map_err(failed)?;
-        let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
-        let _lock = lock.map_err(std::io::Error::other).and_then(|lock| lock).map_err(failed)?;
-
+        let lock = File::create(config.file.with_extension("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
         let statements = Arc::default();
         let writer = connect(config, 1, &statements).await?;
         Migrator::up(&writer, None).await?;
         let reader = connect(config, config.readers, &statements).await?;
-        Ok(Self { reader, writer, statements })
+        Ok(Self { reader, writer, turn: Arc::default(), lock: Arc::new(lock), statements })
     }
 
     /// Connections for reading; what is committed is seen at once.
@@ -121,7 +137,9 @@ impl Database {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        self.writer.begin_with_options(immediate).await.map(Write::new)
+        let turn = tokio::time::timeout(LONGEST_WAIT, self.turn.clone().lock_owned());
+        let turn = turn.await.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
+        Ok(Write::new(self.writer.begin_with_options(immediate).await?, turn))
     }
 
     /// Whether the database answers.
@@ -140,10 +158,14 @@ impl Database {
 
     /// Closes all connections and folds the write-ahead log into the file.
     pub async fn close(self) {
+        let _turn = self.turn.lock().await;
         for pool in [self.reader, self.writer] {
             if let Err(error) = pool.close().await {
                 tracing::warn!(%error, "the database did not close cleanly");
             }
+        }
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the database stays locked until this process ends");
         }
     }
 }
@@ -159,7 +181,7 @@ async fn connect(
     options
         .max_connections(connections)
         .min_connections(1)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(LONGEST_WAIT)
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(move |_| {
@@ -169,7 +191,7 @@ async fn connect(
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(synchronous)
                 .foreign_keys(true)
-                .busy_timeout(Duration::from_secs(10))
+                .busy_timeout(LONGEST_WAIT)
                 // What is deleted is overwritten, not merely unlinked: a vector is personal data.
                 .pragma("secure_delete", "ON")
         });

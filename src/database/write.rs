@@ -3,16 +3,19 @@
 use std::ops::Deref;
 
 use sea_orm::{DatabaseTransaction, DbErr};
+use tokio::sync::OwnedMutexGuard;
 
 /// A transaction under way. Dropped without [`Write::commit`], it leaves no trace.
 pub struct Write {
     transaction: DatabaseTransaction,
+    /// Held until all has followed: another write's events must not overtake this one's.
+    turn: OwnedMutexGuard<()>,
     after_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl Write {
-    pub(super) fn new(transaction: DatabaseTransaction) -> Self {
-        Self { transaction, after_commit: Vec::new() }
+    pub(super) fn new(transaction: DatabaseTransaction, turn: OwnedMutexGuard<()>) -> Self {
+        Self { transaction, turn, after_commit: Vec::new() }
     }
 
     /// Does `follow` once the write is committed: publish, wake a worker. It must not block.
@@ -29,6 +32,7 @@ impl Write {
         let commit = tokio::spawn(async move {
             self.transaction.commit().await?;
             self.after_commit.into_iter().for_each(|follow| follow());
+            drop(self.turn);
             Ok(())
         });
         commit.await.unwrap_or_else(|panic| Err(DbErr::Custom(format!("the commit broke off: {panic}"))))

@@ -24,7 +24,10 @@ pub(super) async fn answer(
         .turns
         .try_acquire()
         .map_err(|_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later"))?;
-    let request = read(&edge, request).await?.data(edge.request_context(caller));
+    // A body that trickles in would hold its turn for ever.
+    let reading = tokio::time::timeout(edge.body_timeout, read(&edge, request));
+    let late = |_| Refusal::new(ErrorCode::Timeout, "the request did not arrive in time");
+    let request = reading.await.map_err(late)??.data(edge.request_context(caller));
     Ok(Json(edge.schema.execute(request).await).into_response())
 }
 

@@ -1,5 +1,5 @@
-//! Refuses foreign `Host` names while no key is asked for: a web page whose name is re-bound to this machine's
-//! address (DNS rebinding) must not reach it through its visitor's browser.
+//! Refuses foreign `Host` names and origins while no key is asked for: no web page but our own may reach this
+//! machine through its visitor's browser, not even one whose name is re-bound to its address (DNS rebinding).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,19 +13,32 @@ use axum::response::{IntoResponse, Response};
 use super::refusal::Refusal;
 use crate::graphql::ErrorCode;
 
-/// Lets a request pass when its `Host` is this machine by number or by an allowed name.
+/// Lets a request pass when its `Host` is this machine by number or by an allowed name, and no foreign page sends
+/// it.
 pub(super) async fn check(
     State(allowed): State<Arc<BTreeSet<String>>>,
     request: Request,
     next: Next,
 ) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if is_allowed(host, &allowed) {
-        return next.run(request).await;
+    if !is_allowed(host, &allowed) {
+        let message =
+            "this server answers to no such Host; name it in FACEQL_ALLOWED_HOSTS, or set FACEQL_API_KEY";
+        return Refusal::new(ErrorCode::Forbidden, message).into_response();
     }
-    let message =
-        "this server answers to no such Host; name it in FACEQL_ALLOWED_HOSTS, or set FACEQL_API_KEY";
-    Refusal::new(ErrorCode::Forbidden, message).into_response()
+    if comes_from_elsewhere(&request, host) {
+        let message = "a web page of another origin may not speak to this server without a key";
+        return Refusal::new(ErrorCode::CsrfRefused, message).into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether a browser says that a page of another origin is asking.
+fn comes_from_elsewhere(request: &Request, host: &str) -> bool {
+    let origin = request.headers().get(header::ORIGIN);
+    let same =
+        |origin: &str| origin.split_once("://").is_some_and(|(_scheme, of)| of.eq_ignore_ascii_case(host));
+    origin.is_some_and(|origin| !origin.to_str().is_ok_and(same))
 }
 
 fn is_allowed(host: &str, allowed: &BTreeSet<String>) -> bool {
@@ -41,6 +54,18 @@ fn is_allowed(host: &str, allowed: &BTreeSet<String>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_page_of_the_same_origin_passes() {
+        let from = |origin: &str| {
+            let request = Request::builder().header(header::ORIGIN, origin).body(axum::body::Body::empty());
+            comes_from_elsewhere(&request.unwrap(), "localhost:8080")
+        };
+        assert!(!from("http://localhost:8080"));
+        for origin in ["https://evil.example", "http://localhost:3000", "null"] {
+            assert!(from(origin), "{origin}");
+        }
+    }
 
     #[test]
     fn only_numbers_localhost_and_allowed_names_pass() {

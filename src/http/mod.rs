@@ -33,6 +33,8 @@ pub struct HttpConfig {
     pub answers_any_host: bool,
     /// Requests being answered at once.
     pub max_concurrent_requests: usize,
+    /// How long a request may take to arrive.
+    pub body_timeout: Duration,
     /// How long running work may go on after SIGTERM.
     pub shutdown_grace: Duration,
 }
@@ -55,6 +57,10 @@ impl HttpConfig {
         };
         let requests =
             Setting { name: "FACEQL_MAX_CONCURRENT_REQUESTS", about: "Requests being answered at once." };
+        let body = Setting {
+            name: "FACEQL_BODY_TIMEOUT_SECONDS",
+            about: "How long a request, its image included, may take to arrive.",
+        };
         let grace = Setting {
             name: "FACEQL_SHUTDOWN_GRACE_SECONDS",
             about: "How long running work may go on after SIGTERM.",
@@ -79,6 +85,7 @@ impl HttpConfig {
             answers_any_host: anonymous,
             allowed_hosts: hosts.split(',').map(|host| host.trim().to_lowercase()).collect(),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
+            body_timeout: settings.seconds(body, 60, 1..=3600),
             shutdown_grace: settings.seconds(grace, 25, 0..=3600),
         }
     }

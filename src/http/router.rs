@@ -1,6 +1,7 @@
 //! Which path leads where, and what every request passes on its way.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::http::GraphiQLSource;
 use axum::extract::DefaultBodyLimit;
@@ -33,6 +34,8 @@ pub struct Edge {
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
     pub turns: Arc<Semaphore>,
+    /// How long a request may take to arrive.
+    pub body_timeout: Duration,
     /// What is refused for being too much.
     pub limits: Limits,
     /// Ends the open sockets.
@@ -71,7 +74,12 @@ pub fn encoder_router(
     let body_limit = usize::try_from(max_upload_bytes).unwrap_or(usize::MAX).saturating_add(ENVELOPE_BYTES);
     let routes = Router::new()
         .route("/v1/selfie", post(selfie::encode))
-        .with_state(Selfie { encoder, authenticator: authenticator.clone() })
+        .with_state(Selfie {
+            encoder,
+            authenticator: authenticator.clone(),
+            turns: Arc::new(Semaphore::new(config.max_concurrent_requests)),
+            body_timeout: config.body_timeout,
+        })
         .route("/health/live", get(health::live))
         .layer(DefaultBodyLimit::max(body_limit));
     guarded(routes, authenticator, config).layer(middleware::from_fn(request_id::identify))

@@ -1,11 +1,17 @@
 //! `POST /v1/selfie`: an image in, a vector for each face out. With it, one FaceQL is another's encoding service.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::FromRequest;
+use axum::extract::multipart::MultipartError;
 use axum::extract::{Multipart, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use bytes::Bytes;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::auth::Authenticator;
 use super::request_id::RequestId;
@@ -16,6 +22,10 @@ use crate::inference::{EmbeddedEncoder, EncodeError};
 pub(super) struct Selfie {
     pub(super) encoder: EmbeddedEncoder,
     pub(super) authenticator: Authenticator,
+    /// How many requests are answered at once.
+    pub(super) turns: Arc<Semaphore>,
+    /// How long a request may take to arrive.
+    pub(super) body_timeout: Duration,
 }
 
 /// Encodes the image in the multipart field `file`; answers `[[numbers], ...]`, largest face first.
@@ -27,20 +37,13 @@ pub(super) async fn encode(
     if selfie.authenticator.by_headers(request.headers(), &id).is_err() {
         return problem(StatusCode::UNAUTHORIZED, "a valid key is needed");
     }
-    let Ok(mut multipart) = Multipart::from_request(request, &()).await else {
-        return problem(StatusCode::BAD_REQUEST, "send multipart/form-data with a field 'file'");
+    let Ok(_turn) = selfie.turns.try_acquire() else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "the server has too much to do; try again later");
     };
-    let image = loop {
-        match multipart.next_field().await {
-            Ok(Some(field)) if field.name() == Some("file") => break field.bytes().await,
-            Ok(Some(_)) => {}
-            Ok(None) => return problem(StatusCode::BAD_REQUEST, "there is no field 'file'"),
-            Err(error) => break Err(error),
-        }
-    };
-    let image = match image {
-        Ok(image) => image,
-        Err(error) => return problem(error.status(), "the file is too large, or was cut off"),
+    let image = match tokio::time::timeout(selfie.body_timeout, file(request)).await {
+        Ok(Ok(image)) => image,
+        Ok(Err(refusal)) => return refusal,
+        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time"),
     };
     match selfie.encoder.encode(image).await {
         Ok(encodings) => {
@@ -52,6 +55,20 @@ pub(super) async fn encode(
             problem(StatusCode::SERVICE_UNAVAILABLE, "the engine does not work at the moment")
         }
     }
+}
+
+/// The bytes of the field `file`.
+async fn file(request: Request) -> Result<Bytes, Response> {
+    let broken = |error: MultipartError| problem(error.status(), "the file is too large, or was cut off");
+    let Ok(mut multipart) = Multipart::from_request(request, &()).await else {
+        return Err(problem(StatusCode::BAD_REQUEST, "send multipart/form-data with a field 'file'"));
+    };
+    while let Some(field) = multipart.next_field().await.map_err(broken)? {
+        if field.name() == Some("file") {
+            return field.bytes().await.map_err(broken);
+        }
+    }
+    Err(problem(StatusCode::BAD_REQUEST, "there is no field 'file'"))
 }
 
 fn problem(status: StatusCode, message: &str) -> Response {

@@ -1,7 +1,5 @@
 //! Subscriptions over WebSocket, by the graphql-transport-ws protocol.
 
-use std::time::Duration;
-
 use async_graphql::http::ALL_WEBSOCKET_PROTOCOLS;
 use async_graphql::{Data, Error};
 use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
@@ -21,9 +19,6 @@ use super::router::Edge;
 /// Largest message from a client: documents, not images.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
-/// A socket whose client is silent for this long is closed.
-const KEEPALIVE: Duration = Duration::from_mins(1);
-
 /// Serves the operations of one socket.
 pub(super) async fn serve(
     State(edge): State<Edge>,
@@ -40,10 +35,8 @@ pub(super) async fn serve(
         let (span, stop) = (info_span!("socket", request.id = %id), edge.stop.clone());
         let schema = edge.schema.clone();
         let authenticate = move |init: Value| async move { data(&edge, &headers, &init, &id) };
-        let serving = GraphQLWebSocket::new(socket, schema, protocol)
-            .keepalive_timeout(KEEPALIVE)
-            .on_connection_init(authenticate)
-            .serve();
+        let serving =
+            GraphQLWebSocket::new(socket, schema, protocol).on_connection_init(authenticate).serve();
         async move {
             tokio::select! {
                 () = serving => {}

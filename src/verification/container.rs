@@ -13,6 +13,9 @@ use crate::caller::Caller;
 use crate::idempotency::{self, IdempotencyKey};
 use crate::jobs::Handler;
 
+/// Largest metadata, as compact JSON.
+const MAX_METADATA_BYTES: usize = 16_384;
+
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct PageRequest {
@@ -41,12 +44,17 @@ impl Verification {
         metadata: Option<serde_json::Value>,
         key: Option<&str>,
     ) -> Result<Model, VerificationError> {
+        let text = serde_json::json!(metadata).to_string();
+        if text.len() > MAX_METADATA_BYTES {
+            let message = format!("metadata has at most {MAX_METADATA_BYTES} bytes as JSON");
+            return Err(VerificationError::BadInput(message));
+        }
         let key = key.map(|key| IdempotencyKey {
             tenant: &caller.tenant,
             operation: "createContainer",
             parent: Uuid::nil(),
             key,
-            input_digest: idempotency::digest(serde_json::json!(metadata).to_string().as_bytes()),
+            input_digest: idempotency::digest(text.as_bytes()),
         });
         let write = self.database.write().await?;
         if let Some(key) = &key

@@ -1,11 +1,15 @@
 //! The job that encodes an image, and encodings as they are stored.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use entity::encoding::{ActiveModel, Column, Entity, Model};
-use entity::ids::{EncodingId, ImageId};
+use entity::encoding::{Column, Entity, Model};
+use entity::ids::{EncodingId, ImageId, Tenant};
 use entity::image;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, UpdateMany};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, UpdateMany,
+};
 use tracing::info;
 use uuid::Uuid;
 use vision::DetectedFace;
@@ -53,36 +57,42 @@ impl EncodeImage {
         let (job, verification) = (&claim.job, &self.verification);
         let mut write = verification.database.write().await.map_err(EncodeImageError::from)?;
         claim.complete(&write).await?;
-        self.insert(&write, job, encodings).await?;
+        let rows = self.insert(&write, job, encodings).await?;
         let completed = ended(image::Status::Completed, verification.clock.now())
             .col_expr(image::Column::BytesKept, Expr::value(false));
         let image = verification
-            .change(&mut write, &job.tenant, ImageId(job.subject), completed)
+            .change(&mut write, image_of(job), completed, rows)
             .await
             .map_err(EncodeImageError::from)?;
         write.commit().await.map_err(EncodeImageError::from)?;
         Ok(image)
     }
 
-    async fn insert(&self, write: &Write, job: &Job, encodings: &[Encoding]) -> Result<(), EncodeImageError> {
+    async fn insert(
+        &self,
+        write: &Write,
+        job: &Job,
+        encodings: &[Encoding],
+    ) -> Result<Vec<Arc<Model>>, EncodeImageError> {
         let model = self.encoder.model().digest.to_string();
         let rows = encodings.iter().zip(0..).map(|(encoding, position)| {
-            Ok(ActiveModel {
-                id: Set(EncodingId(Uuid::now_v7())),
-                tenant: Set(job.tenant.clone()),
-                image_id: Set(ImageId(job.subject)),
-                position: Set(position),
-                model_digest: Set(model.clone()),
-                vector: Set(encoding.vector.iter().flat_map(|number| number.to_le_bytes()).collect()),
-                face: Set(encoding.face.as_ref().map(serde_json::to_value).transpose()?),
+            Ok(Model {
+                id: EncodingId(Uuid::now_v7()),
+                tenant: job.tenant.clone(),
+                image_id: ImageId(job.subject),
+                position,
+                model_digest: model.clone(),
+                vector: encoding.vector.iter().flat_map(|number| number.to_le_bytes()).collect(),
+                face: encoding.face.as_ref().map(serde_json::to_value).transpose()?,
             })
         });
-        let rows: Vec<_> =
+        let rows: Vec<Model> =
             rows.collect::<Result<_, serde_json::Error>>().map_err(|error| DbErr::Json(error.to_string()))?;
         if !rows.is_empty() {
-            Entity::insert_many(rows).exec_without_returning(&**write).await?;
+            let new = rows.iter().cloned().map(|row| row.into_active_model().reset_all());
+            Entity::insert_many(new).exec_without_returning(&**write).await?;
         }
-        Ok(())
+        Ok(rows.into_iter().map(Arc::new).collect())
     }
 
     async fn read(&self, job: &Job) -> Result<Bytes, Failure<EncodeImageError>> {
@@ -104,7 +114,7 @@ impl Handler for EncodeImage {
             image::Column::Attempts,
             sea_orm::ExprTrait::add(Expr::col(image::Column::Attempts), 1),
         );
-        self.verification.change(write, &job.tenant, ImageId(job.subject), attempts).await.map(drop)
+        self.verification.change(write, image_of(job), attempts, Vec::new()).await.map(drop)
     }
 
     async fn perform(&self, claim: &Claim) -> Result<(), Failure<EncodeImageError>> {
@@ -127,7 +137,7 @@ impl Handler for EncodeImage {
         let failed = ended(image::Status::Failed, self.verification.clock.now())
             .col_expr(image::Column::ErrorCode, Expr::value(failure.name()))
             .col_expr(image::Column::ErrorMessage, Expr::value(message));
-        self.verification.change(write, &job.tenant, ImageId(job.subject), failed).await.map(drop)
+        self.verification.change(write, image_of(job), failed, Vec::new()).await.map(drop)
     }
 }
 
@@ -206,6 +216,10 @@ fn explain(reason: &GaveUp<'_, EncodeImageError>) -> (ImageFailure, String) {
             (ImageFailure::StorageUnavailable, "the image's bytes could not be read".into())
         }
     }
+}
+
+fn image_of(job: &Job) -> (&Tenant, ImageId) {
+    (&job.tenant, ImageId(job.subject))
 }
 
 fn ended(status: image::Status, now: chrono::DateTime<chrono::Utc>) -> UpdateMany<image::Entity> {

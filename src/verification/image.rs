@@ -88,7 +88,7 @@ impl Verification {
             .col_expr(Column::ErrorCode, Expr::value(None::<String>))
             .col_expr(Column::ErrorMessage, Expr::value(None::<String>))
             .col_expr(Column::CompletedAt, Expr::value(None::<DateTime<Utc>>));
-        let image = self.change(&mut write, &caller.tenant, id, again).await?;
+        let image = self.change(&mut write, (&caller.tenant, id), again, Vec::new()).await?;
         let image = image.ok_or(VerificationError::ImageNotFound)?;
         self.queue.enqueue(&mut write, &caller.tenant, EncodeImage::KIND, id.0).await?;
         write.commit().await?;
@@ -118,13 +118,13 @@ impl Verification {
     }
 
     /// Applies `update` to an image, raises its revision, and tells its subscribers once `write` is committed.
-    /// `None` when the image is gone.
+    /// `encodings` are those that it has then. `None` when the image is gone.
     pub(super) async fn change(
         &self,
         write: &mut Write,
-        tenant: &Tenant,
-        id: ImageId,
+        (tenant, id): (&Tenant, ImageId),
         update: UpdateMany<Entity>,
+        encodings: Vec<Arc<encoding::Model>>,
     ) -> Result<Option<Model>, DbErr> {
         let changed = update
             .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
@@ -132,13 +132,11 @@ impl Verification {
             .filter(Column::Tenant.eq(tenant.clone()))
             .exec_with_returning(&**write)
             .await?;
-        let Some(image) = changed.into_iter().next() else { return Ok(None) };
-        let encodings = match image.status {
-            Status::Completed => encoding_rows(&**write, &image).await?.into_iter().map(Arc::new).collect(),
-            Status::Processing | Status::Failed => Vec::new(),
-        };
-        self.announce(write, ImageState { image: image.clone(), encodings });
-        Ok(Some(image))
+        let image = changed.into_iter().next();
+        if let Some(image) = image.clone() {
+            self.announce(write, ImageState { image, encodings });
+        }
+        Ok(image)
     }
 
     pub(super) async fn remove_bytes(&self, image: &Model) {
@@ -261,12 +259,4 @@ impl Upload {
 
 fn owned(caller: &Caller) -> sea_orm::Select<Entity> {
     Entity::find().filter(Column::Tenant.eq(caller.tenant.clone()))
-}
-
-async fn encoding_rows(
-    database: &impl ConnectionTrait,
-    image: &Model,
-) -> Result<Vec<encoding::Model>, DbErr> {
-    let of_image = encoding::Column::ImageId.eq(image.id);
-    encoding::Entity::find().filter(of_image).order_by_asc(encoding::Column::Position).all(database).await
 }

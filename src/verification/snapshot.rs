@@ -76,6 +76,7 @@ struct Kept {
 }
 
 /// The moment before a reading of the database.
+#[derive(Clone, Copy)]
 struct Moment(u64);
 
 impl Snapshots {

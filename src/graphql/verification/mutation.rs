@@ -69,7 +69,7 @@ impl VerificationMutation {
 /// What a new container is given.
 #[derive(Default, InputObject)]
 struct CreateContainerInput {
-    /// Any JSON; kept as it is, never read.
+    /// Any JSON of up to 16,384 bytes; kept, never read. The order of keys is not kept.
     metadata: Option<serde_json::Value>,
     /// Up to 255 bytes; a repeat with the same input returns the first container.
     idempotency_key: Option<String>,

@@ -37,7 +37,7 @@ impl Container {
         self.row().created_at
     }
 
-    /// The caller's own JSON, as it was given.
+    /// The caller's own JSON.
     async fn metadata(&self) -> Option<&serde_json::Value> {
         self.row().metadata.as_ref()
     }

@@ -18,7 +18,8 @@ pub(crate) fn photo(name: &str) -> Vec<u8> {
 /// A BMP of 64x64 pixels without a face; every `shade` is another file.
 pub(crate) fn drawn(shade: u8) -> Vec<u8> {
     let mut file = bmp_header(64, 64);
-    file.extend((0..64 * 64).flat_map(|pixel: u32| [shade, (pixel / 64) as u8 * 4, (pixel % 64) as u8 * 4]));
+    let row = |y: u8| (0..64).flat_map(move |x| [shade, y * 4, x * 4]);
+    file.extend((0..64).flat_map(row));
     file
 }
 
