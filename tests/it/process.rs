@@ -121,7 +121,6 @@ async fn killed_at_any_moment_it_completes_every_acknowledged_image_once() {
         }
         containers.push(container);
     }
-    println!("ACK {} in {:?}", acknowledged.len(), containers.len());
     let last = Binary::serve(folder.path(), &[]).await;
     let mut images = BTreeMap::new();
     for container in &containers {
