@@ -14,8 +14,8 @@ pub trait Handler: Send + Sync + 'static {
     /// Why an attempt fails.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Notes that an attempt begins. Commits together with the claim.
-    fn begin(&self, write: &mut Write, job: &Job) -> impl Future<Output = Result<(), DbErr>> + Send;
+    /// Notes that an attempt at each of `jobs` begins. Commits together with the claim.
+    fn begin(&self, write: &mut Write, jobs: &[&Job]) -> impl Future<Output = Result<(), DbErr>> + Send;
 
     /// Does the work and writes its result, in a write that begins with [`Claim::complete`]. The work may run
     /// more than once; the result is written once.

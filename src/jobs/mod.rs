@@ -8,6 +8,7 @@ mod handler;
 mod queue;
 mod worker;
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::config::{Setting, Settings};
@@ -37,7 +38,7 @@ impl JobsConfig {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let concurrency = Setting {
             name: "FACEQL_JOBS_CONCURRENCY",
-            about: "Images at work at once, waiting for the engine.",
+            about: "Images at work at once, most of them waiting for the engine; 0 means four for each processor.",
         };
         let lease = Setting {
             name: "FACEQL_JOBS_LEASE_SECONDS",
@@ -59,8 +60,10 @@ impl JobsConfig {
             name: "FACEQL_JOBS_POLL_MS",
             about: "How often the queue is looked at when nobody calls, in milliseconds.",
         };
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let concurrency = settings.number(concurrency, 0, 0..=256);
         Self {
-            concurrency: settings.number(concurrency, 8, 1..=256),
+            concurrency: if concurrency == 0 { 4 * processors } else { concurrency },
             lease: settings.seconds(lease, 15, 1..=3600),
             max_attempts: settings.number(attempts, 5, 1..=100),
             backoff: settings.milliseconds(backoff, 1000, 1..=3_600_000),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
-use super::{Claim, Failure, GaveUp, Handler, JobsConfig, Lost, Queue};
+use super::{Claim, Failure, GaveUp, Handler, Job, JobsConfig, Lost, Queue};
 use crate::database::Database;
 
 /// Workers may vanish this often with a job in hand before it is held to be the cause.
@@ -46,12 +46,17 @@ impl<H: Handler> Worker<H> {
         let mut enqueued = self.queue.watch();
         let mut poll = tokio::time::interval(self.config.poll);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while let Some(slot) = self.slot(&stop).await {
+        let mut wanted = 1;
+        while let Some(slots) = self.free_slots(wanted, &stop).await {
             // Look at the counter before the queue: what is enqueued in between wakes us again.
             enqueued.borrow_and_update();
-            match self.claim_and_start(slot).await {
-                Ok(true) => continue,
-                Ok(false) => {}
+            match self.claim_and_start(slots).await {
+                Ok(true) => {
+                    // There is a backlog: claim by the handful, while the other half keeps the engine busy.
+                    wanted = (self.config.concurrency / 2).max(1);
+                    continue;
+                }
+                Ok(false) => wanted = 1,
                 Err(error) => warn!(%error, kind = H::KIND, "could not claim jobs"),
             }
             tokio::select! {
@@ -63,38 +68,38 @@ impl<H: Handler> Worker<H> {
         self.drain(grace).await;
     }
 
-    /// Waits until there is room for a job; `None` means stop.
-    async fn slot(&self, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+    /// Waits until there is room for so many jobs; `None` means stop.
+    async fn free_slots(&self, wanted: usize, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
-            slot = self.slots.clone().acquire_owned() => slot.ok(),
+            slots = self.slots.clone().acquire_many_owned(wanted) => slots.ok(),
         }
     }
 
-    /// Fills the free slots, `slot` being one. Returns whether there may be more to claim.
-    async fn claim_and_start(&self, slot: OwnedSemaphorePermit) -> Result<bool, DbErr> {
-        let mut permits = vec![slot];
+    /// Fills the free slots, `slots` being some of them. Returns whether there may be more to claim.
+    async fn claim_and_start(&self, mut slots: OwnedSemaphorePermit) -> Result<bool, DbErr> {
         if !self.queue.has_due(H::KIND).await? {
             return Ok(false);
         }
-        while let Ok(permit) = self.slots.clone().try_acquire_owned() {
-            permits.push(permit);
+        while let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            slots.merge(slot);
         }
         let mut write = self.database.write().await?;
-        let claims = self.queue.claim(&write, H::KIND, permits.len() as u64).await?;
-        for claim in &claims {
-            self.handler.begin(&mut write, &claim.job).await?;
-        }
+        let claims = self.queue.claim(&write, H::KIND, slots.num_permits() as u64).await?;
+        let jobs: Vec<&Job> = claims.iter().map(|claim| &claim.job).collect();
+        self.handler.begin(&mut write, &jobs).await?;
         write.commit().await?;
-        let full = claims.len() == permits.len();
-        for (claim, permit) in claims.into_iter().zip(permits) {
-            self.start(claim, permit);
+        for claim in claims {
+            if let Some(slot) = slots.split(1) {
+                self.start(claim, slot);
+            }
         }
-        Ok(full)
+        Ok(slots.num_permits() == 0)
     }
 
-    fn start(&self, claim: Claim, permit: OwnedSemaphorePermit) {
+    fn start(&self, claim: Claim, slot: OwnedSemaphorePermit) {
         let attempt = Attempt {
             database: self.database.clone(),
             queue: self.queue.clone(),
@@ -105,7 +110,7 @@ impl<H: Handler> Worker<H> {
         };
         self.tasks.spawn(async move {
             attempt.run().await;
-            drop(permit);
+            drop(slot);
         });
     }
 

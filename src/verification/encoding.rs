@@ -8,7 +8,8 @@ use entity::ids::{EncodingId, ImageId, Tenant};
 use entity::image;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, UpdateMany,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    UpdateMany,
 };
 use tracing::info;
 use uuid::Uuid;
@@ -109,12 +110,12 @@ impl Handler for EncodeImage {
 
     type Error = EncodeImageError;
 
-    async fn begin(&self, write: &mut Write, job: &Job) -> Result<(), DbErr> {
-        let attempts = image::Entity::update_many().col_expr(
-            image::Column::Attempts,
-            sea_orm::ExprTrait::add(Expr::col(image::Column::Attempts), 1),
-        );
-        self.verification.change(write, image_of(job), attempts, Vec::new()).await.map(drop)
+    async fn begin(&self, write: &mut Write, jobs: &[&Job]) -> Result<(), DbErr> {
+        let subjects = jobs.iter().map(|job| job.subject);
+        let attempts = image::Entity::update_many()
+            .col_expr(image::Column::Attempts, Expr::col(image::Column::Attempts).add(1))
+            .filter(image::Column::Id.is_in(subjects));
+        self.verification.change_all(write, attempts).await
     }
 
     async fn perform(&self, claim: &Claim) -> Result<(), Failure<EncodeImageError>> {

@@ -126,8 +126,7 @@ impl Verification {
         update: UpdateMany<Entity>,
         encodings: Vec<Arc<encoding::Model>>,
     ) -> Result<Option<Model>, DbErr> {
-        let changed = update
-            .col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
+        let changed = raising_revision(update)
             .filter(Column::Id.eq(id))
             .filter(Column::Tenant.eq(tenant.clone()))
             .exec_with_returning(&**write)
@@ -137,6 +136,18 @@ impl Verification {
             self.announce(write, ImageState { image, encodings });
         }
         Ok(image)
+    }
+
+    /// Applies `update` to all images that it picks, none of them COMPLETED, as [`Verification::change`] does.
+    pub(super) async fn change_all(
+        &self,
+        write: &mut Write,
+        update: UpdateMany<Entity>,
+    ) -> Result<(), DbErr> {
+        for image in raising_revision(update).exec_with_returning(&**write).await? {
+            self.announce(write, ImageState { image, encodings: Vec::new() });
+        }
+        Ok(())
     }
 
     pub(super) async fn remove_bytes(&self, image: &Model) {
@@ -259,4 +270,8 @@ impl Upload {
 
 fn owned(caller: &Caller) -> sea_orm::Select<Entity> {
     Entity::find().filter(Column::Tenant.eq(caller.tenant.clone()))
+}
+
+fn raising_revision(update: UpdateMany<Entity>) -> UpdateMany<Entity> {
+    update.col_expr(Column::Revision, Expr::col(Column::Revision).add(1))
 }
