@@ -52,16 +52,13 @@ impl Client {
         assert!(answer["errors"].is_null(), "{answer}");
     }
 
-    /// Waits until no job is left.
-    pub(crate) async fn wait_until_idle(&self) {
-        loop {
-            let answer = self.query("{ service { components { name detail } } }", json!({})).await;
-            let components = answer["data"]["service"]["components"].as_array().expect("components").clone();
-            let jobs = components.iter().find(|component| component["name"] == "jobs").expect("jobs");
-            if jobs["detail"].as_str().expect("a line").starts_with("0 ") {
-                return;
+    /// Waits until nothing in `containers` is PROCESSING.
+    pub(crate) async fn wait_until_settled(&self, containers: &[String]) {
+        for id in containers {
+            let query = "query ($id: ID!) { container(id: $id) { settled } }";
+            while self.query(query, json!({ "id": id })).await["data"]["container"]["settled"] != true {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

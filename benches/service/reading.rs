@@ -58,7 +58,7 @@ async fn full_container(client: &Client) -> String {
     for _ in 0..5 {
         client.upload(&id, photo.clone()).await;
     }
-    client.wait_until_idle().await;
+    client.wait_until_settled(std::slice::from_ref(&id)).await;
     id
 }
 

@@ -22,18 +22,16 @@ pub(crate) async fn measure() {
     let alone = engine_alone(&photos).await;
     let server = Server::start().await;
     let client = Client::new(server.address);
-    upload_all(&client, &photos, UPLOADERS * 5).await;
-    client.wait_until_idle().await;
+    client.wait_until_settled(&upload_all(&client, &photos, UPLOADERS * 5).await).await;
 
     let start = Instant::now();
-    upload_all(&client, &photos, IMAGES).await;
-    client.wait_until_idle().await;
+    client.wait_until_settled(&upload_all(&client, &photos, IMAGES).await).await;
     let service = rate(IMAGES, start.elapsed());
     let (shown, reference) = (format!("{service:.1}/s"), format!("{alone:.1}/s"));
     row("upload to COMPLETED, 8 uploaders, against the engine alone", &shown, &reference, service / alone);
 
     let unloaded = acknowledgement(&client, &photos, true).await;
-    upload_all(&client, &photos, IMAGES).await;
+    let backlog = upload_all(&client, &photos, IMAGES).await;
     let saturated = acknowledgement(&client, &photos, false).await;
     let ratio = saturated.as_secs_f64() / unloaded.as_secs_f64();
     row(
@@ -43,10 +41,9 @@ pub(crate) async fn measure() {
         ratio,
     );
 
-    client.wait_until_idle().await;
+    client.wait_until_settled(&backlog).await;
     let before = server.resident_megabytes();
-    upload_all(&client, &photos, IMAGES).await;
-    client.wait_until_idle().await;
+    client.wait_until_settled(&upload_all(&client, &photos, IMAGES).await).await;
     let after = server.resident_megabytes();
     row(
         "resident memory after 1,000 images, against 320 earlier",
@@ -89,21 +86,25 @@ async fn encode_all(encoder: &EmbeddedEncoder, photos: &Arc<Vec<Bytes>>, images:
     work.join_all().await;
 }
 
-async fn upload_all(client: &Client, photos: &Arc<Vec<Bytes>>, images: usize) {
+/// Returns the containers that were filled.
+async fn upload_all(client: &Client, photos: &Arc<Vec<Bytes>>, images: usize) -> Vec<String> {
     let mut work = JoinSet::new();
     for uploader in 0..UPLOADERS {
         let (client, photos) = (client.clone(), photos.clone());
         work.spawn(async move {
+            let mut containers = Vec::new();
             for number in (0..images / UPLOADERS).step_by(5) {
                 let container = client.create_container().await;
                 for image in 0..5 {
                     let photo = photos[(uploader + number + image) % photos.len()].clone();
                     client.upload(&container, photo).await;
                 }
+                containers.push(container);
             }
+            containers
         });
     }
-    work.join_all().await;
+    work.join_all().await.concat()
 }
 
 async fn acknowledgement(client: &Client, photos: &[Bytes], wait_between: bool) -> Duration {
@@ -117,7 +118,7 @@ async fn acknowledgement(client: &Client, photos: &[Bytes], wait_between: bool) 
         client.upload(&container, photos[0].clone()).await;
         times.push(start.elapsed());
         if wait_between {
-            client.wait_until_idle().await;
+            client.wait_until_settled(std::slice::from_ref(&container)).await;
         }
     }
     times.sort();

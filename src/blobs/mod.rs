@@ -120,9 +120,11 @@ impl Blobs {
     /// # Errors
     /// What hinders it.
     pub async fn probe(&self) -> Result<(), BlobError> {
+        // Whether the disk keeps it does not matter here, so nothing waits for the disk.
+        let store = self.store.as_ref().clone().with_fsync(false);
         let path = Path::from(format!(".probe-{}", Uuid::now_v7()));
-        self.store.put(&path, PutPayload::new()).await?;
-        Ok(self.store.delete(&path).await?)
+        store.put(&path, PutPayload::new()).await?;
+        Ok(store.delete(&path).await?)
     }
 
     /// Reads a blob whole.

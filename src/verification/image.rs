@@ -9,8 +9,8 @@ use entity::image::{ActiveModel, Column, Entity, Model, Status};
 use entity::{container, encoding};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, PaginatorTrait,
-    QueryFilter, QueryOrder, UpdateMany,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, UpdateMany,
 };
 use uuid::Uuid;
 use vision::ImageHeader;
@@ -170,8 +170,13 @@ impl Verification {
         id: ContainerId,
         key: Option<&IdempotencyKey<'_>>,
     ) -> Result<Option<Model>, VerificationError> {
-        let container = container::Entity::find_by_id(id)
+        let count = Entity::find().select_only().expr(Column::Id.count()).filter(Column::ContainerId.eq(id));
+        let (limit, count): (i32, i64) = container::Entity::find_by_id(id)
             .filter(container::Column::Tenant.eq(caller.tenant.clone()))
+            .select_only()
+            .column(container::Column::ImageLimit)
+            .expr_as(Expr::SubQuery(None, Box::new(count.into_query().into())), "image_count")
+            .into_tuple()
             .one(database)
             .await?
             .ok_or(VerificationError::ContainerNotFound)?;
@@ -181,9 +186,8 @@ impl Verification {
             let found = Entity::find_by_id(ImageId(earlier)).one(database).await?;
             return found.ok_or(VerificationError::ImageNotFound).map(Some);
         }
-        let count = Entity::find().filter(Column::ContainerId.eq(id)).count(database).await?;
-        if count >= u64::try_from(container.image_limit).unwrap_or(0) {
-            return Err(VerificationError::ImageLimitReached { limit: container.image_limit });
+        if count >= i64::from(limit) {
+            return Err(VerificationError::ImageLimitReached { limit });
         }
         Ok(None)
     }
