@@ -3,7 +3,8 @@
 //! async-graphql 7 hands a variable that was not given to resolvers as null, so that
 //! `containers(first: $first)` fails without `$first`, and an update would clear a field that was left out.
 //! Here every argument and input field whose value is such a variable is taken out of the document before it
-//! is validated.
+//! is validated. A variable that was not given but has a default is replaced by it, since async-graphql forgets the
+//! default in directives, as in `@include(if: $details)`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use async_graphql::parser::types::{
     SelectionSet,
 };
 use async_graphql::{Name, Positioned, Request, ServerError, ServerResult, Variables, async_trait};
-use async_graphql_value::Value;
+use async_graphql_value::{ConstValue, Value};
 
 use super::ErrorCode;
 use super::error::give_code;
@@ -80,7 +81,7 @@ fn omit(document: &mut ExecutableDocument, name: Option<&str>, variables: &Varia
     let mut omission = Omission { omitted, used: HashSet::new(), spreads: Vec::new() };
     omission.selections(&mut chosen.node.selection_set.node);
     let reached = omission.fragments(&mut document.fragments);
-    // A variable whose only uses were taken out would now count as declared in vain.
+    // A variable whose uses are gone would now count as declared in vain.
     chosen.node.variable_definitions.retain(|definition| !omission.used.contains(&definition.node.name.node));
     // The other operations may share fragments that now lack their variables; they are not executed.
     if let DocumentOperations::Multiple(operations) = &mut document.operations {
@@ -90,30 +91,34 @@ fn omit(document: &mut ExecutableDocument, name: Option<&str>, variables: &Varia
     Ok(())
 }
 
-/// The variables that were not given and have no default. One that must be given is an error.
-fn omitted_variables(operation: &OperationDefinition, variables: &Variables) -> ServerResult<HashSet<Name>> {
-    let mut omitted = HashSet::new();
+/// The variables that were not given, with their defaults. One that must be given is an error.
+fn omitted_variables(operation: &OperationDefinition, variables: &Variables) -> ServerResult<Omitted> {
+    let mut omitted = Omitted::new();
     for definition in &operation.variable_definitions {
         let (name, required) = (&definition.node.name.node, !definition.node.var_type.node.nullable);
-        if variables.contains_key(name) || definition.node.default_value.is_some() {
+        if variables.contains_key(name) {
             continue;
         }
-        if required {
+        let default = definition.node.default_value.as_ref().map(|value| value.node.clone());
+        if required && default.is_none() {
             let mut error =
                 ServerError::new(format!("The variable ${name} must be given."), Some(definition.pos));
             give_code(&mut error, ErrorCode::BadUserInput);
             return Err(error);
         }
-        omitted.insert(name.clone());
+        omitted.insert(name.clone(), default);
     }
     Ok(omitted)
 }
 
+/// Variables that were not given, and the defaults of those that have one.
+type Omitted = HashMap<Name, Option<ConstValue>>;
+
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
 struct Omission {
-    omitted: HashSet<Name>,
-    /// Those of `omitted` that stood somewhere and were taken out.
+    omitted: Omitted,
+    /// Those of `omitted` that stood somewhere and were taken out or replaced.
     used: HashSet<Name>,
     /// The fragments that were met on the way.
     spreads: Vec<Name>,
@@ -163,12 +168,14 @@ impl Omission {
         arguments.retain_mut(|(_, value)| self.keeps(&mut value.node));
     }
 
-    /// Whether `value` stays; takes omitted fields out of it. In a list, an omitted variable is null.
+    /// Whether `value` stays; puts in defaults, and takes omitted fields out of it. In a list, an omitted variable is null.
     fn keeps(&mut self, value: &mut Value) -> bool {
         match value {
-            Value::Variable(name) if self.omitted.contains(name) => {
+            Value::Variable(name) => {
+                let Some(default) = self.omitted.get(name) else { return true };
                 self.used.insert(name.clone());
-                return false;
+                let Some(default) = default.clone() else { return false };
+                *value = default.into_value();
             }
             Value::Object(fields) => fields.retain(|_, field| self.keeps(field)),
             Value::List(items) => {

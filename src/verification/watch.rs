@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_stream::try_stream;
 use entity::ids::{ContainerId, ImageId};
 use entity::image::Status;
-use futures_util::Stream;
+use tokio_stream::Stream;
 
 use super::{ImageState, Snapshot, Verification, VerificationError};
 use crate::caller::Caller;

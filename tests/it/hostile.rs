@@ -3,6 +3,8 @@
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
 use crate::support::client::read;
 use crate::support::{Client, TestServer, code};
@@ -89,6 +91,33 @@ async fn foreign_host_is_refused_while_no_key_is_asked_for() {
     for host in ["faces.example:8080", "localhost", "127.0.0.1"] {
         assert_eq!(ask(host).send().await.unwrap().status(), 200, "{host}");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn page_of_another_origin_is_refused_while_no_key_is_asked_for() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let ask = |origin: String| {
+        client.post().header("Origin", origin).json(&json!({ "query": "{ service { ready } }" }))
+    };
+    for origin in ["https://evil.example", "null", "http://localhost:3000"] {
+        assert_eq!(refusal(&client, ask(origin.into())).await, (403, "CSRF_REFUSED".into()), "{origin}");
+    }
+    assert_eq!(ask(format!("http://{}", server.address)).send().await.unwrap().status(), 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn request_that_trickles_in_gives_its_turn_back() {
+    let server = TestServer::with(&[("FACEQL_BODY_TIMEOUT_SECONDS", "1")]).await;
+    let mut connection = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 100\r\n\r\n{";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    BufReader::new(connection).read_line(&mut answer).await.unwrap();
+    assert!(answer.contains("408"), "{answer}");
     server.stop().await;
 }
 

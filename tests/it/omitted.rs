@@ -75,6 +75,24 @@ async fn variables_are_omitted_inside_fragments_and_directives_too() {
 }
 
 #[tokio::test]
+async fn variable_that_is_not_given_has_its_default_in_arguments_and_directives() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    containers(&client, 3).await;
+    let query = "query($first: Int = 2, $with: Boolean! = true, $without: Boolean! = false) {
+            containers(first: $first) { nodes { id @include(if: $with) settled @include(if: $without) } }
+        }";
+    for (given, fields) in
+        [(json!({}), (true, false)), (json!({ "without": true, "with": false }), (false, true))]
+    {
+        let data = client.data(query, given).await;
+        let node = &data["containers"]["nodes"][0];
+        assert_eq!((nodes(&data), (node["id"].is_string(), node["settled"].is_boolean())), (2, fields));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn only_the_chosen_operation_of_a_document_counts() {
     let server = TestServer::start().await;
     let client = server.client();

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Subscription};
 use entity::ids::ContainerId;
-use futures_util::{Stream, StreamExt};
+use tokio_stream::{Stream, StreamExt};
 
 use super::Image;
 use crate::graphql::context::ContextExt;
