@@ -199,8 +199,10 @@ impl Settings {
     }
 
     fn describe(&self) -> String {
-        let mut lines =
-            String::from("# Every setting of FaceQL with its default; written by `faceql config`.\n");
+        let mut lines = String::from(
+            "# Every setting of FaceQL with its default; written by `faceql config`.\n\
+             # FACEQL_CONFIG names a TOML file of the same names, which comes after the environment and .env.\n",
+        );
         for (setting, default) in &self.asked {
             let default = default.as_deref().unwrap_or_default();
             // Writing to a String cannot fail.

@@ -39,6 +39,7 @@ pub struct EngineConfig {
 impl EngineConfig {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let library = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
+        let home = Setting { name: "FACEQL_HOME", about: "The folder that `make prepare` installs into." };
         let runtime = Setting { name: "FACEQL_ONNX_RUNTIME", about: "ONNX Runtime's shared library." };
         let pack = Setting { name: "FACEQL_MODEL_PACK", about: "The folder of the model pack." };
         let threads = Setting {
@@ -53,10 +54,11 @@ impl EngineConfig {
             about: "Largest image, in pixels (width times height), read from its header.",
         };
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let home = settings.text(home, ".faceql");
         let threads = settings.number(threads, 0, 0..=256);
         Self {
-            runtime: settings.path(runtime, &format!(".faceql/lib/{library}")),
-            pack: settings.path(pack, ".faceql/packs/standard"),
+            runtime: settings.path(runtime, &format!("{home}/lib/{library}")),
+            pack: settings.path(pack, &format!("{home}/packs/standard")),
             threads: if threads == 0 { processors } else { threads },
             queue: settings.number(queue, 64, 1..=10_000),
             limits: ImageLimits {
@@ -233,16 +235,27 @@ impl EngineThread {
                 }
             }
         }
-        if pictures.is_empty() {
-            return;
+        encode(engine, replies, &pictures);
+    }
+}
+
+/// Encodes the faces of `pictures` in one call of the engine, and answers each of `replies`.
+fn encode(engine: &mut dyn FaceEngine, replies: Vec<Reply>, pictures: &[Picture]) {
+    if pictures.is_empty() {
+        return;
+    }
+    match guarded(|| engine.encode_faces(pictures)) {
+        Ok(Ok(faces)) => replies.into_iter().zip(faces).for_each(|(reply, faces)| {
+            send(reply, Ok(faces.into_iter().map(Encoding::from).collect()));
+        }),
+        Ok(Err(error)) => fail(replies, &error.to_string()),
+        // One of them is the cause; the others must not suffer for it.
+        Err(Panicked) if pictures.len() > 1 => {
+            for (reply, picture) in replies.into_iter().zip(pictures) {
+                encode(engine, vec![reply], std::slice::from_ref(picture));
+            }
         }
-        match guarded(|| engine.encode_faces(&pictures)) {
-            Ok(Ok(faces)) => replies.into_iter().zip(faces).for_each(|(reply, faces)| {
-                send(reply, Ok(faces.into_iter().map(Encoding::from).collect()));
-            }),
-            Ok(Err(error)) => fail(replies, &error.to_string()),
-            Err(Panicked) => fail(replies, "the engine broke off"),
-        }
+        Err(Panicked) => fail(replies, "the engine broke off"),
     }
 }
 

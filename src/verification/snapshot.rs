@@ -14,7 +14,10 @@ use entity::image::Status;
 use super::{ImageState, Verification, VerificationError};
 use crate::caller::Caller;
 
-/// Containers kept; some 10 kB each. When there is no room it starts anew: what is read often is soon back.
+/// Containers of group photos are not kept: with a bound on each, the whole has one too.
+const MAX_ENCODINGS: usize = 32;
+
+/// Containers kept; some 10 kB each, at most 100. When there is no room it starts anew: what is read often is soon back.
 const CAPACITY: usize = 1024;
 
 /// A container, its images (oldest first) and their encodings.
@@ -94,7 +97,8 @@ impl Snapshots {
 
     fn keep(&self, moment: Moment, key: Key, snapshot: &Arc<Snapshot>) {
         let mut kept = self.kept();
-        if kept.changes != moment.0 {
+        let encodings: usize = snapshot.images.iter().map(|state| state.encodings.len()).sum();
+        if kept.changes != moment.0 || encodings > MAX_ENCODINGS {
             return;
         }
         if kept.by_container.len() >= CAPACITY {
