@@ -1,4 +1,4 @@
-//! How every part is: told by `service`, by `/health/ready` and by `faceql doctor`.
+//! How every part of a running server is: told by `service` and by `/health/ready`.
 
 use sea_orm::DbErr;
 use vision::ModelCard;

@@ -43,11 +43,15 @@ impl<H: Handler> Worker<H> {
 
     /// Works until `stop`, then lets running jobs finish within `grace` and gives the others back.
     pub async fn run(self, stop: CancellationToken, grace: Duration) {
+        // Side by side: a backlog that keeps one busy for hours must not hold up the other.
+        tokio::join!(self.claim_until(&stop), self.reap_until(&stop));
+        self.drain(grace).await;
+    }
+
+    async fn claim_until(&self, stop: &CancellationToken) {
         let mut enqueued = self.queue.watch();
-        let mut poll = tokio::time::interval(self.config.poll);
-        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut wanted = 1;
-        while let Some(slots) = self.free_slots(wanted, &stop).await {
+        while let Some(slots) = self.free_slots(wanted, stop).await {
             // Look at the counter before the queue: what is enqueued in between wakes us again.
             enqueued.borrow_and_update();
             match self.claim_and_start(slots).await {
@@ -62,10 +66,16 @@ impl<H: Handler> Worker<H> {
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = enqueued.changed() => {}
-                _ = poll.tick() => self.reap().await,
+                () = tokio::time::sleep(self.config.poll) => {}
             }
         }
-        self.drain(grace).await;
+    }
+
+    /// Takes back, now and again, the jobs whose worker vanished.
+    async fn reap_until(&self, stop: &CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(self.config.poll)).await.is_some() {
+            self.reap().await;
+        }
     }
 
     /// Waits until there is room for so many jobs; `None` means stop.
