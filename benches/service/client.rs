@@ -57,7 +57,7 @@ impl Client {
         for id in containers {
             let query = "query ($id: ID!) { container(id: $id) { settled } }";
             while self.query(query, json!({ "id": id })).await["data"]["container"]["settled"] != true {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }

@@ -2,24 +2,36 @@
 
 use sea_orm::DbErr;
 
-use super::{Claim, Job, Lost};
+use super::Job;
 use crate::database::Write;
 
-/// Does one kind of job. The worker calls it in this order: `begin`, `perform`, and `give_up` when there is
-/// no hope left.
+/// Does one kind of job. The worker calls it in this order: `begin`, `perform`, then `finish` and `clean_up`, or
+/// `give_up` when there is no hope left.
 pub trait Handler: Send + Sync + 'static {
     /// Names the kind in the jobs table.
     const KIND: &'static str;
 
-    /// Why an attempt fails.
-    type Error: std::error::Error + Send + Sync + 'static;
+    /// What the work gives.
+    type Output: Send + Sync + 'static;
+
+    /// Why an attempt fails; that its result could not be written is one reason.
+    type Error: std::error::Error + From<DbErr> + Send + Sync + 'static;
 
     /// Notes that an attempt at each of `jobs` begins. Commits together with the claim.
     fn begin(&self, write: &mut Write, jobs: &[&Job]) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Does the work and writes its result, in a write that begins with [`Claim::complete`]. The work may run
-    /// more than once; the result is written once.
-    fn perform(&self, claim: &Claim) -> impl Future<Output = Result<(), Failure<Self::Error>>> + Send;
+    /// Does the work. It may run more than once; its result is written once.
+    fn perform(&self, job: &Job) -> impl Future<Output = Result<Self::Output, Failure<Self::Error>>> + Send;
+
+    /// Writes the results of `done`, which ended at about the same time. Commits together with their removal.
+    fn finish(
+        &self,
+        write: &mut Write,
+        done: &[Done<Self::Output>],
+    ) -> impl Future<Output = Result<(), DbErr>> + Send;
+
+    /// Removes what `done` needed no longer; their results are committed.
+    fn clean_up(&self, done: &[Done<Self::Output>]) -> impl Future<Output = ()> + Send;
 
     /// Notes that the job is given up. Commits together with its removal.
     fn give_up(
@@ -28,6 +40,15 @@ pub trait Handler: Send + Sync + 'static {
         job: &Job,
         reason: GaveUp<'_, Self::Error>,
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
+}
+
+/// A job whose work is done.
+#[derive(Debug)]
+pub struct Done<T> {
+    /// The job.
+    pub job: Job,
+    /// What the work gave.
+    pub output: T,
 }
 
 /// How an attempt ends when it does not succeed.
@@ -39,12 +60,6 @@ pub enum Failure<E> {
     Permanent(E),
     /// The job is no longer this worker's: cancelled, or taken over after the lease ran out.
     Lost,
-}
-
-impl<E> From<Lost> for Failure<E> {
-    fn from(_: Lost) -> Self {
-        Self::Lost
-    }
 }
 
 /// Why a job is given up.

@@ -4,8 +4,11 @@
 //! write that ends it is fenced by the lease's token, so of two workers only one can end it. Knows no
 //! domain: a domain implements [`Handler`], and `app` starts a [`Worker`] for it.
 
+mod finisher;
 mod handler;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::num::NonZeroUsize;
@@ -13,8 +16,10 @@ use std::time::Duration;
 
 use crate::config::{Setting, Settings};
 
-pub use handler::{Failure, GaveUp, Handler};
-pub use queue::{Claim, Job, Lost, Queue};
+use queue::{Claim, Lost};
+
+pub use handler::{Done, Failure, GaveUp, Handler};
+pub use queue::{Job, Queue};
 pub use worker::Worker;
 
 /// How background work is done.

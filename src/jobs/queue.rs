@@ -1,6 +1,6 @@
 //! The jobs table: enqueue, claim, renew, end. Every change of a claimed job is fenced by its lease token.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use entity::ids::{JobId, Tenant};
 use entity::job::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, UpdateMany,
+    ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, UpdateMany,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -126,6 +126,14 @@ impl Queue {
         Ok(jobs.into_iter().map(|job| Claim { job, token, queue: self.clone() }).collect())
     }
 
+    /// Ends the claimed jobs that are still held, as part of `write`, and says which they were: of the others nothing
+    /// may be written.
+    pub(super) async fn end(&self, write: &Write, claims: &[Claim]) -> Result<HashSet<JobId>, DbErr> {
+        let held = claims.iter().fold(Condition::any(), |held, claim| held.add(claim.is_held()));
+        let ended = Entity::delete_many().filter(held).exec_with_returning(&**write).await?;
+        Ok(ended.into_iter().map(|job| job.id).collect())
+    }
+
     /// Takes back the jobs whose lease ran out.
     pub(super) async fn reap(&self) -> Result<u64, DbErr> {
         let expired = Column::LeaseUntil.lt(self.clock.now());
@@ -164,16 +172,17 @@ impl Queue {
 }
 
 /// A job that this worker holds.
-pub struct Claim {
+#[derive(Clone)]
+pub(super) struct Claim {
     /// The job as claimed; `attempt` counts this one.
-    pub job: Job,
+    pub(super) job: Job,
     token: Uuid,
     queue: Queue,
 }
 
 /// The claim is gone: the job was cancelled, or its lease ran out and another worker has it.
 #[derive(Debug, thiserror::Error)]
-pub enum Lost {
+pub(super) enum Lost {
     /// Somebody else ended or took the job.
     #[error("the job is no longer held")]
     Fenced,
@@ -183,16 +192,6 @@ pub enum Lost {
 }
 
 impl Claim {
-    /// Ends the job as part of `write`. Call it first in the write that holds the result: when the claim is
-    /// lost, nothing of the result may be written.
-    ///
-    /// # Errors
-    /// [`Lost`] when the claim is gone.
-    pub async fn complete(&self, write: &Write) -> Result<(), Lost> {
-        let ended = Entity::delete_many().filter(self.is_held()).exec(&**write).await?;
-        if ended.rows_affected == 1 { Ok(()) } else { Err(Lost::Fenced) }
-    }
-
     /// Holds the job for another lease.
     pub(super) async fn renew(&self) -> Result<(), Lost> {
         let until = Expr::value(self.queue.lease_end());

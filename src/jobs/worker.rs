@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
+use super::finisher::Finisher;
 use super::{Claim, Failure, GaveUp, Handler, Job, JobsConfig, Lost, Queue};
 use crate::database::Database;
 
@@ -16,10 +17,11 @@ use crate::database::Database;
 const MAX_LOST_LEASES: i32 = 10;
 
 /// Works on one kind of job until it is told to stop.
-pub struct Worker<H> {
+pub struct Worker<H: Handler> {
     database: Database,
     queue: Queue,
     handler: Arc<H>,
+    finisher: Finisher<H::Output>,
     config: JobsConfig,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -30,13 +32,16 @@ pub struct Worker<H> {
 impl<H: Handler> Worker<H> {
     /// A worker for the jobs that `handler` does.
     pub fn new(database: Database, queue: Queue, handler: H, config: JobsConfig) -> Self {
+        let (handler, tasks) = (Arc::new(handler), TaskTracker::new());
+        let finisher = Finisher::start(database.clone(), queue.clone(), handler.clone(), &tasks);
         Self {
             database,
             queue,
-            handler: Arc::new(handler),
+            handler,
+            finisher,
             slots: Arc::new(Semaphore::new(config.concurrency)),
             config,
-            tasks: TaskTracker::new(),
+            tasks,
             give_back: CancellationToken::new(),
         }
     }
@@ -114,6 +119,7 @@ impl<H: Handler> Worker<H> {
             database: self.database.clone(),
             queue: self.queue.clone(),
             handler: self.handler.clone(),
+            finisher: self.finisher.clone(),
             config: self.config.clone(),
             give_back: self.give_back.clone(),
             claim,
@@ -133,6 +139,8 @@ impl<H: Handler> Worker<H> {
     }
 
     async fn drain(self, grace: Duration) {
+        // The last attempt's clone ends its task.
+        drop(self.finisher);
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             warn!(jobs = self.tasks.len(), kind = H::KIND, "giving back jobs that did not finish in time");
@@ -143,10 +151,11 @@ impl<H: Handler> Worker<H> {
 }
 
 /// One attempt at one job.
-struct Attempt<H> {
+struct Attempt<H: Handler> {
     database: Database,
     queue: Queue,
     handler: Arc<H>,
+    finisher: Finisher<H::Output>,
     config: JobsConfig,
     give_back: CancellationToken,
     claim: Claim,
@@ -177,13 +186,21 @@ impl<H: Handler> Attempt<H> {
         tokio::select! {
             biased;
             () = running.cancelled.cancelled() => Outcome::Failed(Some(Failure::Lost)),
-            result = self.handler.perform(&self.claim) => match result {
+            result = self.work() => match result {
                 Ok(()) => Outcome::Done,
                 Err(failure) => Outcome::Failed(Some(failure)),
             },
             () = self.heartbeat() => Outcome::Failed(Some(Failure::Lost)),
             () = self.give_back.cancelled() => Outcome::GiveBack,
         }
+    }
+
+    async fn work(&self) -> Result<(), Failure<H::Error>> {
+        let output = self.handler.perform(&self.claim.job).await?;
+        self.finisher.finish(self.claim.clone(), output).await.map_err(|lost| match lost {
+            Lost::Fenced => Failure::Lost,
+            Lost::Database(error) => Failure::Transient(error.into()),
+        })
     }
 
     /// Renews the lease; returns when it is lost.
@@ -219,7 +236,9 @@ impl<H: Handler> Attempt<H> {
 
     async fn give_up(&self, reason: GaveUp<'_, H::Error>) -> Result<(), Lost> {
         let mut write = self.database.write().await?;
-        self.claim.complete(&write).await?;
+        if self.queue.end(&write, std::slice::from_ref(&self.claim)).await?.is_empty() {
+            return Err(Lost::Fenced);
+        }
         let Claim { job, .. } = &self.claim;
         warn!(job.id = %job.id, subject = %job.subject, attempt = job.attempt, ?reason, "gave up a job");
         self.handler.give_up(&mut write, job, reason).await?;

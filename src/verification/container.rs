@@ -154,7 +154,7 @@ impl Verification {
         self.publish(&mut write, Self::topic(caller, id), ContainerEvent::Deleted);
         write.commit().await?;
         for image in images.iter().filter(|image| image.bytes_kept) {
-            self.remove_bytes(image).await;
+            self.remove_bytes(&image.tenant, image.id).await;
         }
         Ok(())
     }

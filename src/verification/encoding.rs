@@ -1,5 +1,6 @@
 //! The job that encodes an image, and encodings as they are stored.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use crate::blobs::BlobError;
 use crate::caller::Caller;
 use crate::database::Write;
 use crate::inference::{EncodeError, Encoder, Encoding};
-use crate::jobs::{Claim, Failure, GaveUp, Handler, Job};
+use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
 /// Encodes uploaded images, one a job.
 pub struct EncodeImage {
@@ -50,50 +51,21 @@ impl EncodeImage {
         Self { verification, encoder }
     }
 
-    async fn finish(
-        &self,
-        claim: &Claim,
-        encodings: &[Encoding],
-    ) -> Result<Option<image::Model>, Failure<EncodeImageError>> {
-        let (job, verification) = (&claim.job, &self.verification);
-        let mut write = verification.database.write().await.map_err(EncodeImageError::from)?;
-        claim.complete(&write).await?;
-        let rows = self.insert(&write, job, encodings).await?;
-        let completed = ended(image::Status::Completed, verification.clock.now())
-            .col_expr(image::Column::BytesKept, Expr::value(false));
-        let image = verification
-            .change(&mut write, image_of(job), completed, rows)
-            .await
-            .map_err(EncodeImageError::from)?;
-        write.commit().await.map_err(EncodeImageError::from)?;
-        Ok(image)
-    }
-
-    async fn insert(
-        &self,
-        write: &Write,
-        job: &Job,
-        encodings: &[Encoding],
-    ) -> Result<Vec<Arc<Model>>, EncodeImageError> {
+    fn rows(&self, Done { job, output }: &Done<Vec<Encoding>>) -> Result<Vec<Arc<Model>>, DbErr> {
         let model = self.encoder.model().digest.to_string();
-        let rows = encodings.iter().zip(0..).map(|(encoding, position)| {
-            Ok(Model {
+        let rows = output.iter().zip(0..).map(|(encoding, position)| {
+            let face = encoding.face.as_ref().map(serde_json::to_value).transpose();
+            Ok(Arc::new(Model {
                 id: EncodingId(Uuid::now_v7()),
                 tenant: job.tenant.clone(),
                 image_id: ImageId(job.subject),
                 position,
                 model_digest: model.clone(),
                 vector: encoding.vector.iter().flat_map(|number| number.to_le_bytes()).collect(),
-                face: encoding.face.as_ref().map(serde_json::to_value).transpose()?,
-            })
+                face: face.map_err(|error| DbErr::Json(error.to_string()))?,
+            }))
         });
-        let rows: Vec<Model> =
-            rows.collect::<Result<_, serde_json::Error>>().map_err(|error| DbErr::Json(error.to_string()))?;
-        if !rows.is_empty() {
-            let new = rows.iter().cloned().map(|row| row.into_active_model().reset_all());
-            Entity::insert_many(new).exec_without_returning(&**write).await?;
-        }
-        Ok(rows.into_iter().map(Arc::new).collect())
+        rows.collect()
     }
 
     async fn read(&self, job: &Job) -> Result<Bytes, Failure<EncodeImageError>> {
@@ -108,6 +80,8 @@ impl EncodeImage {
 impl Handler for EncodeImage {
     const KIND: &'static str = "encode_image";
 
+    type Output = Vec<Encoding>;
+
     type Error = EncodeImageError;
 
     async fn begin(&self, write: &mut Write, jobs: &[&Job]) -> Result<(), DbErr> {
@@ -115,17 +89,32 @@ impl Handler for EncodeImage {
         let attempts = image::Entity::update_many()
             .col_expr(image::Column::Attempts, Expr::col(image::Column::Attempts).add(1))
             .filter(image::Column::Id.is_in(subjects));
-        self.verification.change_all(write, attempts).await
+        self.verification.change_all(write, attempts, |_| Vec::new()).await
     }
 
-    async fn perform(&self, claim: &Claim) -> Result<(), Failure<EncodeImageError>> {
-        let bytes = self.read(&claim.job).await?;
-        let encodings = self.encoder.encode(bytes).await?;
-        if let Some(image) = self.finish(claim, &encodings).await? {
-            info!(image.id = %image.id, faces = encodings.len(), attempts = image.attempts, "encoded an image");
-            self.verification.remove_bytes(&image).await;
+    async fn perform(&self, job: &Job) -> Result<Vec<Encoding>, Failure<EncodeImageError>> {
+        let bytes = self.read(job).await?;
+        Ok(self.encoder.encode(bytes).await?)
+    }
+
+    async fn finish(&self, write: &mut Write, done: &[Done<Vec<Encoding>>]) -> Result<(), DbErr> {
+        let mut encodings = HashMap::new();
+        for done in done {
+            encodings.insert(ImageId(done.job.subject), self.rows(done)?);
         }
-        Ok(())
+        let new = encodings.values().flatten().map(|row| Model::clone(row).into_active_model().reset_all());
+        Entity::insert_many(new).exec_without_returning(&**write).await?;
+        let completed = ended(image::Status::Completed, self.verification.clock.now())
+            .col_expr(image::Column::BytesKept, Expr::value(false))
+            .filter(image::Column::Id.is_in(encodings.keys().copied()));
+        self.verification.change_all(write, completed, |id| encodings.remove(&id).unwrap_or_default()).await
+    }
+
+    async fn clean_up(&self, done: &[Done<Vec<Encoding>>]) {
+        for Done { job, output } in done {
+            info!(image.id = %ImageId(job.subject), faces = output.len(), attempts = job.attempt, "encoded an image");
+            self.verification.remove_bytes(&job.tenant, ImageId(job.subject)).await;
+        }
     }
 
     async fn give_up(

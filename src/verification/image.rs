@@ -138,21 +138,23 @@ impl Verification {
         Ok(image)
     }
 
-    /// Applies `update` to all images that it picks, none of them COMPLETED, as [`Verification::change`] does.
+    /// Applies `update` to all images that it picks, as [`Verification::change`] does.
     pub(super) async fn change_all(
         &self,
         write: &mut Write,
         update: UpdateMany<Entity>,
+        mut encodings: impl FnMut(ImageId) -> Vec<Arc<encoding::Model>>,
     ) -> Result<(), DbErr> {
         for image in raising_revision(update).exec_with_returning(&**write).await? {
-            self.announce(write, ImageState { image, encodings: Vec::new() });
+            let encodings = encodings(image.id);
+            self.announce(write, ImageState { image, encodings });
         }
         Ok(())
     }
 
-    pub(super) async fn remove_bytes(&self, image: &Model) {
-        if let Err(error) = self.blobs.delete(&blob_name(&image.tenant, image.id)).await {
-            tracing::warn!(%error, image.id = %image.id, "could not remove an image's bytes; the sweeper will");
+    pub(super) async fn remove_bytes(&self, tenant: &Tenant, id: ImageId) {
+        if let Err(error) = self.blobs.delete(&blob_name(tenant, id)).await {
+            tracing::warn!(%error, image.id = %id, "could not remove an image's bytes; the sweeper will");
         }
     }
 

@@ -58,7 +58,7 @@ impl Verification {
             .await?;
         write.commit().await?;
         for image in &images {
-            self.remove_bytes(image).await;
+            self.remove_bytes(&image.tenant, image.id).await;
         }
         Ok(images.len())
     }
