@@ -16,13 +16,15 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::{Database, OpenError};
 use crate::events::Bus;
-use crate::graphql::{Limits, schema};
+use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
 use crate::http::{Authenticator, Edge, router};
+use crate::index::EmbeddedIndex;
 use crate::inference::{
-    EmbeddedEncoder, Encoder, EngineConfig, KnownModels, RemoteEncoder, RemoteError, StartError,
+    EmbeddedEncoder, Encoder, EngineConfig, Engines, KnownModels, RemoteEncoder, RemoteError, StartError,
 };
 use crate::jobs::{Queue, Worker};
+use crate::people::{LoadError, People};
 use crate::verification::{EncodeImage, Snapshots, Verification};
 
 /// Why the service did not start.
@@ -46,6 +48,14 @@ pub enum AppError {
     /// The client of the encoding service.
     #[error(transparent)]
     Remote(#[from] RemoteError),
+    /// The pack's encoder does not say what its distances mean.
+    #[error(
+        "the model pack's encoder has no metric or no thresholds, so that nobody can be recognised with it"
+    )]
+    NoScale,
+    /// Filling the index.
+    #[error(transparent)]
+    Index(#[from] LoadError),
     /// The listening address.
     #[error("listening on {address}: {source}")]
     Listen {
@@ -64,20 +74,22 @@ pub struct App {
     config: Config,
     database: Database,
     queue: Queue,
-    verification: Verification,
+    domains: Domains,
     health: Health,
 }
 
 impl App {
-    /// Opens the stores of `config` and wires everything to `encoder`.
+    /// Opens the stores of `config`, wires everything to `engines`, and fills the index.
     ///
     /// # Errors
     /// Which part did not open, and why.
-    pub async fn new(config: Config, clock: Clock, encoder: Encoder) -> Result<Self, AppError> {
+    pub async fn new(config: Config, clock: Clock, engines: impl Into<Engines>) -> Result<Self, AppError> {
+        let engines = engines.into();
+        let scale = People::scale_of(&engines.embedded).ok_or(AppError::NoScale)?;
         let database = Database::open(&config.database).await?;
         let blobs = Blobs::open(&config.blobs, config.database.durable)?;
         let models = KnownModels::new(database.clone());
-        for card in encoder.models() {
+        for card in engines.models() {
             models.note(card).await?;
         }
         let queue = Queue::new(database.clone(), clock.clone(), config.jobs.lease);
@@ -87,13 +99,24 @@ impl App {
             queue: queue.clone(),
             bus: Bus::new(),
             snapshots: Snapshots::default(),
-            models,
-            clock,
+            models: models.clone(),
+            clock: clock.clone(),
             limits: config.engine.limits,
             config: config.verification.clone(),
         };
-        let health = Health { database: database.clone(), blobs, encoder, queue: queue.clone() };
-        Ok(Self { config, database, queue, verification, health })
+        let people = People {
+            database: database.clone(),
+            blobs: blobs.clone(),
+            index: Arc::new(EmbeddedIndex::new()),
+            engine: engines.embedded.clone(),
+            scale,
+            models,
+            clock,
+            config: config.people.clone(),
+        };
+        people.load().await?;
+        let health = Health { database: database.clone(), blobs, engines, queue: queue.clone() };
+        Ok(Self { config, database, queue, domains: Domains { verification, people }, health })
     }
 
     /// The database, for those who count its statements.
@@ -105,7 +128,13 @@ impl App {
     /// The domain of containers.
     #[must_use]
     pub fn verification(&self) -> &Verification {
-        &self.verification
+        &self.domains.verification
+    }
+
+    /// The domain of people.
+    #[must_use]
+    pub fn people(&self) -> &People {
+        &self.domains.people
     }
 
     /// Serves `listener` until `stop`, then drains: no new work, running work to its end within the grace time,
@@ -115,12 +144,15 @@ impl App {
     /// When the listener fails.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), AppError> {
         let background = TaskTracker::new();
-        let handler = EncodeImage::new(self.verification.clone(), self.health.encoder.clone());
+        let handler =
+            EncodeImage::new(self.domains.verification.clone(), self.health.engines.encoder.clone());
         let worker =
             Worker::new(self.database.clone(), self.queue.clone(), handler, self.config.jobs.clone());
         background.spawn(worker.run(stop.clone(), self.config.http.shutdown_grace));
-        let (verification, until) = (self.verification.clone(), stop.clone());
+        let (verification, until) = (self.domains.verification.clone(), stop.clone());
         background.spawn(async move { verification.sweep_until(until).await });
+        let (database, until) = (self.database.clone(), stop.clone());
+        background.spawn(async move { database.erase_until(until).await });
         background.close();
 
         let router = router(&self.edge(&stop), self.health.clone(), &self.config.http);
@@ -148,8 +180,8 @@ impl App {
             max_image_pixels: self.config.engine.limits.max_pixels,
         };
         Edge {
-            schema: schema(self.verification.clone(), self.health.clone(), limits),
-            verification: self.verification.clone(),
+            schema: schema(self.domains.clone(), self.health.clone(), limits),
+            domains: self.domains.clone(),
             authenticator: Authenticator::new(self.config.http.keys.clone()),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
             body_timeout: self.config.http.body_timeout,
@@ -168,19 +200,21 @@ pub fn prompt(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
     })
 }
 
-/// The encoder that `config` asks for, warm.
+/// The engines that `config` asks for, warm.
 ///
 /// # Errors
-/// When its models or its client cannot be loaded.
-pub async fn encoder(config: &Config) -> Result<Encoder, AppError> {
-    match &config.remote {
-        None => Ok(Encoder::Embedded(embedded_encoder(&config.engine).await?)),
+/// When their models or their client cannot be loaded.
+pub async fn engines(config: &Config) -> Result<Engines, AppError> {
+    let embedded = embedded_encoder(&config.engine).await?;
+    let encoder = match &config.remote {
+        None => Encoder::Embedded(embedded.clone()),
         Some(remote) => {
             let known = remote.model.as_deref().and_then(|name| model_of_pack(&config.engine, name));
-            info!("images are encoded by an external service");
-            Ok(Encoder::Remote(RemoteEncoder::new(remote.clone(), known)?))
+            info!("the images of containers are encoded by an external service");
+            Encoder::Remote(RemoteEncoder::new(remote.clone(), known)?)
         }
-    }
+    };
+    Ok(Engines { encoder, embedded })
 }
 
 /// The embedded engine with the models of the configured pack, warm.
@@ -189,9 +223,9 @@ pub async fn encoder(config: &Config) -> Result<Encoder, AppError> {
 /// When the pack or ONNX Runtime cannot be loaded.
 pub async fn embedded_encoder(config: &EngineConfig) -> Result<EmbeddedEncoder, AppError> {
     let pack = Pack::load(&config.pack)?;
-    let runtime = config.runtime.clone();
+    let (runtime, least) = (config.runtime.clone(), config.least_scores);
     let make = move || {
-        let mut engine = EmbeddedEngine::load(&runtime, &pack, 1)?;
+        let mut engine = EmbeddedEngine::load(&runtime, &pack, 1)?.with_least_scores(least);
         engine.warm_up()?;
         Ok(Box::new(engine) as Box<dyn FaceEngine>)
     };

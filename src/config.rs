@@ -16,6 +16,7 @@ use crate::database::DatabaseConfig;
 use crate::http::HttpConfig;
 use crate::inference::{EngineConfig, RemoteConfig};
 use crate::jobs::JobsConfig;
+use crate::people::PeopleConfig;
 use crate::telemetry::LogConfig;
 use crate::verification::VerificationConfig;
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub jobs: JobsConfig,
     /// Containers and their images.
     pub verification: VerificationConfig,
+    /// People and their faces.
+    pub people: PeopleConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -62,6 +65,7 @@ impl Config {
             remote: RemoteConfig::read(&mut settings),
             jobs: JobsConfig::read(&mut settings),
             verification: VerificationConfig::read(&mut settings),
+            people: PeopleConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
         };
         settings.finish().map(|()| config)
@@ -78,6 +82,7 @@ impl Config {
         RemoteConfig::read(&mut settings);
         JobsConfig::read(&mut settings);
         VerificationConfig::read(&mut settings);
+        PeopleConfig::read(&mut settings);
         LogConfig::read(&mut settings);
         settings.describe()
     }
@@ -149,6 +154,12 @@ impl Settings {
     /// `true` or `false`.
     pub fn flag(&mut self, setting: Setting, default: bool) -> bool {
         self.parsed(setting, default, &default.to_string(), "true or false", |text| text.parse().ok())
+    }
+
+    /// A share from 0 to 1 that may be absent; an empty value counts as absent.
+    pub fn share(&mut self, setting: Setting) -> Option<f32> {
+        let parse = |text: &str| text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).map(Some);
+        self.parsed(setting, None, "", "a number from 0 to 1", parse)
     }
 
     /// A path.

@@ -5,7 +5,7 @@ use vision::ModelCard;
 
 use crate::blobs::Blobs;
 use crate::database::Database;
-use crate::inference::Encoder;
+use crate::inference::Engines;
 use crate::jobs::Queue;
 
 /// Looks at the parts. Cloning shares them.
@@ -16,7 +16,7 @@ pub struct Health {
     /// Bytes.
     pub blobs: Blobs,
     /// Who encodes.
-    pub encoder: Encoder,
+    pub engines: Engines,
     /// Background work.
     pub queue: Queue,
 }
@@ -32,8 +32,12 @@ pub struct Component {
 impl Health {
     /// The state of every part.
     pub async fn check(&self) -> Vec<Component> {
-        let (database, blobs, encoder, depth) =
-            tokio::join!(self.database.ping(), self.blobs.probe(), self.encoder.health(), self.queue.depth());
+        let (database, blobs, encoder, depth) = tokio::join!(
+            self.database.ping(),
+            self.blobs.probe(),
+            self.engines.encoder.health(),
+            self.queue.depth()
+        );
         let said = |error: DbErr| error.to_string();
         let database = database.map(|()| "SQLite answers".into()).map_err(said);
         let blobs = blobs.map(|()| "the folder is writable".into()).map_err(|error| error.to_string());
@@ -46,6 +50,6 @@ impl Health {
     /// The models at work.
     #[must_use]
     pub fn models(&self) -> Vec<&ModelCard> {
-        self.encoder.models()
+        self.engines.models()
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use entity::idempotency_key::{ActiveModel, Column, Entity};
 use entity::ids::Tenant;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryFilter};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -41,27 +42,52 @@ pub enum IdempotencyError {
 }
 
 impl IdempotencyKey<'_> {
-    /// What the key led to before; `None` when it is new.
+    /// The node that the key led to before; `None` when the key is new.
     ///
     /// # Errors
     /// [`IdempotencyError::Conflict`] when the input was another one.
     pub async fn earlier(&self, database: &impl ConnectionTrait) -> Result<Option<Uuid>, IdempotencyError> {
+        Ok(self.earlier_details(database).await?.map(|(node, _)| node))
+    }
+
+    /// As [`Self::earlier`], with what else was remembered.
+    ///
+    /// # Errors
+    /// [`IdempotencyError::Conflict`] when the input was another one.
+    pub async fn earlier_details(
+        &self,
+        database: &impl ConnectionTrait,
+    ) -> Result<Option<(Uuid, Option<Value>)>, IdempotencyError> {
         if self.key.is_empty() || self.key.len() > MAX_KEY_BYTES {
             return Err(IdempotencyError::BadKey);
         }
         let id = (self.tenant.clone(), self.operation.to_owned(), self.parent, self.key.to_owned());
         match Entity::find_by_id(id).one(database).await? {
             None => Ok(None),
-            Some(row) if row.input_digest == self.input_digest => Ok(Some(row.result)),
+            Some(row) if row.input_digest == self.input_digest => Ok(Some((row.result, row.details))),
             Some(_) => Err(IdempotencyError::Conflict),
         }
     }
 
-    /// Notes as part of `write` what the key has led to.
+    /// Notes as part of `write` which node the key has led to.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn remember(&self, write: &Write, result: Uuid, now: DateTime<Utc>) -> Result<(), DbErr> {
+        self.remember_details(write, result, None, now).await
+    }
+
+    /// As [`Self::remember`], with what else was answered.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remember_details(
+        &self,
+        write: &Write,
+        result: Uuid,
+        details: Option<Value>,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
         let row = ActiveModel {
             tenant: Set(self.tenant.clone()),
             operation: Set(self.operation.to_owned()),
@@ -69,6 +95,7 @@ impl IdempotencyKey<'_> {
             key: Set(self.key.to_owned()),
             input_digest: Set(self.input_digest.clone()),
             result: Set(result),
+            details: Set(details),
             created_at: Set(now),
         };
         Entity::insert(row).exec_without_returning(&**write).await.map(drop)

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use crate::ids::Tenant;
 
 /// A row of `idempotency_keys`.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
     /// Whose key it is.
@@ -22,8 +22,10 @@ pub struct Model {
     pub key: String,
     /// SHA-256 of the input it came with, lower-case hexadecimal.
     pub input_digest: String,
-    /// The node that the first call made.
+    /// The node that the first call made; nil when it made none.
     pub result: Uuid,
+    /// What else the first call answered, where that is more than the node.
+    pub details: Option<Json>,
     /// When it was first used.
     pub created_at: DateTimeUtc,
 }

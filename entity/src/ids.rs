@@ -66,6 +66,21 @@ typed_id!(
     "encoding"
 );
 typed_id!(
+    /// Names an enrolled person.
+    PersonId,
+    "person"
+);
+typed_id!(
+    /// Names one enrolled picture of a person.
+    FaceId,
+    "face"
+);
+typed_id!(
+    /// Names a guided enrollment session.
+    EnrollmentId,
+    "enrollment"
+);
+typed_id!(
     /// Names a job of the queue; never shown to clients.
     JobId,
     "job"

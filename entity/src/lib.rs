@@ -2,8 +2,13 @@
 
 pub mod container;
 pub mod encoding;
+pub mod enrollment;
+pub mod enrollment_frame;
+pub mod face;
 pub mod idempotency_key;
 pub mod ids;
 pub mod image;
 pub mod job;
 pub mod model;
+pub mod person;
+pub mod template;

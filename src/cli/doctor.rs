@@ -32,8 +32,8 @@ fn models(config: &Config) -> Result<String, String> {
 }
 
 async fn engine(config: &Config) -> Result<String, String> {
-    let encoder = app::encoder(config).await.map_err(|error| error.to_string())?;
-    encoder.health().await
+    let engines = app::engines(config).await.map_err(|error| error.to_string())?;
+    engines.encoder.health().await
 }
 
 async fn database(config: &Config) -> Result<String, String> {

@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use super::stop;
-use crate::app::{App, AppError, encoder};
+use crate::app::{App, AppError, engines};
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -22,8 +22,8 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
             warn!("no FACEQL_API_KEY is set: everybody on this machine may see and change everything");
         }
     }
-    let encoder = encoder(&config).await?;
-    let app = App::new(config, Clock::system(), encoder).await?;
+    let engines = engines(&config).await?;
+    let app = App::new(config, Clock::system(), engines).await?;
     info!("GraphiQL is at http://{address}/, the API at http://{address}/graphql");
     app.run(listener, stop).await
 }

@@ -6,7 +6,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use migration::Migrator;
@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 
 use crate::config::{Setting, Settings};
 
+mod erasure;
 mod write;
 
 pub use write::Write;
@@ -98,6 +99,8 @@ pub struct Database {
     /// Held while the database is open: what this process keeps in memory would not hear of another's writes.
     lock: Arc<File>,
     statements: Arc<AtomicU64>,
+    /// Whether something was deleted that the write-ahead log still holds.
+    erasure_due: Arc<AtomicBool>,
 }
 
 impl Database {
@@ -119,7 +122,14 @@ impl Database {
         let writer = connect(config, 1, &statements).await?;
         Migrator::up(&writer, None).await?;
         let reader = connect(config, config.readers, &statements).await?;
-        Ok(Self { reader, writer, turn: Arc::default(), lock: Arc::new(lock), statements })
+        Ok(Self {
+            reader,
+            writer,
+            turn: Arc::default(),
+            lock: Arc::new(lock),
+            statements,
+            erasure_due: Arc::default(),
+        })
     }
 
     /// Connections for reading; what is committed is seen at once.
@@ -191,7 +201,8 @@ async fn connect(
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(synchronous)
                 .foreign_keys(true)
-                .busy_timeout(LONGEST_WAIT)
+                // Writes take turns already; this is for how long a checkpoint waits for readers.
+                .busy_timeout(Duration::from_secs(1))
                 // What is deleted is overwritten, not merely unlinked: a vector is personal data.
                 .pragma("secure_delete", "ON")
         });

@@ -6,6 +6,7 @@ use async_graphql::dataloader::DataLoader;
 use super::loaders::Loaders;
 use super::{ApiError, ErrorCode};
 use crate::caller::Caller;
+use crate::people::People;
 use crate::verification::Verification;
 
 /// The limits that clients may want to know.
@@ -19,6 +20,15 @@ pub struct Limits {
     pub max_image_pixels: u64,
 }
 
+/// What resolvers call.
+#[derive(Clone)]
+pub struct Domains {
+    /// Containers and images.
+    pub verification: Verification,
+    /// People and faces.
+    pub people: People,
+}
+
 /// Belongs to one request, or to all operations of one WebSocket: who asks, and the loaders that ask for them.
 pub struct RequestContext {
     caller: Caller,
@@ -28,8 +38,8 @@ pub struct RequestContext {
 impl RequestContext {
     /// The context of a request by `caller`.
     #[must_use]
-    pub fn new(caller: Caller, verification: Verification) -> Self {
-        let loaders = Loaders { caller: caller.clone(), verification };
+    pub fn new(caller: Caller, domains: Domains) -> Self {
+        let loaders = Loaders { caller: caller.clone(), domains };
         // Loaders only gather what is asked for at the same time and keep nothing: the next event of a
         // subscription reads afresh.
         Self { caller, loaders: DataLoader::new(loaders, tokio::spawn).delay(std::time::Duration::ZERO) }

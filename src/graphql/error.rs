@@ -6,6 +6,7 @@ use vision::ImageError;
 
 use crate::blobs::BlobError;
 use crate::idempotency::IdempotencyError;
+use crate::people::{ImageMistake, PeopleError, Rejection};
 use crate::verification::{ImageFailure, VerificationError};
 
 /// What went wrong, for programs. Codes may be added; tolerate one that you do not know.
@@ -173,6 +174,50 @@ impl From<VerificationError> for ApiError {
             VerificationError::Database(error) => error.into(),
             VerificationError::Blob(error) => error.into(),
             VerificationError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<PeopleError> for ApiError {
+    fn from(error: PeopleError) -> Self {
+        let message = error.to_string();
+        match error {
+            PeopleError::PersonNotFound | PeopleError::FaceNotFound | PeopleError::NoEnrolledFace => {
+                Self::new(ErrorCode::NotFound, message)
+            }
+            PeopleError::OtherModel => Self::new(ErrorCode::ModelMismatch, message),
+            PeopleError::ConsentRequired => Self::new(ErrorCode::ConsentRequired, message),
+            PeopleError::FaceLimitReached { .. } => Self::new(ErrorCode::FaceLimitReached, message),
+            PeopleError::Rejected(reason) => Self::new((&reason).into(), message),
+            PeopleError::BadInput(_) => Self::new(ErrorCode::BadUserInput, message),
+            PeopleError::EngineUnavailable(cause) => {
+                tracing::error!(%cause, "the face engine failed");
+                Self::new(ErrorCode::EngineUnavailable, "the face engine does not work at the moment")
+            }
+            PeopleError::Idempotency(error) => error.into(),
+            PeopleError::Database(error) => error.into(),
+            PeopleError::Blob(error) => error.into(),
+            PeopleError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<&Rejection> for ErrorCode {
+    fn from(reason: &Rejection) -> Self {
+        match reason {
+            Rejection::Image { kind, .. } => match kind {
+                ImageMistake::Empty => Self::NoImage,
+                ImageMistake::TooManyBytes => Self::PayloadTooLarge,
+                ImageMistake::TooManyPixels => Self::ImageTooLarge,
+                ImageMistake::Unsupported => Self::UnsupportedImage,
+                ImageMistake::Invalid => Self::InvalidImage,
+            },
+            Rejection::NoFace => Self::NoFace,
+            Rejection::MultipleFaces => Self::MultipleFaces,
+            Rejection::PoorQuality { .. } => Self::PoorQuality,
+            Rejection::DuplicatePerson { .. } => Self::DuplicatePerson,
+            Rejection::DifferentPerson => Self::DifferentPerson,
+            Rejection::FaceLimitReached { .. } => Self::FaceLimitReached,
         }
     }
 }

@@ -88,6 +88,18 @@ pub(super) enum QualityIssue {
     CutOff,
 }
 
+/// What is said of two faces.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "vision::MatchDecision")]
+pub(super) enum MatchDecision {
+    /// The same person.
+    Match,
+    /// Perhaps the same person; someone should look.
+    Possible,
+    /// Different people.
+    NoMatch,
+}
+
 /// A face and where it is.
 #[derive(SimpleObject)]
 pub(super) struct DetectedFace {

@@ -5,17 +5,16 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use async_graphql::dataloader::Loader;
-use entity::ids::{ContainerId, EncodingId, ImageId};
-use entity::{container, encoding, image};
+use entity::ids::{ContainerId, EncodingId, FaceId, ImageId, PersonId};
+use entity::{container, encoding, face, image, person};
 
-use super::ApiError;
+use super::{ApiError, Domains};
 use crate::caller::Caller;
-use crate::verification::Verification;
 
 /// Loads for one caller.
 pub(super) struct Loaders {
     pub(super) caller: Caller,
-    pub(super) verification: Verification,
+    pub(super) domains: Domains,
 }
 
 /// Asks for the images of a container, oldest first.
@@ -26,12 +25,20 @@ pub(super) struct ImagesOf(pub(super) ContainerId);
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct EncodingsOf(pub(super) ImageId);
 
+/// Asks for the faces of a person, oldest first.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct FacesOf(pub(super) PersonId);
+
+/// Asks for the digests of the models that a face has templates of.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct ModelsOf(pub(super) FaceId);
+
 impl Loader<ContainerId> for Loaders {
     type Value = container::Model;
     type Error = ApiError;
 
     async fn load(&self, ids: &[ContainerId]) -> Result<HashMap<ContainerId, container::Model>, ApiError> {
-        let found = self.verification.containers(&self.caller, ids).await?;
+        let found = self.domains.verification.containers(&self.caller, ids).await?;
         Ok(found.into_iter().map(|container| (container.id, container)).collect())
     }
 }
@@ -41,7 +48,7 @@ impl Loader<ImageId> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, ids: &[ImageId]) -> Result<HashMap<ImageId, image::Model>, ApiError> {
-        let found = self.verification.images(&self.caller, ids).await?;
+        let found = self.domains.verification.images(&self.caller, ids).await?;
         Ok(found.into_iter().map(|image| (image.id, image)).collect())
     }
 }
@@ -51,7 +58,7 @@ impl Loader<EncodingId> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, ids: &[EncodingId]) -> Result<HashMap<EncodingId, encoding::Model>, ApiError> {
-        let found = self.verification.encodings(&self.caller, ids).await?;
+        let found = self.domains.verification.encodings(&self.caller, ids).await?;
         Ok(found.into_iter().map(|encoding| (encoding.id, encoding)).collect())
     }
 }
@@ -62,7 +69,7 @@ impl Loader<ImagesOf> for Loaders {
 
     async fn load(&self, keys: &[ImagesOf]) -> Result<HashMap<ImagesOf, Vec<image::Model>>, ApiError> {
         let containers: Vec<ContainerId> = keys.iter().map(|key| key.0).collect();
-        let found = self.verification.images_of(&self.caller, &containers).await?;
+        let found = self.domains.verification.images_of(&self.caller, &containers).await?;
         Ok(grouped(found, |image| ImagesOf(image.container_id)))
     }
 }
@@ -76,8 +83,54 @@ impl Loader<EncodingsOf> for Loaders {
         keys: &[EncodingsOf],
     ) -> Result<HashMap<EncodingsOf, Vec<encoding::Model>>, ApiError> {
         let images: Vec<ImageId> = keys.iter().map(|key| key.0).collect();
-        let found = self.verification.encodings_of(&self.caller, &images).await?;
+        let found = self.domains.verification.encodings_of(&self.caller, &images).await?;
         Ok(grouped(found, |encoding| EncodingsOf(encoding.image_id)))
+    }
+}
+
+impl Loader<PersonId> for Loaders {
+    type Value = person::Model;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[PersonId]) -> Result<HashMap<PersonId, person::Model>, ApiError> {
+        let found = self.domains.people.people(&self.caller, ids).await?;
+        Ok(found.into_iter().map(|person| (person.id, person)).collect())
+    }
+}
+
+impl Loader<FaceId> for Loaders {
+    type Value = face::Model;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[FaceId]) -> Result<HashMap<FaceId, face::Model>, ApiError> {
+        let found = self.domains.people.faces(&self.caller, ids).await?;
+        Ok(found.into_iter().map(|face| (face.id, face)).collect())
+    }
+}
+
+impl Loader<FacesOf> for Loaders {
+    type Value = Vec<face::Model>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[FacesOf]) -> Result<HashMap<FacesOf, Vec<face::Model>>, ApiError> {
+        let people: Vec<PersonId> = keys.iter().map(|key| key.0).collect();
+        let found = self.domains.people.faces_of(&self.caller, &people).await?;
+        Ok(grouped(found, |face| FacesOf(face.person_id)))
+    }
+}
+
+impl Loader<ModelsOf> for Loaders {
+    type Value = Vec<String>;
+    type Error = ApiError;
+
+    async fn load(&self, keys: &[ModelsOf]) -> Result<HashMap<ModelsOf, Vec<String>>, ApiError> {
+        let faces: Vec<FaceId> = keys.iter().map(|key| key.0).collect();
+        let found = self.domains.people.models_of(&self.caller, &faces).await?;
+        let mut digests: HashMap<ModelsOf, Vec<String>> = HashMap::new();
+        for (face, digest) in found {
+            digests.entry(ModelsOf(face)).or_default().push(digest);
+        }
+        Ok(digests)
     }
 }
 

@@ -14,10 +14,11 @@ mod node;
 mod numbers;
 mod omitted;
 mod page;
+mod people;
 mod schema;
 mod service;
 mod verification;
 
-pub use context::{Limits, RequestContext};
+pub use context::{Domains, Limits, RequestContext};
 pub use error::{ApiError, ErrorCode};
 pub use schema::{FaceQlSchema, schema, sdl};

@@ -1,9 +1,10 @@
 //! `node` and `nodes`: anything by its id alone.
 
 use async_graphql::{Context, ID, Interface, Object};
-use entity::ids::{ContainerId, EncodingId, ImageId};
+use entity::ids::{ContainerId, EncodingId, FaceId, ImageId, PersonId};
 
 use super::context::ContextExt;
+use super::people::{Face, Person};
 use super::verification::{Container, Encoding, Image};
 use super::{ApiError, ErrorCode, ids};
 
@@ -17,6 +18,8 @@ pub(super) enum Node {
     Container(Container),
     Image(Image),
     Encoding(Encoding),
+    Person(Person),
+    Face(Face),
 }
 
 #[derive(Default)]
@@ -56,6 +59,10 @@ async fn load(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> 
         Ok(loaders.load_one(id).await?.map(|row| Node::Image(row.into())))
     } else if let Some(id) = ids::parse_if::<EncodingId>(id) {
         Ok(loaders.load_one(id).await?.map(|row| Node::Encoding(row.into())))
+    } else if let Some(id) = ids::parse_if::<PersonId>(id) {
+        Ok(loaders.load_one(id).await?.map(|row| Node::Person(Person(row))))
+    } else if let Some(id) = ids::parse_if::<FaceId>(id) {
+        Ok(loaders.load_one(id).await?.map(|row| Node::Face(Face(row))))
     } else {
         Err(ApiError::new(ErrorCode::InvalidId, "not the id of anything here"))
     }

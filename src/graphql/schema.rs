@@ -16,22 +16,22 @@ use futures_util::stream::BoxStream;
 use super::error::give_code;
 use super::node::NodeQuery;
 use super::omitted::OmittedVariables;
+use super::people::{PeopleMutation, PeopleQuery, RecognitionMutation};
 use super::service::ServiceQuery;
 use super::verification::{VerificationMutation, VerificationQuery, VerificationSubscription};
-use super::{ErrorCode, Limits};
+use super::{Domains, ErrorCode, Limits};
 use crate::health::Health;
-use crate::verification::Verification;
 
 /// Deep enough for every type's introspection and for clients that are not malicious.
 const MAX_DEPTH: usize = 20;
 
 /// Reads.
 #[derive(Default, MergedObject)]
-pub struct Query(NodeQuery, VerificationQuery, ServiceQuery);
+pub struct Query(NodeQuery, VerificationQuery, PeopleQuery, ServiceQuery);
 
 /// Writes.
 #[derive(Default, MergedObject)]
-pub struct Mutation(VerificationMutation);
+pub struct Mutation(VerificationMutation, PeopleMutation, RecognitionMutation);
 
 /// Follows.
 #[derive(Default, MergedSubscription)]
@@ -42,8 +42,9 @@ pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
 
 /// The API over the given domains.
 #[must_use]
-pub fn schema(verification: Verification, health: Health, limits: Limits) -> FaceQlSchema {
-    builder().data(verification).data(health).data(limits).finish()
+pub fn schema(domains: Domains, health: Health, limits: Limits) -> FaceQlSchema {
+    let Domains { verification, people } = domains;
+    builder().data(verification).data(people).data(health).data(limits).finish()
 }
 
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.

@@ -15,10 +15,9 @@ use super::auth::Authenticator;
 use super::selfie::Selfie;
 use super::{HttpConfig, graphql, health, host, request_id, selfie, websocket};
 use crate::caller::Caller;
-use crate::graphql::{FaceQlSchema, Limits, RequestContext};
+use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
 use crate::health::Health;
 use crate::inference::EmbeddedEncoder;
-use crate::verification::Verification;
 
 /// Room for a request's other parts, beside its image.
 const ENVELOPE_BYTES: usize = 1 << 20;
@@ -29,7 +28,7 @@ pub struct Edge {
     /// The API.
     pub schema: FaceQlSchema,
     /// For the loaders of each request.
-    pub verification: Verification,
+    pub domains: Domains,
     /// Tells callers by their keys.
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
@@ -44,7 +43,7 @@ pub struct Edge {
 
 impl Edge {
     pub(super) fn request_context(&self, caller: Caller) -> RequestContext {
-        RequestContext::new(caller, self.verification.clone())
+        RequestContext::new(caller, self.domains.clone())
     }
 }
 

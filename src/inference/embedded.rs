@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::{error, info};
-use vision::{EncodedFace, EngineError, FaceEngine, ImageError, ImageLimits, ModelCard, Picture};
+use vision::{
+    DetectOptions, EncodedFace, EngineError, FaceEngine, ImageError, ImageLimits, LeastScores, ModelCard,
+    Picture,
+};
 
-use super::{EncodeError, Encoding};
+use super::line::{Line, Stopped, Waiting, line};
+use super::{EncodeError, Encoding, Urgency};
 use crate::config::{Setting, Settings};
 
 /// How far engine threads stand back behind those that answer requests.
@@ -34,6 +37,8 @@ pub struct EngineConfig {
     pub queue: usize,
     /// What is decoded at all.
     pub limits: ImageLimits,
+    /// Below which scores a face has an issue.
+    pub least_scores: LeastScores,
 }
 
 impl EngineConfig {
@@ -65,7 +70,42 @@ impl EngineConfig {
                 max_bytes: settings.number(bytes, 20_971_520, 1024..=1_073_741_824),
                 max_pixels: settings.number(pixels, 50_000_000, 4096..=1_000_000_000),
             },
+            least_scores: least_scores(settings),
         }
+    }
+}
+
+fn least_scores(settings: &mut Settings) -> LeastScores {
+    let mut score = |name, about| settings.share(Setting { name, about });
+    LeastScores {
+        size: score(
+            "FACEQL_LEAST_SIZE",
+            "Least score, 0 to 1, of the face's size in pixels; below it the face is TOO_SMALL. Empty: the pack's.",
+        ),
+        sharpness: score(
+            "FACEQL_LEAST_SHARPNESS",
+            "Least score, 0 to 1, of the finest detail in the face; below it the face is BLURRED. Empty: the pack's.",
+        ),
+        brightness: score(
+            "FACEQL_LEAST_BRIGHTNESS",
+            "Least score, 0 to 1, of the light on the face; below it it is TOO_DARK or TOO_BRIGHT. Empty: the pack's.",
+        ),
+        contrast: score(
+            "FACEQL_LEAST_CONTRAST",
+            "Least score, 0 to 1, of light against dark; below it the face has LOW_CONTRAST. Empty: the pack's.",
+        ),
+        frontality: score(
+            "FACEQL_LEAST_FRONTALITY",
+            "Least score, 0 to 1, of looking at the camera; below it it is an EXTREME_POSE. Empty: the pack's.",
+        ),
+        confidence: score(
+            "FACEQL_LEAST_CONFIDENCE",
+            "Least score, 0 to 1, of the detector's confidence; below it there is LOW_CONFIDENCE. Empty: the pack's.",
+        ),
+        share_inside: score(
+            "FACEQL_LEAST_SHARE_INSIDE",
+            "Least share, 0 to 1, of the face's box within the picture; below it the face is CUT_OFF. Empty: 0.95.",
+        ),
     }
 }
 
@@ -83,15 +123,16 @@ pub enum StartError {
     ThreadDied,
 }
 
-struct Request {
+pub(super) struct Request {
     image: Bytes,
-    reply: oneshot::Sender<Result<Vec<Encoding>, EncodeError>>,
+    options: DetectOptions,
+    reply: Reply,
 }
 
 /// Hands images to the engine threads. The threads end with its last clone.
 #[derive(Clone)]
 pub struct EmbeddedEncoder {
-    requests: Sender<Request>,
+    line: Line,
     detector: ModelCard,
     model: ModelCard,
     threads: Arc<AtomicUsize>,
@@ -103,7 +144,7 @@ impl EmbeddedEncoder {
     /// # Errors
     /// When an engine cannot be made or warmed up.
     pub async fn start(config: &EngineConfig, make: Arc<MakeEngine>) -> Result<Self, StartError> {
-        let (requests, waiting) = async_channel::bounded(config.queue);
+        let (line, waiting) = line(config.queue);
         let threads = Arc::new(AtomicUsize::new(0));
         let mut ready = Vec::new();
         for number in 0..config.threads {
@@ -127,7 +168,7 @@ impl EmbeddedEncoder {
         }
         let (detector, model) = cards.ok_or(StartError::ThreadDied)?;
         info!(threads = config.threads, model = model.name, "the engine is warm");
-        Ok(Self { requests, detector, model, threads })
+        Ok(Self { line, detector, model, threads })
     }
 
     /// See [`super::Encoder::encode`]. When the caller goes away, the work is not begun.
@@ -135,9 +176,25 @@ impl EmbeddedEncoder {
     /// # Errors
     /// [`EncodeError::Image`] for an image that is none, [`EncodeError::Unavailable`] when the engine fails.
     pub async fn encode(&self, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
+        let faces = self.analyse(image, DetectOptions::default(), Urgency::Background).await?;
+        Ok(faces.into_iter().map(Encoding::from).collect())
+    }
+
+    /// The wanted faces of `image`, largest first, each judged and encoded. When the caller goes away, the work is not
+    /// begun.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub async fn analyse(
+        &self,
+        image: Bytes,
+        options: DetectOptions,
+        urgency: Urgency,
+    ) -> Result<Vec<EncodedFace>, EncodeError> {
         let gone = || EncodeError::Unavailable("the engine has stopped".into());
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request { image, reply }).await.map_err(|_| gone())?;
+        let taken = self.line.send(Request { image, options, reply }, urgency).await;
+        taken.map_err(|Stopped| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -154,7 +211,7 @@ impl EmbeddedEncoder {
     }
 
     pub(super) fn health(&self) -> Result<String, String> {
-        let (threads, waiting) = (self.threads.load(Ordering::Relaxed), self.requests.len());
+        let (threads, waiting) = (self.threads.load(Ordering::Relaxed), self.line.len());
         let line = format!("embedded, {threads} thread(s), {waiting} image(s) waiting");
         if threads > 0 { Ok(line) } else { Err(line) }
     }
@@ -189,7 +246,7 @@ fn step_back() {
 }
 
 struct EngineThread {
-    waiting: Receiver<Request>,
+    waiting: Waiting,
     limits: ImageLimits,
     threads: usize,
     alive: Alive,
@@ -207,16 +264,17 @@ impl EngineThread {
             }
         };
         let _ = report.send(Ok((engine.detector().clone(), engine.encoder().clone())));
-        while let Ok(first) = self.waiting.recv_blocking() {
-            self.answer(&mut *engine, self.batch(first));
+        while let Some((first, urgency)) = self.waiting.next() {
+            self.answer(&mut *engine, self.batch(first, urgency));
         }
         drop(self.alive);
     }
 
-    /// Takes this thread's fair share of what waits, so that no thread idles beside a batch.
-    fn batch(&self, first: Request) -> Vec<Request> {
-        let share = (self.waiting.len() + 1).div_ceil(self.threads).min(MAX_BATCH);
-        let more = std::iter::from_fn(|| self.waiting.try_recv().ok()).take(share - 1);
+    /// Takes this thread's fair share of what waits, so that no thread idles beside a batch. Who waits for an answer
+    /// does not wait for background work as well.
+    fn batch(&self, first: Request, urgency: Urgency) -> Vec<Request> {
+        let share = (self.waiting.len(urgency) + 1).div_ceil(self.threads).min(MAX_BATCH);
+        let more = std::iter::from_fn(|| self.waiting.more(urgency)).take(share - 1);
         std::iter::once(first).chain(more).filter(|request| !request.reply.is_closed()).collect()
     }
 
@@ -226,7 +284,7 @@ impl EngineThread {
             match guarded(|| Picture::decode(&request.image, &self.limits)) {
                 Ok(Ok(picture)) => {
                     replies.push(request.reply);
-                    pictures.push(picture);
+                    pictures.push((picture, request.options));
                 }
                 Ok(Err(error)) => send(request.reply, Err(error.into())),
                 Err(Panicked) => {
@@ -240,13 +298,14 @@ impl EngineThread {
 }
 
 /// Encodes the faces of `pictures` in one call of the engine, and answers each of `replies`.
-fn encode(engine: &mut dyn FaceEngine, replies: Vec<Reply>, pictures: &[Picture]) {
+fn encode(engine: &mut dyn FaceEngine, replies: Vec<Reply>, pictures: &[(Picture, DetectOptions)]) {
     if pictures.is_empty() {
         return;
     }
-    match guarded(|| engine.encode_faces(pictures)) {
+    let wanted: Vec<_> = pictures.iter().map(|(picture, options)| (picture, *options)).collect();
+    match guarded(|| engine.encode_faces(&wanted)) {
         Ok(Ok(faces)) => replies.into_iter().zip(faces).for_each(|(reply, faces)| {
-            send(reply, Ok(faces.into_iter().map(Encoding::from).collect()));
+            send(reply, Ok(faces));
         }),
         Ok(Err(error)) => fail(replies, &error.to_string()),
         // One of them is the cause; the others must not suffer for it.
@@ -273,9 +332,9 @@ fn fail(replies: Vec<Reply>, reason: &str) {
     }
 }
 
-type Reply = oneshot::Sender<Result<Vec<Encoding>, EncodeError>>;
+type Reply = oneshot::Sender<Result<Vec<EncodedFace>, EncodeError>>;
 
-fn send(reply: Reply, answer: Result<Vec<Encoding>, EncodeError>) {
+fn send(reply: Reply, answer: Result<Vec<EncodedFace>, EncodeError>) {
     // Whoever asked may have gone away.
     let _ = reply.send(answer);
 }

@@ -2,6 +2,7 @@
 //! encoding service. Knows no job and no container.
 
 mod embedded;
+mod line;
 mod models;
 mod remote;
 
@@ -19,6 +20,44 @@ pub enum Encoder {
     Embedded(EmbeddedEncoder),
     /// Another server.
     Remote(RemoteEncoder),
+}
+
+/// Who does what.
+#[derive(Clone)]
+pub struct Engines {
+    /// Encodes the images of containers.
+    pub encoder: Encoder,
+    /// Looks at the pictures of people: an external service gives neither boxes nor quality.
+    pub embedded: EmbeddedEncoder,
+}
+
+impl Engines {
+    /// All models at work, each once.
+    #[must_use]
+    pub fn models(&self) -> Vec<&ModelCard> {
+        let mut models = vec![self.embedded.detector(), self.embedded.model()];
+        if let Encoder::Remote(remote) = &self.encoder
+            && remote.model().digest != self.embedded.model().digest
+        {
+            models.push(remote.model());
+        }
+        models
+    }
+}
+
+impl From<EmbeddedEncoder> for Engines {
+    fn from(embedded: EmbeddedEncoder) -> Self {
+        Self { encoder: Encoder::Embedded(embedded.clone()), embedded }
+    }
+}
+
+/// Who waits for the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// A person, who gets the answer with the response.
+    Urgent,
+    /// A job: it comes when nobody waits.
+    Background,
 }
 
 /// One face of an image.
@@ -62,15 +101,6 @@ impl Encoder {
         match self {
             Self::Embedded(embedded) => embedded.model(),
             Self::Remote(remote) => remote.model(),
-        }
-    }
-
-    /// All models at work.
-    #[must_use]
-    pub fn models(&self) -> Vec<&ModelCard> {
-        match self {
-            Self::Embedded(embedded) => vec![embedded.detector(), embedded.model()],
-            Self::Remote(remote) => vec![remote.model()],
         }
     }
 

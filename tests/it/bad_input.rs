@@ -187,7 +187,7 @@ async fn id_of_another_type_or_shape_is_invalid() {
             assert_eq!(client.refusal(&query, json!({ "id": id })).await, "INVALID_ID", "{id}");
         }
     }
-    for id in ["person_01h455vb4pex5vsknk084sn02q", "xyz", ""] {
+    for id in ["planet_01h455vb4pex5vsknk084sn02q", "xyz", ""] {
         assert_eq!(
             client.refusal("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await,
             "INVALID_ID"

@@ -10,6 +10,7 @@ mod house;
 mod limits;
 mod lists;
 mod omitted;
+mod people;
 mod process;
 mod remote;
 mod subscribers;

@@ -45,8 +45,8 @@ async fn server(service: SocketAddr, overrides: &[(&str, &str)]) -> TestServer {
     let mut settings = vec![("ENCODING_SERVICE_URL", &*url), ("FACEQL_JOBS_MAX_ATTEMPTS", "3")];
     settings.extend(overrides);
     let folder = tempfile::tempdir().unwrap();
-    let encoder = app::encoder(&config(folder.path(), &settings)).await.unwrap();
-    TestServer::assemble(&settings, Clock::system(), encoder).await
+    let engines = app::engines(&config(folder.path(), &settings)).await.unwrap();
+    TestServer::assemble(&settings, Clock::system(), engines).await
 }
 
 /// A container with two photos of one person, settled.

@@ -50,7 +50,7 @@ fn faces(engine: &mut EmbeddedEngine, photo: &[u8]) {
     let [bare, encode, whole, detect, align, decode] = medians(TURNS, |step| match step {
         0 => session.run(),
         1 => timed(|| engine.encode(std::slice::from_ref(&chip)).unwrap()),
-        2 => timed(|| engine.encode_faces(std::slice::from_ref(&picture)).unwrap()),
+        2 => timed(|| engine.encode_faces(&[(&picture, DetectOptions::default())]).unwrap()),
         3 => timed(|| engine.detect(&picture, &DetectOptions::default()).unwrap()),
         4 => timed(|| engine.align(&picture, &face.landmarks)),
         _ => timed(|| Picture::decode(photo, &LIMITS).unwrap()),

@@ -29,6 +29,13 @@ impl Chip {
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
+
+    /// The chip as a binary PPM file (`P6`), without loss.
+    #[must_use]
+    pub fn to_ppm(&self) -> Vec<u8> {
+        let header = format!("P6\n{side} {side}\n255\n", side = self.side);
+        [header.as_bytes(), &self.pixels].concat()
+    }
 }
 
 /// Samples of a chip pixel along each axis, at most. Enough for a face of 7,000 pixels; landmarks that say more are

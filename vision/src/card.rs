@@ -73,6 +73,12 @@ impl SimilarityCurve {
     pub fn at(&self, distance: f32) -> f32 {
         1.0 / (1.0 + (self.slope * (distance - self.midpoint)).exp())
     }
+
+    /// The distance at which the similarity is `similarity`, from 0 to 1; infinite at the ends.
+    #[must_use]
+    pub fn distance(&self, similarity: f32) -> f32 {
+        self.midpoint + ((1.0 - similarity) / similarity).ln() / self.slope
+    }
 }
 
 /// Up to which distance two faces are taken for the same person.

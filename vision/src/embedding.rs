@@ -52,7 +52,7 @@ impl Embedding {
 }
 
 /// How the vectors of a model are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
     /// The length of the difference of two vectors.
@@ -62,7 +62,9 @@ pub enum Metric {
 }
 
 impl Metric {
-    fn distance(self, left: &[f32], right: &[f32]) -> f32 {
+    /// How far two vectors of one model are apart; values that only one of them has are left out.
+    #[must_use]
+    pub fn distance(self, left: &[f32], right: &[f32]) -> f32 {
         match self {
             Self::Euclidean => left.iter().zip(right).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt(),
             Self::Cosine => 1.0 - dot(left, right) / length_product(left, right),

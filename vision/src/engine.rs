@@ -10,6 +10,7 @@ use crate::encode::Encoder;
 use crate::geometry::Landmarks;
 use crate::image::Picture;
 use crate::pack::{Pack, QualityScale};
+use crate::quality::LeastScores;
 use crate::session::Runtime;
 
 /// Finds faces and turns them into embeddings. Blocking; an engine works for one thread at a time.
@@ -49,21 +50,25 @@ pub trait FaceEngine: Send {
         Ok(faces.into_iter().map(with_chip).collect())
     }
 
-    /// The faces of several pictures with their embeddings, in the order of the pictures, largest face first. All faces
-    /// of all pictures share the runs of the encoder.
-    fn encode_faces(&mut self, pictures: &[Picture]) -> Result<Vec<Vec<EncodedFace>>, EngineError> {
+    /// The wanted faces of several pictures with their embeddings, in the order of the pictures, largest face first. All
+    /// faces of all pictures share the runs of the encoder.
+    fn encode_faces(
+        &mut self,
+        pictures: &[(&Picture, DetectOptions)],
+    ) -> Result<Vec<Vec<EncodedFace>>, EngineError> {
         let mut chips = Vec::new();
         let mut faces_by_picture = Vec::with_capacity(pictures.len());
-        for picture in pictures {
-            let found = self.detect_chips(picture, &DetectOptions::default())?;
+        for (picture, options) in pictures {
+            let found = self.detect_chips(picture, options)?;
             let (faces, cut): (Vec<_>, Vec<_>) = found.into_iter().unzip();
             chips.extend(cut);
             faces_by_picture.push(faces);
         }
-        let mut embeddings = self.encode(&chips)?.into_iter();
+        let embeddings = self.encode(&chips)?;
+        let mut encoded = embeddings.into_iter().zip(chips);
         let with_embeddings = |faces: Vec<DetectedFace>| {
-            let encoded = faces.into_iter().zip(embeddings.by_ref());
-            encoded.map(|(face, embedding)| EncodedFace { face, embedding }).collect()
+            let encoded = faces.into_iter().zip(encoded.by_ref());
+            encoded.map(|(face, (embedding, chip))| EncodedFace { face, embedding, chip }).collect()
         };
         Ok(faces_by_picture.into_iter().map(with_embeddings).collect())
     }
@@ -74,8 +79,10 @@ pub trait FaceEngine: Send {
 pub struct EncodedFace {
     /// Where the face is, and how well it can be seen.
     pub face: DetectedFace,
-    /// The face as the encoder sees it.
+    /// The face as a vector.
     pub embedding: Embedding,
+    /// The face as the encoder sees it.
+    pub chip: Chip,
 }
 
 /// The engine in this process: a pack's models on ONNX Runtime.
@@ -85,6 +92,7 @@ pub struct EmbeddedEngine {
     detector_card: ModelCard,
     encoder: Encoder,
     quality: QualityScale,
+    least: LeastScores,
 }
 
 impl EmbeddedEngine {
@@ -97,7 +105,15 @@ impl EmbeddedEngine {
             detector_card: pack.detector().clone(),
             encoder: Encoder::load(&runtime, &pack.encoder, threads)?,
             quality: pack.quality,
+            least: LeastScores::default(),
         })
+    }
+
+    /// Judges faces by `least` where it says something, by the pack where it does not.
+    #[must_use]
+    pub fn with_least_scores(mut self, least: LeastScores) -> Self {
+        self.least = least;
+        self
     }
 
     /// Runs every network once, so that the first request does not pay for what happens only once.
@@ -133,7 +149,7 @@ impl FaceEngine for EmbeddedEngine {
         let faces = options.choose(self.detector.find(picture)?);
         let judged = faces.into_iter().map(|face| {
             let chip = self.align(picture, &face.landmarks);
-            let quality = self.quality.judge(&face, &chip, picture);
+            let quality = self.quality.judge(&self.least, &face, &chip, picture);
             let FoundFace { bounding_box, confidence, landmarks } = face;
             (DetectedFace { bounding_box, confidence, landmarks, quality }, chip)
         });

@@ -34,4 +34,4 @@ pub use engine::{EmbeddedEngine, EncodedFace, EngineError, FaceEngine};
 pub use geometry::{BoundingBox, Landmarks, Point};
 pub use image::{ImageError, ImageFormat, ImageHeader, ImageLimits, Picture};
 pub use pack::{Pack, PackError};
-pub use quality::{FaceQuality, QualityIssue};
+pub use quality::{FaceQuality, LeastScores, QualityIssue};

@@ -61,13 +61,38 @@ pub enum QualityIssue {
     CutOff,
 }
 
+/// The scores below which a face has an issue, each from 0 to 1; `None` leaves it to the pack.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LeastScores {
+    /// Of [`FaceQuality::size`].
+    pub size: Option<f32>,
+    /// Of [`FaceQuality::sharpness`].
+    pub sharpness: Option<f32>,
+    /// Of [`FaceQuality::brightness`].
+    pub brightness: Option<f32>,
+    /// Of [`FaceQuality::contrast`].
+    pub contrast: Option<f32>,
+    /// Of [`FaceQuality::frontality`].
+    pub frontality: Option<f32>,
+    /// Of the detector's confidence, on the pack's scale.
+    pub confidence: Option<f32>,
+    /// Of the share of the face's box that lies in the picture.
+    pub share_inside: Option<f32>,
+}
+
 /// The share of a face's box that must lie in the picture. It is this much because a detector squeezes the box of a face
 /// that is cut into what is left of it: with a fifth of the face gone, about a twentieth of the box lies outside.
 const MIN_SHARE_INSIDE: f32 = 0.95;
 
 impl QualityScale {
     /// Judges a face. chip: the face as the encoder sees it, where the measures mean the same for every picture.
-    pub(crate) fn judge(&self, face: &FoundFace, chip: &Chip, picture: &Picture) -> FaceQuality {
+    pub(crate) fn judge(
+        &self,
+        least: &LeastScores,
+        face: &FoundFace,
+        chip: &Chip,
+        picture: &Picture,
+    ) -> FaceQuality {
         let light = Light::of(chip);
         let pose = Pose::estimate(&face.landmarks);
         let dark = self.brightness_dark.score(light.mean);
@@ -90,18 +115,19 @@ impl QualityScale {
             issues: Vec::new(),
         };
         let scores = [
-            (quality.size, QualityIssue::TooSmall),
-            (quality.sharpness, QualityIssue::Blurred),
-            (dark, QualityIssue::TooDark),
-            (bright, QualityIssue::TooBright),
-            (quality.contrast, QualityIssue::LowContrast),
-            (quality.frontality, QualityIssue::ExtremePose),
-            (self.confidence.score(face.confidence), QualityIssue::LowConfidence),
+            (quality.size, least.size, QualityIssue::TooSmall),
+            (quality.sharpness, least.sharpness, QualityIssue::Blurred),
+            (dark, least.brightness, QualityIssue::TooDark),
+            (bright, least.brightness, QualityIssue::TooBright),
+            (quality.contrast, least.contrast, QualityIssue::LowContrast),
+            (quality.frontality, least.frontality, QualityIssue::ExtremePose),
+            (self.confidence.score(face.confidence), least.confidence, QualityIssue::LowConfidence),
         ];
-        quality.overall = scores.iter().map(|(score, _)| *score).fold(inside, f32::min);
-        let too_low = scores.iter().filter(|(score, _)| *score < self.minimum_score);
-        quality.issues = too_low.map(|(_, issue)| *issue).collect();
-        if inside < MIN_SHARE_INSIDE {
+        quality.overall = scores.iter().map(|(score, ..)| *score).fold(inside, f32::min);
+        let too_low =
+            |(score, least, _): &&(f32, Option<f32>, _)| *score < least.unwrap_or(self.minimum_score);
+        quality.issues = scores.iter().filter(too_low).map(|(.., issue)| *issue).collect();
+        if inside < least.share_inside.unwrap_or(MIN_SHARE_INSIDE) {
             quality.issues.push(QualityIssue::CutOff);
         }
         quality

@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 
 use crate::decimal::widen;
 use crate::graphql::context::ContextExt;
-use crate::graphql::faces::DetectedFace;
+use crate::graphql::faces::{DetectedFace, MatchDecision};
 use crate::graphql::loaders::{EncodingsOf, ImagesOf};
 use crate::graphql::models::Model;
 use crate::graphql::numbers::Numbers;
@@ -292,18 +292,6 @@ struct EncodingPair {
     similarity: f64,
     /// By the model's thresholds for one to one.
     decision: MatchDecision,
-}
-
-/// What is said of two faces.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "vision::MatchDecision")]
-enum MatchDecision {
-    /// The same person.
-    Match,
-    /// Perhaps the same person; someone should look.
-    Possible,
-    /// Different people.
-    NoMatch,
 }
 
 impl From<verification::Comparison> for ContainerComparison {

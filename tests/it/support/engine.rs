@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use faceql::inference::{EmbeddedEncoder, Encoder, EngineConfig};
+use faceql::inference::{EmbeddedEncoder, EngineConfig};
 use tokio::sync::watch;
 use vision::{
-    Chip, DetectOptions, DetectedFace, Embedding, EngineError, FaceEngine, ImageLimits, Landmarks, Metric,
-    ModelCard, ModelDigest, ModelRole, Picture,
+    Chip, DetectOptions, DetectedFace, Embedding, EngineError, FaceEngine, ImageLimits, Landmarks,
+    LeastScores, Matching, Metric, ModelCard, ModelDigest, ModelRole, Picture, SimilarityCurve, Thresholds,
 };
 
 /// How the engine behaves, and what it has been asked.
@@ -44,17 +44,18 @@ impl Script {
     }
 
     /// An encoder of one thread that acts by this script.
-    pub(crate) async fn encoder(self: &Arc<Self>) -> Encoder {
+    pub(crate) async fn encoder(self: &Arc<Self>) -> EmbeddedEncoder {
         let config = EngineConfig {
             runtime: PathBuf::new(),
             pack: PathBuf::new(),
             threads: 1,
             queue: 64,
             limits: ImageLimits { max_bytes: 1 << 20, max_pixels: 1 << 20 },
+            least_scores: LeastScores::default(),
         };
         let script = self.clone();
         let make = move || Ok(Box::new(FakeEngine::new(script.clone())) as Box<dyn FaceEngine>);
-        Encoder::Embedded(EmbeddedEncoder::start(&config, Arc::new(make)).await.unwrap())
+        EmbeddedEncoder::start(&config, Arc::new(make)).await.unwrap()
     }
 
     fn act(&self) -> Result<(), EngineError> {
@@ -110,7 +111,11 @@ fn card(role: ModelRole, digest: u8) -> ModelCard {
         digest: ModelDigest::from_bytes([digest; 32]),
         dimensions: Some(128),
         metric: Some(Metric::Euclidean),
-        matching: None,
+        matching: Some(Matching {
+            verify: Thresholds { matched: 0.6, possible: 0.65 },
+            search: Thresholds { matched: 0.5, possible: 0.6 },
+            similarity: SimilarityCurve { midpoint: 0.6, slope: 10.0 },
+        }),
         license: "none".into(),
         training_data: None,
     }

@@ -9,7 +9,7 @@ use faceql::app::{App, AppError, embedded_encoder};
 use faceql::caller::{Caller, Scopes};
 use faceql::clock::Clock;
 use faceql::config::{Config, Settings};
-use faceql::inference::{EmbeddedEncoder, Encoder};
+use faceql::inference::{EmbeddedEncoder, Engines};
 use faceql::verification::Verification;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use tempfile::TempDir;
@@ -41,14 +41,18 @@ impl TestServer {
 
     /// With the real models and further settings.
     pub(crate) async fn with(overrides: Overrides<'_>) -> Self {
-        Self::assemble(overrides, Clock::system(), Encoder::Embedded(real_encoder().await)).await
+        Self::assemble(overrides, Clock::system(), real_encoder().await).await
     }
 
     /// With all parts given.
-    pub(crate) async fn assemble(overrides: Overrides<'_>, clock: Clock, encoder: Encoder) -> Self {
+    pub(crate) async fn assemble(
+        overrides: Overrides<'_>,
+        clock: Clock,
+        engines: impl Into<Engines>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = config(folder.path(), overrides);
-        let app = App::new(config, clock, encoder).await.unwrap();
+        let app = App::new(config, clock, engines).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let verification = app.verification().clone();

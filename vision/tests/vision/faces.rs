@@ -36,7 +36,7 @@ fn chip_cut_at_the_prototypes_landmarks_gives_the_prototypes_embedding() {
 fn whole_pipeline_agrees_with_the_prototype_and_with_dlib() {
     let mut engine = engine();
     for (name, golden) in Golden::read().whole_faces() {
-        let faces = engine.encode_faces(&[picture(name)]).unwrap().remove(0);
+        let faces = engine.encode_faces(&[(&picture(name), DetectOptions::default())]).unwrap().remove(0);
         assert_eq!(faces.len(), 1, "{name}");
         let prototype = distance_to(&faces[0].embedding, &golden.mtcnn[0].encoding);
         assert!(prototype < 0.15, "{name}: {prototype} from the prototype");
@@ -120,7 +120,8 @@ fn reduced_picture_gives_coordinates_of_the_full_one_and_the_same_embedding() {
 fn batch_gives_what_single_calls_give_in_the_same_order() {
     let mut engine = engine();
     let pictures = ["obama.jpg", "biden.jpg", "obama3.jpg"].map(picture);
-    let together = engine.encode_faces(&pictures).unwrap();
+    let together =
+        engine.encode_faces(&pictures.each_ref().map(|picture| (picture, DetectOptions::default()))).unwrap();
     assert_eq!(together.len(), 3);
     for (picture, faces) in pictures.iter().zip(&together) {
         let alone = largest(&mut engine, picture);
@@ -210,7 +211,7 @@ fn detect(engine: &mut EmbeddedEngine, picture: &Picture) -> Vec<DetectedFace> {
 }
 
 fn largest(engine: &mut EmbeddedEngine, picture: &Picture) -> Embedding {
-    engine.encode_faces(std::slice::from_ref(picture)).unwrap().remove(0).remove(0).embedding
+    engine.encode_faces(&[(picture, DetectOptions::default())]).unwrap().remove(0).remove(0).embedding
 }
 
 fn synthetic_chip() -> Chip {

@@ -1,0 +1,53 @@
+//! What is deleted must be gone from the disk as well. `secure_delete` overwrites it in the pages of the database
+//! file, but the write-ahead log goes on holding the pages as they were, until it is folded into the file and cut off.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::{Database, Write};
+
+/// How often is looked whether something is to be erased: well within the minute that is promised.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+impl Database {
+    /// Once `write` is committed, what it deleted will be erased from the disk soon.
+    pub fn erase_after(&self, write: &mut Write) {
+        let due = self.erasure_due.clone();
+        write.after_commit(move || due.store(true, Ordering::Relaxed));
+    }
+
+    /// Erases what was deleted, now and again until `stop`.
+    pub async fn erase_until(&self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
+            if self.erasure_due.load(Ordering::Relaxed)
+                && let Err(error) = self.erase().await
+            {
+                warn!(%error, "could not erase what was deleted; will try again");
+            }
+        }
+    }
+
+    /// Erases what was deleted so far. A reader that is slow to end puts it off to the next time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase(&self) -> Result<(), DbErr> {
+        let _turn = self.turn.lock().await;
+        self.erasure_due.store(false, Ordering::Relaxed);
+        let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+        let result = self.writer.query_one_raw(checkpoint).await?;
+        let put_off = match result {
+            Some(row) => row.try_get_by_index::<i32>(0)? != 0,
+            None => false,
+        };
+        if put_off {
+            debug!("a reader holds the write-ahead log; it is cut off the next time");
+            self.erasure_due.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}

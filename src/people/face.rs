@@ -1,0 +1,116 @@
+//! Enrolled faces and their templates.
+
+use entity::ids::{FaceId, PersonId};
+use entity::{face, person, template};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use vision::{FaceQuality, ModelDigest};
+
+use super::name::find_in;
+use super::{People, PeopleError, PersonRef};
+use crate::caller::Caller;
+
+impl People {
+    /// The caller's faces among `ids`, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn faces(&self, caller: &Caller, ids: &[FaceId]) -> Result<Vec<face::Model>, PeopleError> {
+        let wanted = face::Column::Id.is_in(ids.iter().copied());
+        Ok(owned(caller).filter(wanted).all(self.database.reader()).await?)
+    }
+
+    /// The faces of the caller's people, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn faces_of(
+        &self,
+        caller: &Caller,
+        people: &[PersonId],
+    ) -> Result<Vec<face::Model>, PeopleError> {
+        let wanted = face::Column::PersonId.is_in(people.iter().copied());
+        let found = owned(caller).filter(wanted).order_by_asc(face::Column::Id);
+        Ok(found.all(self.database.reader()).await?)
+    }
+
+    /// Which models the caller's faces have templates of, without the vectors.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn models_of(
+        &self,
+        caller: &Caller,
+        faces: &[FaceId],
+    ) -> Result<Vec<(FaceId, String)>, PeopleError> {
+        use sea_orm::QuerySelect;
+        let found = template::Entity::find()
+            .select_only()
+            .column(template::Column::FaceId)
+            .column(template::Column::ModelDigest)
+            .filter(template::Column::Tenant.eq(caller.tenant.clone()))
+            .filter(template::Column::FaceId.is_in(faces.iter().copied()));
+        Ok(found.into_tuple().all(self.database.reader()).await?)
+    }
+
+    /// Deletes a face with its templates and its chip, and returns its person. No search that begins afterwards
+    /// finds it.
+    ///
+    /// # Errors
+    /// [`PeopleError::FaceNotFound`] when the caller has none by that id.
+    pub async fn delete_face(&self, caller: &Caller, id: FaceId) -> Result<person::Model, PeopleError> {
+        let mut write = self.database.write().await?;
+        let found = owned(caller).filter(face::Column::Id.eq(id)).one(&*write).await?;
+        let face = found.ok_or(PeopleError::FaceNotFound)?;
+        let person = find_in(&*write, caller, &PersonRef::Id(face.person_id)).await?;
+        let person = person.ok_or(PeopleError::FaceNotFound)?;
+        face::Entity::delete_by_id(id).exec(&*write).await?;
+        let person = self.touch(&write, person).await?;
+        self.forget_faces(&mut write, &person, vec![id]);
+        write.commit().await?;
+        if face.chip_kept {
+            self.remove_chips(caller, &[id]).await;
+        }
+        Ok(person)
+    }
+}
+
+/// The templates of `faces` by one model.
+pub(super) async fn templates_of(
+    database: &impl ConnectionTrait,
+    faces: &[FaceId],
+    model: &ModelDigest,
+) -> Result<Vec<template::Model>, DbErr> {
+    template::Entity::find()
+        .filter(template::Column::FaceId.is_in(faces.iter().copied()))
+        .filter(template::Column::ModelDigest.eq(model.to_string()))
+        .all(database)
+        .await
+}
+
+/// How well a stored face can be seen.
+///
+/// # Errors
+/// When the database holds something else.
+pub fn stored_quality(quality: &serde_json::Value) -> Result<FaceQuality, DbErr> {
+    serde::Deserialize::deserialize(quality)
+        .map_err(|error| DbErr::Json(format!("a face's quality: {error}")))
+}
+
+/// A vector as it is stored: little-endian f32.
+pub(super) fn vector_bytes(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+/// The numbers of a stored template.
+pub(super) fn vector_of(template: &template::Model) -> Vec<f32> {
+    numbers(&template.vector)
+}
+
+/// The numbers of a stored vector.
+pub(super) fn numbers(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect()
+}
+
+fn owned(caller: &Caller) -> sea_orm::Select<face::Entity> {
+    face::Entity::find().filter(face::Column::Tenant.eq(caller.tenant.clone()))
+}

@@ -1,0 +1,206 @@
+//! People looked up, listed, changed and deleted.
+
+use entity::face;
+use entity::ids::{FaceId, PersonId};
+use entity::person::{Column, Entity, Model};
+use sea_orm::sea_query::{Expr, LikeExpr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select,
+};
+use serde_json::Value;
+
+use super::limits::check_metadata;
+use super::name::{find_in, owned};
+use super::{Change, Consent, People, PeopleError, PersonRef, check_name};
+use crate::caller::Caller;
+use crate::database::Write;
+use crate::idempotency;
+
+/// Which people of a gallery are wanted.
+#[derive(Clone, Debug)]
+pub struct PersonSearch {
+    /// The gallery; one that nobody is in is empty.
+    pub gallery: String,
+    /// Only those whose name or external id begins with this, in whatever case.
+    pub prefix: Option<String>,
+}
+
+/// A part of the list of people, newest first.
+pub struct PersonPage {
+    /// At most as many as were asked for.
+    pub people: Vec<Model>,
+    /// Whether there are more behind them.
+    pub has_next: bool,
+}
+
+/// A gallery and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct GalleryCount {
+    /// Its name.
+    pub gallery: String,
+    /// People in it.
+    pub people: i64,
+    /// Their faces.
+    pub faces: i64,
+}
+
+/// What an update says of a person.
+#[derive(Clone, Debug, Default)]
+pub struct PersonChanges {
+    /// What people call the person.
+    pub display_name: Change<String>,
+    /// Whatever the caller wants to keep.
+    pub metadata: Change<Value>,
+    /// Given again, it replaces the former one; it cannot be cleared.
+    pub consent: Option<Consent>,
+}
+
+impl People {
+    /// The caller's people among `ids`, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn people(&self, caller: &Caller, ids: &[PersonId]) -> Result<Vec<Model>, PeopleError> {
+        Ok(owned(caller).filter(Column::Id.is_in(ids.iter().copied())).all(self.database.reader()).await?)
+    }
+
+    /// A part of the people of a gallery, newest first: at most `first`, behind `after`.
+    ///
+    /// # Errors
+    /// When the gallery's name cannot be one, or the database fails.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        search: &PersonSearch,
+        first: u64,
+        after: Option<PersonId>,
+    ) -> Result<PersonPage, PeopleError> {
+        let mut wanted = searched(caller, search)?.order_by_desc(Column::Id).limit(first + 1);
+        if let Some(after) = after {
+            wanted = wanted.filter(Column::Id.lt(after));
+        }
+        let mut people = wanted.all(self.database.reader()).await?;
+        let has_next = people.len() as u64 > first;
+        people.truncate(usize::try_from(first).unwrap_or(usize::MAX));
+        Ok(PersonPage { people, has_next })
+    }
+
+    /// How many people [`Self::list`] lists in all.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn count(&self, caller: &Caller, search: &PersonSearch) -> Result<u64, PeopleError> {
+        Ok(searched(caller, search)?.count(self.database.reader()).await?)
+    }
+
+    /// The caller's galleries, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn galleries(&self, caller: &Caller) -> Result<Vec<GalleryCount>, PeopleError> {
+        let person = (Entity, Column::Id);
+        let counted = owned(caller)
+            .select_only()
+            .column(Column::Gallery)
+            .expr_as(Expr::col(person).count_distinct(), "people")
+            .expr_as(Expr::col((face::Entity, face::Column::Id)).count(), "faces")
+            .join(sea_orm::JoinType::LeftJoin, faces_of_person())
+            .group_by(Column::Gallery)
+            .order_by_asc(Column::Gallery);
+        Ok(counted.into_model().all(self.database.reader()).await?)
+    }
+
+    /// Changes what is said of a person.
+    ///
+    /// # Errors
+    /// [`PeopleError::PersonNotFound`], or what is wrong with the changes.
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        who: &PersonRef,
+        changes: PersonChanges,
+    ) -> Result<Model, PeopleError> {
+        if let Some(name) = changes.display_name.as_set() {
+            check_name("displayName", name)?;
+        }
+        check_metadata(changes.metadata.as_set())?;
+        if let Some(consent) = &changes.consent {
+            consent.check(self.clock.now())?;
+        }
+        let mut write = self.database.write().await?;
+        let mut person = find_in(&*write, caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
+        person.display_name = changes.display_name.apply(person.display_name);
+        person.display_name_folded = person.display_name.as_ref().map(|name| name.to_lowercase());
+        person.metadata = changes.metadata.apply(person.metadata);
+        if let Some(Consent { granted_at, reference }) = changes.consent {
+            person.consent_granted_at = granted_at;
+            person.consent_reference = reference;
+        }
+        let person = self.touch(&write, person).await?;
+        // A name that was replaced is personal data as well.
+        self.database.erase_after(&mut write);
+        write.commit().await?;
+        Ok(person)
+    }
+
+    /// Deletes a person with all faces, and says who it was and how many faces there were. No search that begins
+    /// afterwards finds the person.
+    ///
+    /// # Errors
+    /// [`PeopleError::PersonNotFound`] when the caller has no such person.
+    pub async fn delete(&self, caller: &Caller, who: &PersonRef) -> Result<(PersonId, usize), PeopleError> {
+        let mut write = self.database.write().await?;
+        let person = find_in(&*write, caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
+        let faces = face::Entity::find().filter(face::Column::PersonId.eq(person.id)).all(&*write).await?;
+        // Faces and templates go with the person's row.
+        Entity::delete_by_id(person.id).exec(&*write).await?;
+        idempotency::forget_node(&write, &caller.tenant, person.id.0).await?;
+        let ids: Vec<FaceId> = faces.iter().map(|face| face.id).collect();
+        self.forget_faces(&mut write, &person, ids);
+        write.commit().await?;
+        let chips: Vec<FaceId> = faces.iter().filter(|face| face.chip_kept).map(|face| face.id).collect();
+        self.remove_chips(caller, &chips).await;
+        Ok((person.id, faces.len()))
+    }
+
+    /// Writes a person's row as changed just now.
+    pub(super) async fn touch(&self, write: &Write, mut person: Model) -> Result<Model, PeopleError> {
+        person.updated_at = self.clock.now();
+        Ok(person.into_active_model().reset_all().update(&**write).await?)
+    }
+
+    /// Has the index and the disk forget faces once `write` is committed.
+    pub(super) fn forget_faces(&self, write: &mut Write, person: &Model, faces: Vec<FaceId>) {
+        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery));
+        write.after_commit(move || {
+            if let Err(error) = index.remove(&collection, &faces) {
+                tracing::error!(%error, "the index does not follow the database; restart to build it anew");
+            }
+        });
+        self.database.erase_after(write);
+    }
+}
+
+fn searched(caller: &Caller, search: &PersonSearch) -> Result<Select<Entity>, PeopleError> {
+    check_name("gallery", &search.gallery)?;
+    let in_gallery = owned(caller).filter(Column::Gallery.eq(&search.gallery));
+    let Some(prefix) = search.prefix.as_deref().filter(|prefix| !prefix.is_empty()) else {
+        return Ok(in_gallery);
+    };
+    check_name("search", prefix)?;
+    let mut pattern = String::new();
+    for letter in prefix.to_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    let begins = |column| Expr::col(column).like(LikeExpr::new(pattern.clone()).escape('\\'));
+    Ok(in_gallery.filter(begins(Column::ExternalIdFolded).or(begins(Column::DisplayNameFolded))))
+}
+
+fn faces_of_person() -> sea_orm::RelationDef {
+    Entity::belongs_to(face::Entity).from(Column::Id).to(face::Column::PersonId).into()
+}

@@ -1,0 +1,257 @@
+//! Whose face is it? One to one, one to many, and picture to picture.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use entity::ids::{FaceId, PersonId};
+use entity::{face, person};
+use vision::{DetectOptions, DetectedFace, EncodedFace, MatchDecision, Thresholds};
+
+use super::face::{templates_of, vector_of};
+use super::{People, PeopleError, PersonRef, check_name};
+use crate::caller::Caller;
+use crate::index::SearchResult;
+use crate::inference::Urgency;
+
+/// Most candidates for one face.
+const MAX_CANDIDATES: i32 = 100;
+
+/// Most faces of one picture that are searched for.
+const MAX_FACES: i32 = 100;
+
+/// How far the similarity is rounded: a limit that lies on a distance must not lose it.
+const ROUNDING: f32 = 1e-5;
+
+/// How alike two faces are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MatchScore {
+    /// By the model's own metric; smaller is more alike.
+    pub distance: f32,
+    /// 0 to 1, with the model's match threshold for one to one at 0.5.
+    pub similarity: f32,
+    /// What to make of it.
+    pub decision: MatchDecision,
+}
+
+/// The answer to "is this that person?".
+pub struct Verified {
+    /// The person.
+    pub person: person::Model,
+    /// By the person's nearest face.
+    pub score: MatchScore,
+    /// The face in the picture.
+    pub face: DetectedFace,
+}
+
+/// Somebody whom a face may be of.
+pub struct Candidate {
+    /// The person.
+    pub person: person::Model,
+    /// The person's nearest face.
+    pub face: face::Model,
+    /// How near it is.
+    pub score: MatchScore,
+}
+
+/// A face in a picture, and whom it may be of.
+pub struct Identified {
+    /// The face.
+    pub face: DetectedFace,
+    /// The nearest first; nobody when there is no one like it.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Two pictures compared.
+pub struct Compared {
+    /// How alike the two faces are.
+    pub score: MatchScore,
+    /// The face in the first picture.
+    pub source: DetectedFace,
+    /// The face in the second.
+    pub target: DetectedFace,
+}
+
+/// How many candidates are wanted, and how like they must be.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchLimits {
+    /// People, 1 to 100.
+    pub top_k: i32,
+    /// 0 to 1; by default where POSSIBLE begins.
+    pub min_similarity: Option<f64>,
+}
+
+impl People {
+    /// Is the face of `image` that person's?
+    ///
+    /// # Errors
+    /// [`PeopleError::PersonNotFound`], [`PeopleError::Rejected`] when it is not clear which face is meant.
+    pub async fn verify(
+        &self,
+        caller: &Caller,
+        who: &PersonRef,
+        image: Bytes,
+    ) -> Result<Verified, PeopleError> {
+        let person = self.find(caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
+        let found = self.only_face(image).await?;
+        let faces: Vec<FaceId> =
+            self.faces_of(caller, &[person.id]).await?.into_iter().map(|face| face.id).collect();
+        let templates = templates_of(self.database.reader(), &faces, &self.scale.model).await?;
+        let distances = templates
+            .iter()
+            .map(|template| self.scale.metric.distance(&vector_of(template), found.embedding.values()));
+        let distance = distances.min_by(f32::total_cmp).ok_or(if faces.is_empty() {
+            PeopleError::NoEnrolledFace
+        } else {
+            PeopleError::OtherModel
+        })?;
+        let score = self.score(distance, self.scale.matching.verify);
+        Ok(Verified { person, score, face: found.face })
+    }
+
+    /// Who of the gallery is the face of `image`? Also says how many faces were searched.
+    ///
+    /// # Errors
+    /// [`PeopleError::Rejected`] when it is not clear which face is meant, or what is wrong with the limits.
+    pub async fn identify(
+        &self,
+        caller: &Caller,
+        gallery: &str,
+        image: Bytes,
+        limits: SearchLimits,
+    ) -> Result<(Identified, usize), PeopleError> {
+        check_name("gallery", gallery)?;
+        limits.check()?;
+        let face = self.only_face(image).await?;
+        let (mut identified, searched) = self.look_for(caller, gallery, vec![face], limits).await?;
+        let identified = identified.pop().ok_or_else(|| PeopleError::Internal("a face was lost".into()))?;
+        Ok((identified, searched))
+    }
+
+    /// Who of the gallery is each face of `image`, the largest first? Also says how many faces were searched.
+    ///
+    /// # Errors
+    /// [`PeopleError::Rejected`] when there is no face at all, or what is wrong with the limits.
+    pub async fn identify_all(
+        &self,
+        caller: &Caller,
+        gallery: &str,
+        image: Bytes,
+        limits: SearchLimits,
+        max_faces: i32,
+    ) -> Result<(Vec<Identified>, usize), PeopleError> {
+        check_name("gallery", gallery)?;
+        limits.check()?;
+        let most = usize::try_from(max_faces).ok().filter(|_| (1..=MAX_FACES).contains(&max_faces));
+        let most = most.ok_or_else(|| PeopleError::BadInput(format!("maxFaces is from 1 to {MAX_FACES}")))?;
+        let options = DetectOptions { max_faces: Some(most), ..DetectOptions::default() };
+        let faces = self.engine.analyse(image, options, Urgency::Urgent).await?;
+        if faces.is_empty() {
+            return Err(super::Rejection::NoFace.into());
+        }
+        self.look_for(caller, gallery, faces, limits).await
+    }
+
+    /// Are the faces of two pictures one person's? Nothing is kept.
+    ///
+    /// # Errors
+    /// [`PeopleError::Rejected`] when it is not clear which face is meant.
+    pub async fn compare(&self, source: Bytes, target: Bytes) -> Result<Compared, PeopleError> {
+        let (source, target) = tokio::try_join!(self.only_face(source), self.only_face(target))?;
+        let distance = self.scale.metric.distance(source.embedding.values(), target.embedding.values());
+        let score = self.score(distance, self.scale.matching.verify);
+        Ok(Compared { score, source: source.face, target: target.face })
+    }
+
+    async fn look_for(
+        &self,
+        caller: &Caller,
+        gallery: &str,
+        faces: Vec<EncodedFace>,
+        limits: SearchLimits,
+    ) -> Result<(Vec<Identified>, usize), PeopleError> {
+        let (index, collection) = (self.index.clone(), self.collection(&caller.tenant, gallery));
+        let (most, farthest) = (limits.most(), self.farthest(limits));
+        let searching = tokio::task::spawn_blocking(move || {
+            let results = faces
+                .iter()
+                .map(|face| index.search(&collection, face.embedding.values(), most, farthest))
+                .collect::<Result<Vec<_>, _>>();
+            results.map(|results| (faces, results))
+        });
+        let searched =
+            searching.await.map_err(|panic| PeopleError::Internal(format!("a search: {panic}")))?;
+        let (faces, results) = searched?;
+        let searched_faces = results.iter().map(|result| result.searched_faces).min().unwrap_or(0);
+        let rows = self.rows(caller, &results).await?;
+        let identified = faces.into_iter().zip(results).map(|(face, result)| {
+            let candidates = self.candidates(&result, &rows, limits);
+            Identified { face: face.face, candidates }
+        });
+        Ok((identified.collect(), searched_faces))
+    }
+
+    /// The people and faces of all results, in two statements.
+    async fn rows(&self, caller: &Caller, results: &[SearchResult]) -> Result<Rows, PeopleError> {
+        let matches = || results.iter().flat_map(|result| &result.matches);
+        if matches().next().is_none() {
+            return Ok(Rows::default());
+        }
+        let people: Vec<PersonId> = matches().map(|found| found.person).collect();
+        let faces: Vec<FaceId> = matches().map(|found| found.face).collect();
+        let (people, faces) = tokio::try_join!(self.people(caller, &people), self.faces(caller, &faces))?;
+        Ok(Rows {
+            people: people.into_iter().map(|person| (person.id, person)).collect(),
+            faces: faces.into_iter().map(|face| (face.id, face)).collect(),
+        })
+    }
+
+    /// Whoever was deleted while the search went on is left out.
+    fn candidates(&self, result: &SearchResult, rows: &Rows, limits: SearchLimits) -> Vec<Candidate> {
+        let least = limits.min_similarity.unwrap_or(0.0);
+        let candidate = |found: &crate::index::Match| {
+            let score = self.score(found.distance, self.scale.matching.search);
+            let like_enough = f64::from(score.similarity + ROUNDING) >= least;
+            let (person, face) = (rows.people.get(&found.person)?, rows.faces.get(&found.face)?);
+            like_enough.then(|| Candidate { person: person.clone(), face: face.clone(), score })
+        };
+        result.matches.iter().filter_map(candidate).collect()
+    }
+
+    fn score(&self, distance: f32, thresholds: Thresholds) -> MatchScore {
+        let similarity = self.scale.matching.similarity(distance);
+        MatchScore { distance, similarity, decision: thresholds.decision(distance) }
+    }
+
+    /// The distance beyond which nobody is a candidate.
+    fn farthest(&self, limits: SearchLimits) -> f32 {
+        match limits.min_similarity {
+            None => self.scale.matching.search.possible,
+            #[expect(clippy::cast_possible_truncation, reason = "a number from 0 to 1")]
+            Some(least) => self.scale.matching.similarity.distance(least as f32) + ROUNDING,
+        }
+    }
+}
+
+impl SearchLimits {
+    fn check(self) -> Result<(), PeopleError> {
+        if !(1..=MAX_CANDIDATES).contains(&self.top_k) {
+            return Err(PeopleError::BadInput(format!("topK is from 1 to {MAX_CANDIDATES}")));
+        }
+        match self.min_similarity {
+            Some(least) if !(0.0..=1.0).contains(&least) => {
+                Err(PeopleError::BadInput("minSimilarity is from 0 to 1".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn most(self) -> usize {
+        usize::try_from(self.top_k).unwrap_or(0)
+    }
+}
+
+#[derive(Default)]
+struct Rows {
+    people: HashMap<PersonId, person::Model>,
+    faces: HashMap<FaceId, face::Model>,
+}

@@ -1,0 +1,272 @@
+//! Puts judged faces to their person, as part of one write: whose they are is decided here, where nobody else writes.
+
+use chrono::{DateTime, Utc};
+use entity::ids::{FaceId, PersonId};
+use entity::{face, person, template};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::face::{templates_of, vector_bytes, vector_of};
+use super::name::find_in;
+use super::{
+    Change, Consent, EnrollMode, NewFace, People, PeopleError, PersonKey, PersonRef, Rejected, Rejection,
+};
+use crate::caller::Caller;
+use crate::database::Write;
+use crate::index::Template;
+
+/// Whom faces are for, and what is said of the person.
+#[derive(Clone, Debug)]
+pub struct Enrollment {
+    /// The person, who is made when there is none by that key.
+    pub key: PersonKey,
+    /// What people call the person.
+    pub display_name: Change<String>,
+    /// Whatever the caller wants to keep.
+    pub metadata: Change<Value>,
+    /// Needed when the person is new; otherwise it replaces the former one.
+    pub consent: Option<Consent>,
+    /// Whether the person's former faces stay.
+    pub mode: EnrollMode,
+}
+
+/// What became of the faces.
+#[derive(Clone, Debug, Default)]
+pub struct Settled {
+    /// The person as it is now; `None` when there was none and no face was taken.
+    pub person: Option<person::Model>,
+    /// The faces that were taken.
+    pub accepted: Vec<face::Model>,
+    /// Those that were not, each by its index.
+    pub rejected: Vec<Rejected>,
+    /// The chips that are no longer needed, once all is committed.
+    pub(super) former_chips: Vec<FaceId>,
+}
+
+impl People {
+    /// Takes of `faces` those that are the person's, and makes or changes the person. Changes nothing when none is.
+    /// The index follows with the commit.
+    ///
+    /// # Errors
+    /// [`PeopleError::ConsentRequired`], or when the database or the index fails.
+    pub async fn settle(
+        &self,
+        write: &mut Write,
+        caller: &Caller,
+        enrollment: &Enrollment,
+        faces: Vec<(usize, NewFace)>,
+    ) -> Result<Settled, PeopleError> {
+        let existing = find_in(&**write, caller, &PersonRef::Key(enrollment.key.clone())).await?;
+        if existing.is_none() && enrollment.consent.is_none() {
+            return Err(PeopleError::ConsentRequired);
+        }
+        let former = match &existing {
+            Some(person) => faces_of(write, person.id).await?,
+            None => Vec::new(),
+        };
+        let id = existing.as_ref().map_or_else(|| PersonId(Uuid::now_v7()), |person| person.id);
+        let stay = match enrollment.mode {
+            EnrollMode::Add => former.clone(),
+            EnrollMode::Replace => Vec::new(),
+        };
+        let others = self.others(caller, &enrollment.key.gallery, id, &faces).await?;
+        let chosen = self.choose(write, &stay, faces, others).await?;
+        let Chosen { new, repeated, rejected } = chosen;
+        if new.is_empty() && repeated.is_empty() {
+            return Ok(Settled { person: existing, rejected, ..Settled::default() });
+        }
+        let now = self.clock.now();
+        let person = self.put_person(write, caller, enrollment, existing, id, now).await?;
+        let leaving: Vec<FaceId> = match enrollment.mode {
+            EnrollMode::Add => Vec::new(),
+            EnrollMode::Replace => former.iter().map(|face| face.id).collect(),
+        };
+        let former_chips = former.iter().filter(|face| face.chip_kept && leaving.contains(&face.id));
+        let former_chips = former_chips.map(|face| face.id).collect();
+        if !leaving.is_empty() {
+            face::Entity::delete_many()
+                .filter(face::Column::Id.is_in(leaving.iter().copied()))
+                .exec(&**write)
+                .await?;
+            self.database.erase_after(write);
+        }
+        let mut accepted = repeated;
+        accepted.extend(self.insert(write, caller, id, &new, now).await?);
+        self.follow(write, &person, leaving, new);
+        Ok(Settled { person: Some(person), accepted, rejected, former_chips })
+    }
+
+    /// For each face the other person of the gallery whose face it clearly is, if there is one.
+    async fn others(
+        &self,
+        caller: &Caller,
+        gallery: &str,
+        person: PersonId,
+        faces: &[(usize, NewFace)],
+    ) -> Result<Vec<Option<PersonId>>, PeopleError> {
+        let (index, collection) = (self.index.clone(), self.collection(&caller.tenant, gallery));
+        let vectors: Vec<Vec<f32>> = faces.iter().map(|(_, face)| face.vector.clone()).collect();
+        let clearly = self.scale.matching.search.matched;
+        // Two people at most are needed: the person and somebody else.
+        let search = move || {
+            let of_other = |vector: Vec<f32>| {
+                let found = index.search(&collection, &vector, 2, clearly)?;
+                Ok(found.matches.into_iter().map(|found| found.person).find(|found| *found != person))
+            };
+            vectors.into_iter().map(of_other).collect::<Result<_, PeopleError>>()
+        };
+        let searching = tokio::task::spawn_blocking(search);
+        searching.await.map_err(|panic| PeopleError::Internal(format!("a search: {panic}")))?
+    }
+
+    async fn choose(
+        &self,
+        write: &Write,
+        stay: &[face::Model],
+        faces: Vec<(usize, NewFace)>,
+        others: Vec<Option<PersonId>>,
+    ) -> Result<Chosen, PeopleError> {
+        let ids: Vec<FaceId> = stay.iter().map(|face| face.id).collect();
+        let known = templates_of(&**write, &ids, &self.scale.model).await?;
+        let mut known: Vec<Vec<f32>> = known.iter().map(vector_of).collect();
+        let mut chosen = Chosen::default();
+        let limit = self.config.faces_per_person;
+        for ((index, face), other) in faces.into_iter().zip(others) {
+            let same_picture = |known: &&face::Model| known.image_sha256 == face.image_sha256;
+            if let Some(repeated) = stay.iter().find(same_picture) {
+                chosen.repeated.push(repeated.clone());
+                continue;
+            }
+            let reason = if let Some(conflicting) = other {
+                Rejection::DuplicatePerson { conflicting }
+            } else if !self.like_one_of(&known, &face.vector) {
+                Rejection::DifferentPerson
+            } else if stay.len() + chosen.new.len() >= limit {
+                Rejection::FaceLimitReached { limit }
+            } else {
+                known.push(face.vector.clone());
+                chosen.new.push(face);
+                continue;
+            };
+            chosen.rejected.push(Rejected { index, reason });
+        }
+        Ok(chosen)
+    }
+
+    /// Whether a face may be of the person with these templates; anybody's may when there is none.
+    fn like_one_of(&self, known: &[Vec<f32>], vector: &[f32]) -> bool {
+        let possible = self.scale.matching.verify.possible;
+        let near = |known: &Vec<f32>| self.scale.metric.distance(known, vector) <= possible;
+        known.is_empty() || known.iter().any(near)
+    }
+
+    async fn put_person(
+        &self,
+        write: &Write,
+        caller: &Caller,
+        enrollment: &Enrollment,
+        existing: Option<person::Model>,
+        id: PersonId,
+        now: DateTime<Utc>,
+    ) -> Result<person::Model, PeopleError> {
+        let Enrollment { key, display_name, metadata, consent, .. } = enrollment.clone();
+        let (former_name, former_metadata) = existing
+            .as_ref()
+            .map_or((None, None), |person| (person.display_name.clone(), person.metadata.clone()));
+        let former_consent = existing.as_ref().map(|person| Consent {
+            granted_at: person.consent_granted_at,
+            reference: person.consent_reference.clone(),
+        });
+        let consent = consent.or(former_consent).ok_or(PeopleError::ConsentRequired)?;
+        let display_name = display_name.apply(former_name);
+        let row = person::Model {
+            id,
+            tenant: caller.tenant.clone(),
+            external_id_folded: key.external_id.to_lowercase(),
+            gallery: key.gallery,
+            external_id: key.external_id,
+            display_name_folded: display_name.as_ref().map(|name| name.to_lowercase()),
+            display_name,
+            metadata: metadata.apply(former_metadata),
+            consent_granted_at: consent.granted_at,
+            consent_reference: consent.reference,
+            created_at: existing.as_ref().map_or(now, |person| person.created_at),
+            updated_at: now,
+        };
+        let active = row.clone().into_active_model().reset_all();
+        if existing.is_some() {
+            active.update(&**write).await?;
+        } else {
+            person::Entity::insert(active).exec_without_returning(&**write).await?;
+        }
+        Ok(row)
+    }
+
+    async fn insert(
+        &self,
+        write: &Write,
+        caller: &Caller,
+        person: PersonId,
+        new: &[NewFace],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<face::Model>, PeopleError> {
+        let row = |new: &NewFace| {
+            Ok(face::Model {
+                id: new.id,
+                tenant: caller.tenant.clone(),
+                person_id: person,
+                image_sha256: new.image_sha256.clone(),
+                quality: serde_json::to_value(&new.quality)
+                    .map_err(|error| DbErr::Json(error.to_string()))?,
+                chip_kept: new.chip.is_some(),
+                created_at: now,
+            })
+        };
+        let rows: Vec<face::Model> = new.iter().map(row).collect::<Result<_, DbErr>>()?;
+        let model = self.scale.model.to_string();
+        let templates = new.iter().map(|new| template::ActiveModel {
+            face_id: Set(new.id),
+            model_digest: Set(model.clone()),
+            tenant: Set(caller.tenant.clone()),
+            vector: Set(vector_bytes(&new.vector)),
+        });
+        let faces = rows.iter().cloned().map(|row| row.into_active_model().reset_all());
+        face::Entity::insert_many(faces).exec_without_returning(&**write).await?;
+        template::Entity::insert_many(templates).exec_without_returning(&**write).await?;
+        Ok(rows)
+    }
+
+    /// Has the index follow once `write` is committed.
+    fn follow(&self, write: &mut Write, person: &person::Model, leaving: Vec<FaceId>, new: Vec<NewFace>) {
+        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery));
+        let person = person.id;
+        write.after_commit(move || {
+            let added: Vec<Template<'_>> =
+                new.iter().map(|NewFace { id, vector, .. }| Template { face: *id, person, vector }).collect();
+            if let Err(error) = index.replace(&collection, &leaving, &added) {
+                tracing::error!(%error, "the index does not follow the database; restart to build it anew");
+            }
+        });
+    }
+}
+
+/// Faces that were judged, by what becomes of them.
+#[derive(Default)]
+struct Chosen {
+    new: Vec<NewFace>,
+    /// Enrolled before, from the same picture.
+    repeated: Vec<face::Model>,
+    rejected: Vec<Rejected>,
+}
+
+async fn faces_of(write: &Write, person: PersonId) -> Result<Vec<face::Model>, DbErr> {
+    face::Entity::find()
+        .filter(face::Column::PersonId.eq(person))
+        .order_by_asc(face::Column::Id)
+        .all(&**write)
+        .await
+}
