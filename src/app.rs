@@ -15,6 +15,7 @@ use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::{Database, OpenError};
+use crate::enrollment::Enrollments;
 use crate::events::Bus;
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
@@ -111,12 +112,19 @@ impl App {
             engine: engines.embedded.clone(),
             scale,
             models,
-            clock,
+            clock: clock.clone(),
             config: config.people.clone(),
         };
         people.load().await?;
+        let enrollments = Enrollments {
+            database: database.clone(),
+            people: people.clone(),
+            bus: Bus::new(),
+            clock,
+            config: config.enrollment.clone(),
+        };
         let health = Health { database: database.clone(), blobs, engines, queue: queue.clone() };
-        Ok(Self { config, database, queue, domains: Domains { verification, people }, health })
+        Ok(Self { config, database, queue, domains: Domains { verification, people, enrollments }, health })
     }
 
     /// The database, for those who count its statements.
@@ -151,6 +159,12 @@ impl App {
         background.spawn(worker.run(stop.clone(), self.config.http.shutdown_grace));
         let (verification, until) = (self.domains.verification.clone(), stop.clone());
         background.spawn(async move { verification.sweep_until(until).await });
+        let (people, until) = (self.domains.people.clone(), stop.clone());
+        let (interval, grace) =
+            (self.config.verification.sweep_interval, self.config.verification.orphan_grace);
+        background.spawn(async move { people.sweep_until(until, interval, grace).await });
+        let (enrollments, until) = (self.domains.enrollments.clone(), stop.clone());
+        background.spawn(async move { enrollments.expire_until(until).await });
         let (database, until) = (self.database.clone(), stop.clone());
         background.spawn(async move { database.erase_until(until).await });
         background.close();

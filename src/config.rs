@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::blobs::BlobsConfig;
 use crate::database::DatabaseConfig;
+use crate::enrollment::EnrollmentConfig;
 use crate::http::HttpConfig;
 use crate::inference::{EngineConfig, RemoteConfig};
 use crate::jobs::JobsConfig;
@@ -39,6 +40,8 @@ pub struct Config {
     pub verification: VerificationConfig,
     /// People and their faces.
     pub people: PeopleConfig,
+    /// Guided enrollment.
+    pub enrollment: EnrollmentConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -66,6 +69,7 @@ impl Config {
             jobs: JobsConfig::read(&mut settings),
             verification: VerificationConfig::read(&mut settings),
             people: PeopleConfig::read(&mut settings),
+            enrollment: EnrollmentConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
         };
         settings.finish().map(|()| config)
@@ -83,6 +87,7 @@ impl Config {
         JobsConfig::read(&mut settings);
         VerificationConfig::read(&mut settings);
         PeopleConfig::read(&mut settings);
+        EnrollmentConfig::read(&mut settings);
         LogConfig::read(&mut settings);
         settings.describe()
     }

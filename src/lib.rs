@@ -16,6 +16,7 @@ pub mod clock;
 pub mod config;
 pub mod database;
 pub mod decimal;
+pub mod enrollment;
 pub mod events;
 pub mod graphql;
 pub mod health;

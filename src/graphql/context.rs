@@ -6,6 +6,7 @@ use async_graphql::dataloader::DataLoader;
 use super::loaders::Loaders;
 use super::{ApiError, ErrorCode};
 use crate::caller::Caller;
+use crate::enrollment::Enrollments;
 use crate::people::People;
 use crate::verification::Verification;
 
@@ -27,6 +28,8 @@ pub struct Domains {
     pub verification: Verification,
     /// People and faces.
     pub people: People,
+    /// Guided enrollment.
+    pub enrollments: Enrollments,
 }
 
 /// Belongs to one request, or to all operations of one WebSocket: who asks, and the loaders that ask for them.

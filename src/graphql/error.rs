@@ -5,6 +5,7 @@ use sea_orm::{DbErr, RuntimeErr};
 use vision::ImageError;
 
 use crate::blobs::BlobError;
+use crate::enrollment::{EnrollmentError, FrameRejection};
 use crate::idempotency::IdempotencyError;
 use crate::people::{ImageMistake, PeopleError, Rejection};
 use crate::verification::{ImageFailure, VerificationError};
@@ -198,6 +199,31 @@ impl From<PeopleError> for ApiError {
             PeopleError::Database(error) => error.into(),
             PeopleError::Blob(error) => error.into(),
             PeopleError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<EnrollmentError> for ApiError {
+    fn from(error: EnrollmentError) -> Self {
+        let code = match error {
+            EnrollmentError::People(error) => return error.into(),
+            EnrollmentError::Database(error) => return error.into(),
+            EnrollmentError::NotFound => ErrorCode::NotFound,
+            EnrollmentError::Expired => ErrorCode::SessionExpired,
+            EnrollmentError::Closed => ErrorCode::SessionClosed,
+            EnrollmentError::NotEnoughFrames { .. } => ErrorCode::NotEnoughFrames,
+            EnrollmentError::Frame { ref reason, .. } => reason.into(),
+            EnrollmentError::BadInput(_) => ErrorCode::BadUserInput,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<&FrameRejection> for ErrorCode {
+    fn from(reason: &FrameRejection) -> Self {
+        match reason {
+            FrameRejection::Duplicate => Self::DuplicateFrame,
+            FrameRejection::Picture(reason) => reason.into(),
         }
     }
 }

@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use entity::ids::{ContainerId, EncodingId, FaceId, ImageId, PersonId};
+use entity::ids::{ContainerId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
 use entity::{container, encoding, face, image, person};
 
 use super::{ApiError, Domains};
 use crate::caller::Caller;
+use crate::enrollment::Session;
 
 /// Loads for one caller.
 pub(super) struct Loaders {
@@ -131,6 +133,16 @@ impl Loader<ModelsOf> for Loaders {
             digests.entry(ModelsOf(face)).or_default().push(digest);
         }
         Ok(digests)
+    }
+}
+
+impl Loader<EnrollmentId> for Loaders {
+    type Value = Arc<Session>;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[EnrollmentId]) -> Result<HashMap<EnrollmentId, Arc<Session>>, ApiError> {
+        let found = self.domains.enrollments.sessions(&self.caller, ids).await?;
+        Ok(found.into_iter().map(|session| (session.row.id, Arc::new(session))).collect())
     }
 }
 

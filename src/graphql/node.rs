@@ -1,9 +1,10 @@
 //! `node` and `nodes`: anything by its id alone.
 
 use async_graphql::{Context, ID, Interface, Object};
-use entity::ids::{ContainerId, EncodingId, FaceId, ImageId, PersonId};
+use entity::ids::{ContainerId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
 
 use super::context::ContextExt;
+use super::enrollment::Enrollment;
 use super::people::{Face, Person};
 use super::verification::{Container, Encoding, Image};
 use super::{ApiError, ErrorCode, ids};
@@ -20,6 +21,7 @@ pub(super) enum Node {
     Encoding(Encoding),
     Person(Person),
     Face(Face),
+    Enrollment(Enrollment),
 }
 
 #[derive(Default)]
@@ -63,6 +65,8 @@ async fn load(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> 
         Ok(loaders.load_one(id).await?.map(|row| Node::Person(Person(row))))
     } else if let Some(id) = ids::parse_if::<FaceId>(id) {
         Ok(loaders.load_one(id).await?.map(|row| Node::Face(Face(row))))
+    } else if let Some(id) = ids::parse_if::<EnrollmentId>(id) {
+        Ok(loaders.load_one(id).await?.map(|session| Node::Enrollment(Enrollment(session))))
     } else {
         Err(ApiError::new(ErrorCode::InvalidId, "not the id of anything here"))
     }

@@ -13,6 +13,7 @@ use async_graphql::{
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use super::enrollment::{EnrollmentMutation, EnrollmentQuery, EnrollmentSubscription};
 use super::error::give_code;
 use super::node::NodeQuery;
 use super::omitted::OmittedVariables;
@@ -27,15 +28,15 @@ const MAX_DEPTH: usize = 20;
 
 /// Reads.
 #[derive(Default, MergedObject)]
-pub struct Query(NodeQuery, VerificationQuery, PeopleQuery, ServiceQuery);
+pub struct Query(NodeQuery, VerificationQuery, PeopleQuery, EnrollmentQuery, ServiceQuery);
 
 /// Writes.
 #[derive(Default, MergedObject)]
-pub struct Mutation(VerificationMutation, PeopleMutation, RecognitionMutation);
+pub struct Mutation(VerificationMutation, PeopleMutation, RecognitionMutation, EnrollmentMutation);
 
 /// Follows.
 #[derive(Default, MergedSubscription)]
-pub struct Subscription(VerificationSubscription);
+pub struct Subscription(VerificationSubscription, EnrollmentSubscription);
 
 /// The whole API. Cloning shares it.
 pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
@@ -43,8 +44,8 @@ pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
 /// The API over the given domains.
 #[must_use]
 pub fn schema(domains: Domains, health: Health, limits: Limits) -> FaceQlSchema {
-    let Domains { verification, people } = domains;
-    builder().data(verification).data(people).data(health).data(limits).finish()
+    let Domains { verification, people, enrollments } = domains;
+    builder().data(verification).data(people).data(enrollments).data(health).data(limits).finish()
 }
 
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.

@@ -11,13 +11,9 @@ use uuid::Uuid;
 use super::limits::check_metadata;
 use super::name::find_in;
 use super::{Enrollment, NewFace, People, PeopleError, PersonRef, Rejected, Settled, check_name};
-use crate::blobs::BlobName;
 use crate::caller::Caller;
 use crate::idempotency::{self, IdempotencyKey};
 use crate::inference::Urgency;
-
-/// The kind of blob that a kept chip is.
-pub(super) const CHIP_BLOBS: &str = "chips";
 
 /// What becomes of the faces a person has already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +74,7 @@ impl People {
         if enrollment.consent.is_none() && self.find(caller, &who).await?.is_none() {
             return Err(PeopleError::ConsentRequired);
         }
-        let judged = try_join_all(images.into_iter().map(|image| self.judge(image, urgency))).await?;
+        let judged = try_join_all(images.into_iter().map(|image| self.judge(caller, image, urgency))).await?;
         let (mut faces, mut rejected) = (Vec::new(), Vec::new());
         for (index, judged) in judged.into_iter().enumerate() {
             match judged.face {
@@ -86,9 +82,8 @@ impl People {
                 Err(reason) => rejected.push(Rejected { index, reason }),
             }
         }
-        self.keep_chips(caller, faces.iter().map(|(_, face)| face)).await?;
         let kept: Vec<FaceId> =
-            faces.iter().filter(|(_, face)| face.chip.is_some()).map(|(_, face)| face.id).collect();
+            faces.iter().filter(|(_, face)| face.chip_kept).map(|(_, face)| face.id).collect();
         let outcome = self.write(caller, enrollment, faces, rejected, key.as_ref()).await;
         let needed = |id: &FaceId| {
             outcome.as_ref().is_ok_and(|(enrolled, _)| enrolled.accepted.iter().any(|face| face.id == *id))
@@ -96,10 +91,10 @@ impl People {
         // After a failed commit the rows may still be there: the sweeper sees which chips have no owner.
         if !matches!(outcome, Err(PeopleError::Database(_))) {
             let unneeded: Vec<FaceId> = kept.into_iter().filter(|id| !needed(id)).collect();
-            self.remove_chips(caller, &unneeded).await;
+            self.remove_chips(&caller.tenant, &unneeded).await;
         }
         let (enrolled, former_chips) = outcome?;
-        self.remove_chips(caller, &former_chips).await;
+        self.remove_chips(&caller.tenant, &former_chips).await;
         Ok(enrolled)
     }
 
@@ -167,33 +162,6 @@ impl People {
             _ => Ok(()),
         }
     }
-
-    /// Stores the chips that are to be kept, before the rows that name them.
-    pub(crate) async fn keep_chips(
-        &self,
-        caller: &Caller,
-        faces: impl Iterator<Item = &NewFace>,
-    ) -> Result<(), PeopleError> {
-        for face in faces {
-            if let Some(chip) = &face.chip {
-                self.blobs.put(&chip_name(caller, face.id), chip.to_ppm().into()).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes chips; what cannot be removed now is swept later.
-    pub(crate) async fn remove_chips(&self, caller: &Caller, faces: &[FaceId]) {
-        for face in faces {
-            if let Err(error) = self.blobs.delete(&chip_name(caller, *face)).await {
-                tracing::warn!(%error, face.id = %face, "could not remove a chip; the sweeper will");
-            }
-        }
-    }
-}
-
-fn chip_name(caller: &Caller, face: FaceId) -> BlobName {
-    BlobName { tenant: caller.tenant.clone(), kind: CHIP_BLOBS, owner: face.0 }
 }
 
 /// Tells a repeat from another request.

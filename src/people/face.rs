@@ -68,7 +68,7 @@ impl People {
         self.forget_faces(&mut write, &person, vec![id]);
         write.commit().await?;
         if face.chip_kept {
-            self.remove_chips(caller, &[id]).await;
+            self.remove_chips(&caller.tenant, &[id]).await;
         }
         Ok(person)
     }
@@ -97,17 +97,19 @@ pub fn stored_quality(quality: &serde_json::Value) -> Result<FaceQuality, DbErr>
 }
 
 /// A vector as it is stored: little-endian f32.
-pub(super) fn vector_bytes(vector: &[f32]) -> Vec<u8> {
+#[must_use]
+pub fn vector_bytes(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
 /// The numbers of a stored template.
 pub(super) fn vector_of(template: &template::Model) -> Vec<f32> {
-    numbers(&template.vector)
+    vector_from_bytes(&template.vector)
 }
 
 /// The numbers of a stored vector.
-pub(super) fn numbers(bytes: &[u8]) -> Vec<f32> {
+#[must_use]
+pub fn vector_from_bytes(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect()
 }
 

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use entity::ids::FaceId;
 use uuid::Uuid;
-use vision::{Chip, DetectOptions, DetectedFace, EncodedFace, FaceQuality};
+use vision::{DetectOptions, DetectedFace, EncodedFace, FaceQuality};
 
 use super::{People, PeopleError, Rejection};
+use crate::caller::Caller;
 use crate::idempotency;
 use crate::inference::{EncodeError, Urgency};
 
@@ -23,12 +24,14 @@ pub struct NewFace {
     pub quality: FaceQuality,
     /// As the engine's model sees it.
     pub vector: Vec<f32>,
-    /// As it was cut out, when it is to be kept.
-    pub chip: Option<Chip>,
+    /// Whether its aligned chip is kept, as the blob of its id.
+    pub chip_kept: bool,
 }
 
 /// What a picture shows: the quality of its one face, if there is one, and the face, if it is good.
 pub struct Judged {
+    /// SHA-256 of the picture, lower-case hexadecimal.
+    pub image_sha256: String,
     /// Of the face, when there is exactly one.
     pub quality: Option<FaceQuality>,
     /// The face, or why it is none to enroll.
@@ -36,13 +39,20 @@ pub struct Judged {
 }
 
 impl People {
-    /// Judges a picture that is to be enrolled: exactly one face, and a good one.
+    /// Judges a picture that is to be enrolled: exactly one face, and a good one. Its chip is stored when chips are to
+    /// be kept; who does not enroll the face removes it.
     ///
     /// # Errors
-    /// When the engine does not work.
-    pub async fn judge(&self, image: Bytes, urgency: Urgency) -> Result<Judged, PeopleError> {
-        let refused = |quality, reason| Ok(Judged { quality, face: Err(reason) });
+    /// When the engine or the blob store does not work.
+    pub async fn judge(
+        &self,
+        caller: &Caller,
+        image: Bytes,
+        urgency: Urgency,
+    ) -> Result<Judged, PeopleError> {
         let image_sha256 = digest(image.clone()).await?;
+        let refused =
+            |quality, reason| Ok(Judged { image_sha256: image_sha256.clone(), quality, face: Err(reason) });
         let mut faces = match self.engine.analyse(image, at_most(2), urgency).await {
             Ok(faces) => faces,
             Err(EncodeError::Image(error)) => return refused(None, error.into()),
@@ -61,12 +71,15 @@ impl People {
         }
         let face = NewFace {
             id: FaceId(Uuid::now_v7()),
-            image_sha256,
+            image_sha256: image_sha256.clone(),
             quality: quality.clone(),
             vector: embedding.values().to_vec(),
-            chip: self.config.retain_chips.then_some(chip),
+            chip_kept: self.config.retain_chips,
         };
-        Ok(Judged { quality: Some(quality), face: Ok(face) })
+        if face.chip_kept {
+            self.keep_chip(&caller.tenant, face.id, &chip).await?;
+        }
+        Ok(Judged { image_sha256, quality: Some(quality), face: Ok(face) })
     }
 
     /// The face that a picture is about: its only one, or one that is much larger than all others.

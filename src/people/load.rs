@@ -12,7 +12,7 @@ use sea_orm::{
 use tracing::{error, info};
 
 use super::People;
-use super::face::numbers;
+use super::face::vector_from_bytes;
 use crate::index::{Collection, Template};
 
 /// Templates read at once.
@@ -98,7 +98,7 @@ impl People {
 
     fn fill(&self, rows: &[Row]) -> Loaded {
         let mut loaded = Loaded::default();
-        let vectors: Vec<Vec<f32>> = rows.iter().map(|row| numbers(&row.vector)).collect();
+        let vectors: Vec<Vec<f32>> = rows.iter().map(|row| vector_from_bytes(&row.vector)).collect();
         let mut by_gallery: HashMap<Collection, Vec<Template<'_>>> = HashMap::new();
         for (row, vector) in rows.iter().zip(&vectors) {
             if vector.len() != self.scale.dimensions || vector.iter().any(|number| !number.is_finite()) {

@@ -2,6 +2,7 @@
 //!
 //! Called by `graphql::people`, by guided enrollment and by the shell's bulk commands. Knows no GraphQL and no HTTP.
 
+mod chip;
 mod enroll;
 mod error;
 mod face;
@@ -27,8 +28,8 @@ use crate::inference::{EmbeddedEncoder, KnownModels};
 
 pub use enroll::{EnrollMode, Enrolled};
 pub use error::{ImageMistake, PeopleError, Rejected, Rejection};
-pub use face::stored_quality;
-pub use judge::NewFace;
+pub use face::{stored_quality, vector_bytes, vector_from_bytes};
+pub use judge::{Judged, NewFace};
 pub use limits::{Change, Consent, MAX_METADATA_BYTES, MAX_NAME_CHARACTERS, check_name};
 pub use load::{LoadError, Loaded};
 pub use name::{PersonKey, PersonRef};

@@ -1,8 +1,8 @@
 //! People looked up, listed, changed and deleted.
 
-use entity::face;
 use entity::ids::{FaceId, PersonId};
 use entity::person::{Column, Entity, Model};
+use entity::{enrollment, face};
 use sea_orm::sea_query::{Expr, LikeExpr};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel, PaginatorTrait,
@@ -155,12 +155,16 @@ impl People {
         let faces = face::Entity::find().filter(face::Column::PersonId.eq(person.id)).all(&*write).await?;
         // Faces and templates go with the person's row.
         Entity::delete_by_id(person.id).exec(&*write).await?;
+        enrollment::Entity::delete_many()
+            .filter(enrollment::Column::PersonId.eq(person.id))
+            .exec(&*write)
+            .await?;
         idempotency::forget_node(&write, &caller.tenant, person.id.0).await?;
         let ids: Vec<FaceId> = faces.iter().map(|face| face.id).collect();
         self.forget_faces(&mut write, &person, ids);
         write.commit().await?;
         let chips: Vec<FaceId> = faces.iter().filter(|face| face.chip_kept).map(|face| face.id).collect();
-        self.remove_chips(caller, &chips).await;
+        self.remove_chips(&caller.tenant, &chips).await;
         Ok((person.id, faces.len()))
     }
 

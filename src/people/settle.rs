@@ -222,7 +222,7 @@ impl People {
                 image_sha256: new.image_sha256.clone(),
                 quality: serde_json::to_value(&new.quality)
                     .map_err(|error| DbErr::Json(error.to_string()))?,
-                chip_kept: new.chip.is_some(),
+                chip_kept: new.chip_kept,
                 created_at: now,
             })
         };

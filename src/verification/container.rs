@@ -152,6 +152,7 @@ impl Verification {
         self.queue.cancel(&mut write, EncodeImage::KIND, &subjects).await?;
         idempotency::forget_node(&write, &caller.tenant, id.0).await?;
         self.publish(&mut write, Self::topic(caller, id), ContainerEvent::Deleted);
+        self.database.erase_after(&mut write);
         write.commit().await?;
         for image in images.iter().filter(|image| image.bytes_kept) {
             self.remove_bytes(&image.tenant, image.id).await;

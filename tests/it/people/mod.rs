@@ -3,6 +3,7 @@
 
 mod enroll;
 mod recognize;
+mod sessions;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -150,3 +150,13 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 pub(crate) async fn soon<T>(wanted: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(1), wanted).await.expect("it did not happen within a minute")
 }
+
+/// Waits until `holds` says so, within a time that no healthy server needs.
+pub(crate) async fn eventually(holds: impl AsyncFn() -> bool) {
+    soon(async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
