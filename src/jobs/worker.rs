@@ -236,7 +236,7 @@ impl<H: Handler> Attempt<H> {
 
     async fn give_up(&self, reason: GaveUp<'_, H::Error>) -> Result<(), Lost> {
         let mut write = self.database.write().await?;
-        if self.queue.end(&write, std::slice::from_ref(&self.claim)).await?.is_empty() {
+        if self.queue.end(&write, [&self.claim]).await?.is_empty() {
             return Err(Lost::Fenced);
         }
         let Claim { job, .. } = &self.claim;

@@ -24,6 +24,9 @@ use crate::database::Write;
 use crate::inference::{EncodeError, Encoder, Encoding};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
+/// Encodings inserted by one statement: SQLite takes 32,766 variables, and a row has seven.
+const ROWS_TOGETHER: usize = 1000;
+
 /// Encodes uploaded images, one a job.
 pub struct EncodeImage {
     verification: Verification,
@@ -97,13 +100,16 @@ impl Handler for EncodeImage {
         Ok(self.encoder.encode(bytes).await?)
     }
 
-    async fn finish(&self, write: &mut Write, done: &[Done<Vec<Encoding>>]) -> Result<(), DbErr> {
+    async fn finish(&self, write: &mut Write, done: &[&Done<Vec<Encoding>>]) -> Result<(), DbErr> {
         let mut encodings = HashMap::new();
         for done in done {
             encodings.insert(ImageId(done.job.subject), self.rows(done)?);
         }
-        let new = encodings.values().flatten().map(|row| Model::clone(row).into_active_model().reset_all());
-        Entity::insert_many(new).exec_without_returning(&**write).await?;
+        let new: Vec<_> = encodings.values().flatten().collect();
+        for rows in new.chunks(ROWS_TOGETHER) {
+            let rows = rows.iter().map(|row| Model::clone(row).into_active_model().reset_all());
+            Entity::insert_many(rows).exec_without_returning(&**write).await?;
+        }
         let completed = ended(image::Status::Completed, self.verification.clock.now())
             .col_expr(image::Column::BytesKept, Expr::value(false))
             .filter(image::Column::Id.is_in(encodings.keys().copied()));
@@ -190,7 +196,7 @@ impl From<EncodeImageError> for Failure<EncodeImageError> {
     }
 }
 
-/// What the client is told of a failure.
+/// What the client is told of a failure. The cause may name files and hosts: it is in the worker's log alone.
 fn explain(reason: &GaveUp<'_, EncodeImageError>) -> (ImageFailure, String) {
     match reason {
         GaveUp::WorkersVanished => {
