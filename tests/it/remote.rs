@@ -124,6 +124,7 @@ async fn refusal_that_will_not_change_is_not_tried_again() {
 async fn faults_and_nonsense_of_the_service_are_tried_again_and_then_given_up() {
     let short = json!([vec![0.5; 127]]).to_string();
     let infinite = format!("[[{}1e999]]", "0.5,".repeat(127));
+    let countless = json!(vec![vec![0; 128]; 501]).to_string();
     let faults = [
         (StatusCode::INTERNAL_SERVER_ERROR, "oops"),
         (StatusCode::TOO_MANY_REQUESTS, "[]"),
@@ -132,6 +133,7 @@ async fn faults_and_nonsense_of_the_service_are_tried_again_and_then_given_up() 
         (StatusCode::OK, "[[null]]"),
         (StatusCode::OK, &short),
         (StatusCode::OK, &infinite),
+        (StatusCode::OK, &countless),
     ];
     for (status, body) in faults {
         let (service, asked) = answering(status, body).await;
