@@ -205,11 +205,21 @@ fn explain(reason: &GaveUp<'_, EncodeImageError>) -> (ImageFailure, String) {
         GaveUp::Failed(EncodeImageError::Encode(EncodeError::Image(error))) => {
             (error.into(), error.to_string())
         }
-        GaveUp::Failed(EncodeImageError::Encode(error)) => {
-            (ImageFailure::EngineUnavailable, error.to_string())
+        GaveUp::Failed(EncodeImageError::Encode(EncodeError::Unavailable(_))) => {
+            (ImageFailure::EngineUnavailable, "the encoder did not work; try the image again later".into())
         }
-        GaveUp::Failed(EncodeImageError::Blob(_) | EncodeImageError::Database(_)) => {
+        GaveUp::Failed(EncodeImageError::Encode(EncodeError::Refused(_))) => {
+            let message = "the encoding service refuses this server; tell whoever runs it";
+            (ImageFailure::EngineUnavailable, message.into())
+        }
+        GaveUp::Failed(EncodeImageError::Blob(BlobError::NotFound)) => {
+            (ImageFailure::StorageUnavailable, "the image's bytes are gone; upload it again".into())
+        }
+        GaveUp::Failed(EncodeImageError::Blob(_)) => {
             (ImageFailure::StorageUnavailable, "the image's bytes could not be read".into())
+        }
+        GaveUp::Failed(EncodeImageError::Database(_)) => {
+            (ImageFailure::StorageUnavailable, "the image's encodings could not be written".into())
         }
     }
 }

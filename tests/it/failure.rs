@@ -40,6 +40,9 @@ async fn image_fails_after_the_last_attempt_and_is_completed_when_tried_again() 
     let failed = settle(&server, &container, 1).await.pop().unwrap();
     assert_eq!((&failed["status"], &failed["attempts"]), (&json!("FAILED"), &json!(3)));
     assert_eq!(failed["error"]["code"], "ENGINE_UNAVAILABLE");
+    let told = client.container(&container, "images { error { message } }").await["images"][0].take();
+    // The engine's own words name its files.
+    assert_eq!(told["error"]["message"], "the encoder did not work; try the image again later");
 
     let mut socket = Socket::connect(&server).await;
     socket.follow(&container).await;
