@@ -58,6 +58,29 @@ async fn image_fails_after_the_last_attempt_and_is_completed_when_tried_again() 
 }
 
 #[tokio::test]
+async fn picture_that_the_engine_fails_at_does_not_fail_those_beside_it() {
+    let script = Script::gated();
+    let encoder = script.encoder().await;
+    let encode = || {
+        let encoder = encoder.clone();
+        tokio::spawn(async move { encoder.encode(drawn(1).into()).await.is_ok() })
+    };
+    let first = encode();
+    script.asked(1).await;
+    let beside = [encode(), encode()];
+    while !encoder.health().await.unwrap().contains("2 image(s) waiting") {
+        tokio::task::yield_now().await;
+    }
+    // The first alone, and then the first of two at once.
+    script.fail(2);
+    script.open();
+    assert!(!first.await.unwrap());
+    for image in beside {
+        assert!(image.await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn processing_image_cannot_be_tried_again() {
     let script = Script::gated();
     let server = server(&script).await;
