@@ -137,6 +137,7 @@ impl App {
         };
         stop.cancel();
         background.wait().await;
+        self.health.blobs.close();
         self.database.close().await;
         served.map_err(AppError::Serve)
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::say;
 use crate::app;
-use crate::blobs::Blobs;
+use crate::blobs::{BlobError, Blobs};
 use crate::config::Config;
 use crate::database::{Database, OpenError};
 
@@ -49,8 +49,12 @@ async fn database(config: &Config) -> Result<String, String> {
 }
 
 async fn blobs(config: &Config) -> Result<String, String> {
+    let folder = config.blobs.folder.display();
     let mend = |error| format!("{error}; see that FACEQL_BLOB_FOLDER may be written");
-    let blobs = Blobs::open(&config.blobs, config.database.durable).map_err(mend)?;
+    let blobs = match Blobs::open(&config.blobs, config.database.durable) {
+        Err(BlobError::InUse { .. }) => return Ok(format!("{folder} is in use by a running FaceQL")),
+        opened => opened.map_err(mend)?,
+    };
     blobs.probe().await.map_err(mend)?;
-    Ok(format!("{} is writable", config.blobs.folder.display()))
+    Ok(format!("{folder} is writable"))
 }

@@ -75,7 +75,7 @@ impl EncodeImage {
         let name = blob_name(&job.tenant, ImageId(job.subject));
         self.verification.blobs.get(&name).await.map_err(|error| match error {
             BlobError::NotFound => Failure::Permanent(error.into()),
-            BlobError::Store(_) | BlobError::Folder { .. } => Failure::Transient(error.into()),
+            _ => Failure::Transient(error.into()),
         })
     }
 }

@@ -115,6 +115,17 @@ async fn second_server_on_the_same_database_is_refused() {
 }
 
 #[tokio::test]
+async fn second_server_on_the_same_blob_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Binary::serve(folder.path(), &[]).await;
+    let other = [("DATABASE_URL", "sqlite:other.db")];
+    let second = faceql(folder.path(), "serve", &other).output().unwrap();
+    assert!(!second.status.success());
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another FaceQL keeps its bytes in blobs"));
+    assert!(first.terminate().success());
+}
+
+#[tokio::test]
 async fn killed_at_any_moment_it_completes_every_acknowledged_image_once() {
     let folder = tempfile::tempdir().unwrap();
     let (mut acknowledged, mut containers) = (BTreeMap::new(), Vec::new());
