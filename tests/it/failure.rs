@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::TimeDelta;
 use faceql::clock::Clock;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::client::text;
@@ -78,6 +79,20 @@ async fn picture_that_the_engine_fails_at_does_not_fail_those_beside_it() {
     for image in beside {
         assert!(image.await.unwrap());
     }
+}
+
+#[tokio::test]
+async fn upload_that_the_database_does_not_take_leaves_no_bytes() {
+    let server = server(&Script::failing(0)).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let write = server.verification.database.write().await.unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON images BEGIN SELECT RAISE(ABORT, 'on purpose'); END";
+    write.execute_unprepared(refuse).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(code(&client.try_upload(&container, drawn(1), None).await), "STORAGE_UNAVAILABLE");
+    assert_eq!(server.holdings().await, (0, 0, 0));
+    server.stop().await;
 }
 
 #[tokio::test]

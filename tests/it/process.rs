@@ -40,7 +40,7 @@ fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
         ("FACEQL_IMAGES_PER_CONTAINER", "100"),
         ("FACEQL_JOBS_LEASE_SECONDS", "1"),
         ("FACEQL_JOBS_POLL_MS", "50"),
-        ("FACEQL_ORPHAN_GRACE_SECONDS", "1"),
+        ("FACEQL_ORPHAN_GRACE_SECONDS", "60"),
         ("FACEQL_SWEEP_SECONDS", "1"),
     ];
     command.envs(defaults).envs(settings.iter().copied());
