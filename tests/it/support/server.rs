@@ -132,7 +132,7 @@ pub(crate) async fn real_encoder() -> EmbeddedEncoder {
 /// The tenant of those who need no key.
 pub(crate) fn caller() -> Caller {
     let tenant = entity::ids::Tenant::parse(faceql::caller::ANONYMOUS_TENANT).unwrap();
-    Caller { tenant, scopes: Scopes::ALL, request_id: "test".into() }
+    Caller { tenant, scopes: Scopes::ALL }
 }
 
 /// All files below `folder`; a hidden one is the house's own.
