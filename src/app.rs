@@ -94,7 +94,7 @@ impl App {
             limits: config.engine.limits,
             config: config.verification.clone(),
         };
-        let health = Health { database: database.clone(), blobs, encoder, queue: queue.clone() };
+        let health = Health::new(database.clone(), blobs, encoder, queue.clone());
         Ok(Self { config, database, queue, verification, health })
     }
 
