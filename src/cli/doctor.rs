@@ -38,14 +38,17 @@ async fn engine(config: &Config) -> Result<String, String> {
 
 async fn database(config: &Config) -> Result<String, String> {
     let file = config.database.file.display();
-    let database = match Database::open(&config.database).await {
-        Ok(database) => database,
-        Err(OpenError::InUse) => return Ok(format!("{file} is in use by a running FaceQL")),
-        Err(error) => return Err(format!("{error}; see that DATABASE_URL names a file that may be written")),
-    };
-    let answer = database.ping().await.map_err(|error| error.to_string());
-    database.close().await;
-    answer.map(|()| format!("{file} is open and its schema up to date"))
+    match Database::look(&config.database).await {
+        Ok(due) if due.is_empty() => Ok(format!("{file} can be read and its schema is up to date")),
+        Ok(due) => {
+            Ok(format!("{file} can be read; the next start brings its schema up to date: {}", due.join(", ")))
+        }
+        Err(OpenError::InUse) => Ok(format!("{file} is in use by a running FaceQL")),
+        Err(error @ OpenError::Missing { .. }) => {
+            Err(format!("{error}; `faceql serve` makes it, unless DATABASE_URL should name another"))
+        }
+        Err(error) => Err(format!("{error}; see that DATABASE_URL names a database of FaceQL's")),
+    }
 }
 
 async fn blobs(config: &Config) -> Result<String, String> {

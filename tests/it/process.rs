@@ -265,14 +265,29 @@ fn misconfigured_it_says_all_that_is_wrong_and_exits_with_1() {
     assert!(wrong.iter().all(|(name, _)| said.contains(name)), "{said}");
 }
 
-#[test]
-fn doctor_says_what_is_well_and_what_is_not() {
+#[tokio::test]
+async fn doctor_says_what_is_well_and_what_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    let well = faceql(folder.path(), "doctor", &[]).output().unwrap();
-    assert!(well.status.success(), "{}", String::from_utf8_lossy(&well.stdout));
-    let ill = faceql(folder.path(), "doctor", &[("FACEQL_MODEL_PACK", "nowhere")]).output().unwrap();
-    assert!(!ill.status.success());
-    assert!(String::from_utf8(ill.stdout).unwrap().contains("nowhere"));
+    let doctor = |settings: &[(&str, &str)]| {
+        let ended = faceql(folder.path(), "doctor", settings).output().unwrap();
+        (ended.status.success(), String::from_utf8(ended.stdout).unwrap())
+    };
+    let server = Binary::serve(folder.path(), &[]).await;
+    let (well, told) = doctor(&[]);
+    assert!(well && told.contains("faceql.db is in use by a running FaceQL"), "{told}");
+    assert!(server.terminate().success());
+    let (well, told) = doctor(&[]);
+    assert!(well && told.contains("its schema is up to date"), "{told}");
+    for mistyped in [("FACEQL_MODEL_PACK", "nowhere"), ("DATABASE_URL", "sqlite:nowhere/faceql.db")] {
+        let (well, told) = doctor(&[mistyped]);
+        assert!(!well && told.contains("nowhere"), "{told}");
+    }
+    assert!(!folder.path().join("nowhere").exists(), "the doctor made what it was to look at");
+
+    std::fs::write(folder.path().join("empty.db"), b"").unwrap();
+    let (well, told) = doctor(&[("DATABASE_URL", "sqlite:empty.db")]);
+    assert!(well && told.contains("m0001_verification"), "{told}");
+    assert_eq!(std::fs::metadata(folder.path().join("empty.db")).unwrap().len(), 0);
 }
 
 #[test]
