@@ -1,5 +1,6 @@
 //! Who calls: an API key in `X-API-Key` or `Authorization: Bearer`, or nobody where no key is asked for.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,10 +25,13 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Keys written as `tenant:key` or `tenant:key:read`, separated by commas. `None` when one is malformed.
+    /// Keys written as `tenant:key` or `tenant:key:read`, separated by commas. `None` when one is malformed, or there
+    /// twice: whose it is would be a matter of order.
     #[must_use]
     pub fn parse_list(text: &str) -> Option<Vec<Self>> {
-        text.split(',').map(|key| Self::parse(key.trim())).collect()
+        let keys: Vec<Self> = text.split(',').map(|key| Self::parse(key.trim())).collect::<Option<_>>()?;
+        let different: HashSet<_> = keys.iter().map(|key| key.digest).collect();
+        (different.len() == keys.len()).then_some(keys)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -137,6 +141,7 @@ mod tests {
         for wrong in ["", "acme", "acme:short", "Acme:0123456789abcdef", "acme:0123456789abcdef:admin"] {
             assert!(ApiKey::parse_list(wrong).is_none(), "{wrong}");
         }
+        assert!(ApiKey::parse_list(&format!("acme:{KEY},other:{KEY}")).is_none(), "one key, two tenants");
         let keys = ApiKey::parse_list(&format!("acme:{KEY}")).unwrap();
         assert!(!format!("{keys:?}").contains(KEY));
     }
