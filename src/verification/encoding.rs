@@ -147,9 +147,7 @@ impl Verification {
         caller: &Caller,
         images: &[ImageId],
     ) -> Result<Vec<Model>, VerificationError> {
-        let wanted = Column::ImageId.is_in(images.iter().copied());
-        let found = owned(caller).filter(wanted).order_by_asc(Column::ImageId).order_by_asc(Column::Position);
-        Ok(found.all(self.database.reader()).await?)
+        Ok(of_images(caller, images).all(self.database.reader()).await?)
     }
 
     /// The caller's encodings among `ids`, in no order.
@@ -232,6 +230,12 @@ fn ended(status: image::Status, now: chrono::DateTime<chrono::Utc>) -> UpdateMan
     image::Entity::update_many()
         .col_expr(image::Column::Status, Expr::value(status))
         .col_expr(image::Column::CompletedAt, Expr::value(now))
+}
+
+/// The encodings of the caller's images, each image's largest face first.
+pub(super) fn of_images(caller: &Caller, images: &[ImageId]) -> sea_orm::Select<Entity> {
+    let wanted = Column::ImageId.is_in(images.iter().copied());
+    owned(caller).filter(wanted).order_by_asc(Column::ImageId).order_by_asc(Column::Position)
 }
 
 fn owned(caller: &Caller) -> sea_orm::Select<Entity> {

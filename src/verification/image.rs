@@ -118,8 +118,7 @@ impl Verification {
         caller: &Caller,
         containers: &[ContainerId],
     ) -> Result<Vec<Model>, VerificationError> {
-        let wanted = Column::ContainerId.is_in(containers.iter().copied());
-        Ok(owned(caller).filter(wanted).order_by_asc(Column::Id).all(self.database.reader()).await?)
+        Ok(of_containers(caller, containers).all(self.database.reader()).await?)
     }
 
     /// Applies `update` to an image, raises its revision, and tells its subscribers once `write` is committed.
@@ -277,6 +276,12 @@ impl Upload {
             completed_at: Set(None),
         }
     }
+}
+
+/// The images of the caller's containers, oldest first.
+pub(super) fn of_containers(caller: &Caller, containers: &[ContainerId]) -> sea_orm::Select<Entity> {
+    let wanted = Column::ContainerId.is_in(containers.iter().copied());
+    owned(caller).filter(wanted).order_by_asc(Column::Id)
 }
 
 fn owned(caller: &Caller) -> sea_orm::Select<Entity> {
