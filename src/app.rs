@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Router;
 use axum::serve::{Listener, ListenerExt};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -123,7 +125,7 @@ impl App {
             clock,
             config: config.enrollment.clone(),
         };
-        let health = Health { database: database.clone(), blobs, engines, queue: queue.clone() };
+        let health = Health::new(database.clone(), blobs, engines, queue.clone());
         Ok(Self { config, database, queue, domains: Domains { verification, people, enrollments }, health })
     }
 
@@ -170,21 +172,12 @@ impl App {
         background.close();
 
         let router = router(&self.edge(&stop), self.health.clone(), &self.config.http);
-        let serving =
-            axum::serve(prompt(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let grace = self.config.http.shutdown_grace;
-        let cut_off = async {
-            stop.cancelled().await;
-            tokio::time::sleep(grace).await;
-        };
-        let served = tokio::select! {
-            served = serving.into_future() => served,
-            () = cut_off => Ok(()),
-        };
+        let served = serve(listener, router, &stop, self.config.http.shutdown_grace).await;
         stop.cancel();
         background.wait().await;
+        self.health.blobs.close();
         self.database.close().await;
-        served.map_err(AppError::Serve)
+        served
     }
 
     fn edge(&self, stop: &CancellationToken) -> Edge {
@@ -205,8 +198,30 @@ impl App {
     }
 }
 
+/// Answers what comes to `listener` until `stop`, then lets running requests end within `grace`.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: &CancellationToken,
+    grace: Duration,
+) -> Result<(), AppError> {
+    let serving =
+        axum::serve(prompt(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let cut_off = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served.map_err(AppError::Serve),
+        () = cut_off => Ok(()),
+    }
+}
+
 /// Sends what is written at once: an event must not wait for the acknowledgement of the one before.
-pub fn prompt(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
+fn prompt(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
     listener.tap_io(|connection| {
         if let Err(error) = connection.set_nodelay(true) {
             tracing::debug!(%error, "a connection stays slow");

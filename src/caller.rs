@@ -12,8 +12,6 @@ pub struct Caller {
     pub tenant: Tenant,
     /// What the caller may do.
     pub scopes: Scopes,
-    /// Ties log lines, errors and the caller's own records together.
-    pub request_id: String,
 }
 
 /// What a caller may do.

@@ -1,12 +1,19 @@
 //! How every part of a running server is: told by `service` and by `/health/ready`.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use sea_orm::DbErr;
+use tokio::sync::Mutex;
 use vision::ModelCard;
 
 use crate::blobs::Blobs;
 use crate::database::Database;
 use crate::inference::Engines;
 use crate::jobs::Queue;
+
+/// How long an answer holds: a look writes a file and asks a service, and anybody may ask for it.
+const KEPT: Duration = Duration::from_secs(2);
 
 /// Looks at the parts. Cloning shares them.
 #[derive(Clone)]
@@ -19,9 +26,17 @@ pub struct Health {
     pub engines: Engines,
     /// Background work.
     pub queue: Queue,
+    last: Arc<Mutex<Option<Look>>>,
+}
+
+/// What was seen, and when.
+struct Look {
+    at: Instant,
+    components: Vec<Component>,
 }
 
 /// A part and how it is.
+#[derive(Clone)]
 pub struct Component {
     /// Its name.
     pub name: &'static str,
@@ -30,8 +45,26 @@ pub struct Component {
 }
 
 impl Health {
-    /// The state of every part.
+    /// The health of these parts.
+    #[must_use]
+    pub fn new(database: Database, blobs: Blobs, engines: Engines, queue: Queue) -> Self {
+        Self { database, blobs, engines, queue, last: Arc::default() }
+    }
+
+    /// The state of every part, as it was two seconds ago at most. Who asks meanwhile waits for the same look.
     pub async fn check(&self) -> Vec<Component> {
+        let mut last = self.last.lock().await;
+        if let Some(look) = last.as_ref()
+            && look.at.elapsed() < KEPT
+        {
+            return look.components.clone();
+        }
+        let components = self.look().await;
+        *last = Some(Look { at: Instant::now(), components: components.clone() });
+        components
+    }
+
+    async fn look(&self) -> Vec<Component> {
         let (database, blobs, encoder, depth) = tokio::join!(
             self.database.ping(),
             self.blobs.probe(),

@@ -2,6 +2,7 @@
 //!
 //! A blob is written before the row that names it and deleted after; one that no row names is swept.
 
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,11 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use uuid::Uuid;
 
 use crate::config::{Setting, Settings};
+
+/// Locked while a process has the folder. No tenant's name begins with a dot, so neither file is taken for a blob.
+const LOCK: &str = ".lock";
+/// Written and deleted to see whether the folder is writable.
+const PROBE: &str = ".probe";
 
 /// Where image bytes live.
 #[derive(Clone, Debug)]
@@ -49,6 +55,15 @@ pub enum BlobError {
         folder: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// Another process has it open: each would sweep what the other's database owns.
+    #[error(
+        "another FaceQL keeps its bytes in {folder}; stop it first, or give this one a FACEQL_BLOB_FOLDER and a \
+         DATABASE_URL of its own"
+    )]
+    InUse {
+        /// The configured folder.
+        folder: PathBuf,
     },
 }
 
@@ -91,19 +106,27 @@ impl BlobName {
 pub struct Blobs {
     store: Arc<LocalFileSystem>,
     folder: PathBuf,
+    /// Held while the store is open.
+    lock: Arc<File>,
 }
 
 impl Blobs {
     /// Opens the store and makes its folder. With `durable`, a blob is on the disk once written.
     ///
     /// # Errors
-    /// When the folder cannot be made.
+    /// When the folder cannot be made, or another process has it.
     pub fn open(config: &BlobsConfig, durable: bool) -> Result<Self, BlobError> {
         let folder = config.folder.clone();
-        std::fs::create_dir_all(&folder)
-            .map_err(|source| BlobError::Folder { folder: folder.clone(), source })?;
+        let failed = |source| BlobError::Folder { folder: folder.clone(), source };
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        let lock = File::create(folder.join(LOCK)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(BlobError::InUse { folder }),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
         let store = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(durable);
-        Ok(Self { store: Arc::new(store), folder })
+        Ok(Self { store: Arc::new(store), folder, lock: Arc::new(lock) })
     }
 
     /// Stores `bytes` under `name`.
@@ -122,7 +145,7 @@ impl Blobs {
     pub async fn probe(&self) -> Result<(), BlobError> {
         // Whether the disk keeps it does not matter here, so nothing waits for the disk.
         let store = self.store.as_ref().clone().with_fsync(false);
-        let path = Path::from(format!(".probe-{}", Uuid::now_v7()));
+        let path = Path::from(PROBE);
         store.put(&path, PutPayload::new()).await?;
         Ok(store.delete(&path).await?)
     }
@@ -163,6 +186,13 @@ impl Blobs {
             }
         }
         Ok(names)
+    }
+
+    /// Lets another process open the folder.
+    pub fn close(&self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the blob folder stays locked until this process ends");
+        }
     }
 
     /// Removes what a killed process left half-written before `time`; such files are no blobs and never listed.
@@ -216,6 +246,18 @@ mod tests {
         blobs.delete(&name).await.unwrap();
         blobs.delete(&name).await.unwrap();
         assert!(matches!(blobs.get(&name).await, Err(BlobError::NotFound)));
+    }
+
+    #[tokio::test]
+    async fn folder_has_one_process_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = BlobsConfig { folder: folder.path().into() };
+        let first = Blobs::open(&config, false).unwrap();
+        first.probe().await.unwrap();
+        let Err(refused) = Blobs::open(&config, false) else { panic!("it was opened twice") };
+        assert!(["FACEQL_BLOB_FOLDER", "DATABASE_URL"].iter().all(|name| refused.to_string().contains(name)));
+        first.close();
+        Blobs::open(&config, false).unwrap();
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::say;
 use crate::app;
-use crate::blobs::Blobs;
+use crate::blobs::{BlobError, Blobs};
 use crate::config::Config;
 use crate::database::{Database, OpenError};
 
@@ -38,19 +38,26 @@ async fn engine(config: &Config) -> Result<String, String> {
 
 async fn database(config: &Config) -> Result<String, String> {
     let file = config.database.file.display();
-    let database = match Database::open(&config.database).await {
-        Ok(database) => database,
-        Err(OpenError::InUse) => return Ok(format!("{file} is in use by a running FaceQL")),
-        Err(error) => return Err(format!("{error}; see that DATABASE_URL names a file that may be written")),
-    };
-    let answer = database.ping().await.map_err(|error| error.to_string());
-    database.close().await;
-    answer.map(|()| format!("{file} is open and its schema up to date"))
+    match Database::look(&config.database).await {
+        Ok(due) if due.is_empty() => Ok(format!("{file} can be read and its schema is up to date")),
+        Ok(due) => {
+            Ok(format!("{file} can be read; the next start brings its schema up to date: {}", due.join(", ")))
+        }
+        Err(OpenError::InUse) => Ok(format!("{file} is in use by a running FaceQL")),
+        Err(error @ OpenError::Missing { .. }) => {
+            Err(format!("{error}; `faceql serve` makes it, unless DATABASE_URL should name another"))
+        }
+        Err(error) => Err(format!("{error}; see that DATABASE_URL names a database of FaceQL's")),
+    }
 }
 
 async fn blobs(config: &Config) -> Result<String, String> {
+    let folder = config.blobs.folder.display();
     let mend = |error| format!("{error}; see that FACEQL_BLOB_FOLDER may be written");
-    let blobs = Blobs::open(&config.blobs, config.database.durable).map_err(mend)?;
+    let blobs = match Blobs::open(&config.blobs, config.database.durable) {
+        Err(BlobError::InUse { .. }) => return Ok(format!("{folder} is in use by a running FaceQL")),
+        opened => opened.map_err(mend)?,
+    };
     blobs.probe().await.map_err(mend)?;
-    Ok(format!("{} is writable", config.blobs.folder.display()))
+    Ok(format!("{folder} is writable"))
 }

@@ -4,11 +4,11 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use super::stop;
-use crate::app::{AppError, embedded_encoder, prompt};
+use crate::app::{AppError, embedded_encoder, serve};
 use crate::config::Config;
 use crate::http::{Authenticator, encoder_router};
 
-/// Serves `POST /v1/selfie` until SIGTERM or Ctrl-C.
+/// Serves `POST /v1/selfie` until SIGTERM or Ctrl-C, then drains.
 pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let (stop, address) = (stop::on_signal(), config.http.listen);
     let failed = |source| AppError::Listen { address, source };
@@ -18,8 +18,5 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let authenticator = Authenticator::new(config.http.keys.clone());
     let router = encoder_router(encoder, &authenticator, config.engine.limits.max_bytes, &config.http);
     info!("the encoding service is at http://{address}/v1/selfie");
-    axum::serve(prompt(listener), router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .map_err(AppError::Serve)
+    serve(listener, router, &stop, config.http.shutdown_grace).await
 }

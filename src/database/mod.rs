@@ -84,6 +84,12 @@ pub enum OpenError {
         "another FaceQL has the database open; stop it first, or give this one a DATABASE_URL of its own"
     )]
     InUse,
+    /// There is none to look at.
+    #[error("there is no database {file}")]
+    Missing {
+        /// The database file.
+        file: PathBuf,
+    },
     /// SQLite refused.
     #[error("the database: {0}")]
     Database(#[from] DbErr),
@@ -110,14 +116,8 @@ impl Database {
     /// When the folder cannot be made or the file is no database of ours.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
         let folder = config.file.parent().unwrap_or(Path::new("")).to_owned();
-        let failed = |source| OpenError::Folder { folder: folder.clone(), source };
-        std::fs::create_dir_all(&folder).map_err(failed)?;
-        let lock = File::create(config.file.with_extension("lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
+        std::fs::create_dir_all(&folder).map_err(|source| OpenError::Folder { folder, source })?;
+        let lock = lock(config)?;
         let statements = Arc::default();
         let writer = connect(config, 1, &statements).await?;
         Migrator::up(&writer, None).await?;
@@ -130,6 +130,24 @@ impl Database {
             statements,
             erasure_due: Arc::default(),
         })
+    }
+
+    /// Looks at a database without changing it; returns the migrations that its next opening will run.
+    ///
+    /// # Errors
+    /// [`OpenError::Missing`] when there is none, [`OpenError::InUse`] when a process has it open.
+    pub async fn look(config: &DatabaseConfig) -> Result<Vec<String>, OpenError> {
+        if !config.file.is_file() {
+            return Err(OpenError::Missing { file: config.file.clone() });
+        }
+        let _lock = lock(config)?;
+        let file = SqliteConnectOptions::new().filename(&config.file).read_only(true);
+        let mut options = ConnectOptions::new("sqlite:");
+        options.sqlx_logging(false).map_sqlx_sqlite_opts(move |_| file.clone());
+        let connection = sea_orm::Database::connect(options).await?;
+        let due = Migrator::get_pending_migrations_read_only(&connection).await?;
+        connection.close().await?;
+        Ok(due.iter().map(|step| step.name().to_owned()).collect())
     }
 
     /// Connections for reading; what is committed is seen at once.
@@ -177,6 +195,17 @@ impl Database {
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the database stays locked until this process ends");
         }
+    }
+}
+
+fn lock(config: &DatabaseConfig) -> Result<File, OpenError> {
+    let folder = config.file.parent().unwrap_or(Path::new("")).to_owned();
+    let failed = |source| OpenError::Folder { folder: folder.clone(), source };
+    let lock = File::create(config.file.with_extension("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
+use futures_util::future::BoxFuture;
+use tracing::Instrument;
 
 use super::loaders::Loaders;
 use super::{ApiError, ErrorCode};
@@ -45,7 +47,9 @@ impl RequestContext {
         let loaders = Loaders { caller: caller.clone(), domains };
         // Loaders only gather what is asked for at the same time and keep nothing: the next event of a
         // subscription reads afresh.
-        Self { caller, loaders: DataLoader::new(loaders, tokio::spawn).delay(std::time::Duration::ZERO) }
+        // In the request's span, which carries its id into the log.
+        let spawn = |task: BoxFuture<'static, ()>| tokio::spawn(task.in_current_span());
+        Self { caller, loaders: DataLoader::new(loaders, spawn).delay(std::time::Duration::ZERO) }
     }
 }
 

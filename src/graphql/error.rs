@@ -288,7 +288,7 @@ impl From<BlobError> for ApiError {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::NotFound => Self::internal(error),
-            BlobError::Store(_) | BlobError::Folder { .. } => Self::storage(error),
+            BlobError::Store(_) | BlobError::Folder { .. } | BlobError::InUse { .. } => Self::storage(error),
         }
     }
 }

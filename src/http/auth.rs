@@ -1,5 +1,6 @@
 //! Who calls: an API key in `X-API-Key` or `Authorization: Bearer`, or nobody where no key is asked for.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +10,6 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::refusal::Refusal;
-use super::request_id::RequestId;
 use crate::caller::{ANONYMOUS_TENANT, Caller, Scopes};
 use crate::graphql::ErrorCode;
 
@@ -25,10 +25,13 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// Keys written as `tenant:key` or `tenant:key:read`, separated by commas. `None` when one is malformed.
+    /// Keys written as `tenant:key` or `tenant:key:read`, separated by commas. `None` when one is malformed, or there
+    /// twice: whose it is would be a matter of order.
     #[must_use]
     pub fn parse_list(text: &str) -> Option<Vec<Self>> {
-        text.split(',').map(|key| Self::parse(key.trim())).collect()
+        let keys: Vec<Self> = text.split(',').map(|key| Self::parse(key.trim())).collect::<Option<_>>()?;
+        let different: HashSet<_> = keys.iter().map(|key| key.digest).collect();
+        (different.len() == keys.len()).then_some(keys)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -76,19 +79,19 @@ impl Authenticator {
     }
 
     /// The caller with the key in `headers`.
-    pub(super) fn by_headers(&self, headers: &HeaderMap, id: &RequestId) -> Result<Caller, Refusal> {
-        self.by_key(key_in(headers), id)
+    pub(super) fn by_headers(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        self.by_key(key_in(headers))
     }
 
     /// The caller with this key. The answer is the same for a missing and a wrong key.
-    pub(super) fn by_key(&self, key: Option<&str>, id: &RequestId) -> Result<Caller, Refusal> {
+    pub(super) fn by_key(&self, key: Option<&str>) -> Result<Caller, Refusal> {
         let known = match &*self.0 {
             Mode::Anonymous(tenant) => Some((tenant, Scopes::ALL)),
             Mode::Keys(keys) => find(keys, key).map(|key| (&key.tenant, key.scopes)),
         };
         let refusal = || Refusal::new(ErrorCode::Unauthenticated, "a valid API key is needed");
         let (tenant, scopes) = known.ok_or_else(refusal)?;
-        Ok(Caller { tenant: tenant.clone(), scopes, request_id: id.to_string() })
+        Ok(Caller { tenant: tenant.clone(), scopes })
     }
 }
 
@@ -124,7 +127,7 @@ mod tests {
     fn a_key_names_its_tenant_and_scopes() {
         let keys = ApiKey::parse_list(&format!("acme:{KEY}, other:{KEY}2:read")).unwrap();
         let authenticator = Authenticator::new(keys);
-        let by_key = |key| authenticator.by_key(key, &RequestId::new());
+        let by_key = |key| authenticator.by_key(key);
 
         assert_eq!(by_key(Some(KEY)).unwrap().tenant.as_str(), "acme");
         let other = by_key(Some("0123456789abcdef2")).unwrap();
@@ -138,6 +141,7 @@ mod tests {
         for wrong in ["", "acme", "acme:short", "Acme:0123456789abcdef", "acme:0123456789abcdef:admin"] {
             assert!(ApiKey::parse_list(wrong).is_none(), "{wrong}");
         }
+        assert!(ApiKey::parse_list(&format!("acme:{KEY},other:{KEY}")).is_none(), "one key, two tenants");
         let keys = ApiKey::parse_list(&format!("acme:{KEY}")).unwrap();
         assert!(!format!("{keys:?}").contains(KEY));
     }

@@ -1,6 +1,5 @@
 //! GraphQL over HTTP: JSON and multipart in, JSON out.
 
-use axum::Extension;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Multipart, Request, State};
@@ -9,17 +8,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::multipart;
 use super::refusal::Refusal;
-use super::request_id::RequestId;
 use super::router::Edge;
 use crate::graphql::ErrorCode;
 
 /// Answers one request.
-pub(super) async fn answer(
-    State(edge): State<Edge>,
-    Extension(id): Extension<RequestId>,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let caller = edge.authenticator.by_headers(request.headers(), &id)?;
+pub(super) async fn answer(State(edge): State<Edge>, request: Request) -> Result<Response, Refusal> {
+    let caller = edge.authenticator.by_headers(request.headers())?;
     let _turn = edge
         .turns
         .try_acquire()

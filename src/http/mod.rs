@@ -70,7 +70,7 @@ impl HttpConfig {
         let listen =
             settings.parsed(listen, default, &default.to_string(), expected, |text| text.parse().ok());
         let expected = "tenant:key or tenant:key:read, separated by commas; tenants of a-z 0-9 - _, keys of 16 \
-                        characters or more";
+                        characters or more, each once";
         let keys = settings.parsed(keys, Vec::new(), "", expected, ApiKey::parse_list);
         let anonymous = settings.flag(anonymous, false);
         if keys.is_empty() && !anonymous && !listen.ip().is_loopback() {

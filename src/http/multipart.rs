@@ -1,7 +1,7 @@
 //! Reads a GraphQL multipart request: `operations`, then `map`, then the files. Every part is counted while it
 //! streams in, and refused as soon as it is too much.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{Request, UploadValue};
 use axum::extract::Multipart;
@@ -14,7 +14,7 @@ use crate::graphql::ErrorCode;
 
 /// Largest `operations` and `map`.
 const MAX_JSON_BYTES: u64 = 1 << 20;
-/// Most files in a request.
+/// Most files in a request, and most variables that they stand for.
 const MAX_FILES: usize = 20;
 
 /// For each file part, the variables that it stands for.
@@ -23,12 +23,7 @@ type Map = HashMap<String, Vec<String>>;
 pub(super) async fn read(mut multipart: Multipart, max_file_bytes: u64) -> Result<Request, Refusal> {
     let mut request: Request = json_part(&mut multipart, "operations").await?;
     let mut map: Map = json_part(&mut multipart, "map").await?;
-    if map.len() > MAX_FILES {
-        return Err(Refusal::new(
-            ErrorCode::BadUserInput,
-            format!("at most {MAX_FILES} files are taken at once"),
-        ));
-    }
+    check(&map)?;
     while let Some(field) = multipart.next_field().await.map_err(malformed)? {
         let name = field.name().unwrap_or_default().to_owned();
         let Some(variables) = map.remove(&name) else {
@@ -37,15 +32,11 @@ pub(super) async fn read(mut multipart: Multipart, max_file_bytes: u64) -> Resul
                 format!("the map does not speak of the part '{name}'"),
             ));
         };
-        let filename = field.file_name().unwrap_or_default().to_owned();
-        let content_type = field.content_type().map(str::to_owned);
         let content = bounded(field, max_file_bytes).await?;
         for variable in variables {
-            let upload = UploadValue {
-                filename: filename.clone(),
-                content_type: content_type.clone(),
-                content: content.clone(),
-            };
+            // Nobody looks at a file's name or claimed type: the content tells.
+            let upload =
+                UploadValue { filename: String::new(), content_type: None, content: content.clone() };
             request.set_upload(&variable, upload);
         }
     }
@@ -55,6 +46,19 @@ pub(super) async fn read(mut multipart: Multipart, max_file_bytes: u64) -> Resul
             Err(Refusal::new(ErrorCode::NoImage, format!("the file '{name}' of the map is missing")))
         }
     }
+}
+
+/// Each path costs a walk through the variables, and a place among the files.
+fn check(map: &Map) -> Result<(), Refusal> {
+    let variables: Vec<&String> = map.values().flatten().collect();
+    if map.len().max(variables.len()) > MAX_FILES {
+        let message = format!("at most {MAX_FILES} files, for as many variables, are taken at once");
+        return Err(Refusal::new(ErrorCode::BadUserInput, message));
+    }
+    if variables.iter().collect::<HashSet<_>>().len() < variables.len() {
+        return Err(Refusal::new(ErrorCode::BadUserInput, "the map names a variable twice"));
+    }
+    Ok(())
 }
 
 async fn json_part<T: DeserializeOwned>(multipart: &mut Multipart, name: &str) -> Result<T, Refusal> {

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::FromRequest;
 use axum::extract::multipart::MultipartError;
 use axum::extract::{Multipart, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::auth::Authenticator;
-use super::request_id::RequestId;
 use crate::inference::{EmbeddedEncoder, EncodeError};
 
 /// What the encoding service needs.
@@ -29,12 +28,8 @@ pub(super) struct Selfie {
 }
 
 /// Encodes the image in the multipart field `file`; answers `[[numbers], ...]`, largest face first.
-pub(super) async fn encode(
-    State(selfie): State<Selfie>,
-    Extension(id): Extension<RequestId>,
-    request: Request,
-) -> Response {
-    if selfie.authenticator.by_headers(request.headers(), &id).is_err() {
+pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Response {
+    if selfie.authenticator.by_headers(request.headers()).is_err() {
         return problem(StatusCode::UNAUTHORIZED, "a valid key is needed");
     }
     let Ok(_turn) = selfie.turns.try_acquire() else {

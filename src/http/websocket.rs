@@ -34,7 +34,7 @@ pub(super) async fn serve(
     upgrade.on_upgrade(move |socket| {
         let (span, stop) = (info_span!("socket", request.id = %id), edge.stop.clone());
         let schema = edge.schema.clone();
-        let authenticate = move |init: Value| async move { data(&edge, &headers, &init, &id) };
+        let authenticate = move |init: Value| async move { data(&edge, &headers, &init) };
         let serving =
             GraphQLWebSocket::new(socket, schema, protocol).on_connection_init(authenticate).serve();
         async move {
@@ -48,10 +48,10 @@ pub(super) async fn serve(
 }
 
 /// The key may come with the upgrade request or, from browsers, in the payload of `connection_init`.
-fn data(edge: &Edge, headers: &HeaderMap, init: &Value, id: &RequestId) -> Result<Data, Error> {
+fn data(edge: &Edge, headers: &HeaderMap, init: &Value) -> Result<Data, Error> {
     let caller = match key_in(init) {
-        Some(key) => edge.authenticator.by_key(Some(key), id),
-        None => edge.authenticator.by_headers(headers, id),
+        Some(key) => edge.authenticator.by_key(Some(key)),
+        None => edge.authenticator.by_headers(headers),
     };
     let caller = caller.map_err(|_| Error::new("a valid API key is needed"))?;
     let mut data = Data::default();

@@ -307,13 +307,13 @@ fn encode(engine: &mut dyn FaceEngine, replies: Vec<Reply>, pictures: &[(Picture
         Ok(Ok(faces)) => replies.into_iter().zip(faces).for_each(|(reply, faces)| {
             send(reply, Ok(faces));
         }),
-        Ok(Err(error)) => fail(replies, &error.to_string()),
-        // One of them is the cause; the others must not suffer for it.
-        Err(Panicked) if pictures.len() > 1 => {
+        // One of them may be the cause; the others must not suffer for it.
+        Ok(Err(_)) | Err(Panicked) if pictures.len() > 1 => {
             for (reply, picture) in replies.into_iter().zip(pictures) {
                 encode(engine, vec![reply], std::slice::from_ref(picture));
             }
         }
+        Ok(Err(error)) => fail(replies, &error.to_string()),
         Err(Panicked) => fail(replies, "the engine broke off"),
     }
 }

@@ -20,6 +20,9 @@ const USUAL_DIMENSIONS: u32 = 128;
 /// Largest answer that is read: some 1,500 faces of 128 numbers.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
+/// Most faces in an answer: a crowd, and far more than an image shows at a size that can be told apart.
+const MAX_FACES: usize = 500;
+
 /// An external encoding service.
 #[derive(Clone, Debug)]
 pub struct RemoteConfig {
@@ -149,6 +152,9 @@ impl RemoteEncoder {
     fn vectors(&self, answer: &[u8]) -> Result<Vec<Encoding>, EncodeError> {
         let vectors: Vec<Vec<f64>> =
             serde_json::from_slice(answer).map_err(|_| unavailable("its answer is no list of vectors"))?;
+        if vectors.len() > MAX_FACES {
+            return Err(unavailable(&format!("it found more than {MAX_FACES} faces in an image")));
+        }
         let dimensions = self.model.dimensions.unwrap_or(USUAL_DIMENSIONS) as usize;
         let well_formed =
             |vector: &Vec<f64>| vector.len() == dimensions && vector.iter().all(|number| number.is_finite());

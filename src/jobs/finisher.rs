@@ -1,13 +1,15 @@
 //! Writes what finished jobs gave, several in one write: a commit waits for the disk, and jobs that the engine
 //! worked on together end together.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use sea_orm::DbErr;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
-use super::{Claim, Done, Handler, Lost, Queue};
+use super::{Claim, Done, Handler, Lease, Lost, Queue};
 use crate::database::{Database, Write};
 
 /// Results written at once.
@@ -19,7 +21,7 @@ pub(super) struct Finisher<T>(mpsc::Sender<Finished<T>>);
 /// A result, and who waits to hear that it is written.
 struct Finished<T> {
     claim: Claim,
-    output: T,
+    done: Done<T>,
     reply: oneshot::Sender<Result<(), Lost>>,
 }
 
@@ -41,7 +43,8 @@ impl<T: Send + Sync + 'static> Finisher<T> {
     pub(super) async fn finish(&self, claim: Claim, output: T) -> Result<(), Lost> {
         let stopped = || Lost::Database(DbErr::Custom("results are no longer written".into()));
         let (reply, answer) = oneshot::channel();
-        self.0.send(Finished { claim, output, reply }).await.map_err(|_| stopped())?;
+        let done = Done { job: claim.job.clone(), output };
+        self.0.send(Finished { claim, done, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 }
@@ -66,48 +69,64 @@ impl<H: Handler> Writer<H> {
             let write = self.database.write().await;
             let more = std::iter::from_fn(|| waiting.try_recv().ok()).take(MAX_TOGETHER - 1);
             let together = std::iter::once(first).chain(more).collect();
-            self.settle(write, together).await;
+            match write {
+                Ok(write) => self.settle(write, together).await,
+                Err(error) => self.answer(&Err(error), together),
+            }
         }
     }
 
-    async fn settle(&self, write: Result<Write, DbErr>, finished: Vec<Finished<H::Output>>) {
-        let (mut claims, mut outputs, mut replies) = (Vec::new(), Vec::new(), Vec::new());
-        for Finished { claim, output, reply } in finished {
-            claims.push(claim);
-            outputs.push(output);
-            replies.push(reply);
+    async fn settle(&self, write: Write, together: Vec<Finished<H::Output>>) {
+        match self.write(write, &together).await {
+            // One of them may be the cause; the others must not suffer for it.
+            Err(error) if together.len() > 1 => {
+                warn!(%error, jobs = together.len(), "could not write results together; will write each alone");
+                for alone in together {
+                    self.settle_alone(alone).await;
+                }
+            }
+            written => self.answer(&written, together),
         }
-        let written = match write {
-            Ok(write) => self.write(write, &claims, outputs).await,
+    }
+
+    async fn settle_alone(&self, alone: Finished<H::Output>) {
+        let written = match self.database.write().await {
+            Ok(write) => self.write(write, std::slice::from_ref(&alone)).await,
             Err(error) => Err(error),
         };
-        for (claim, reply) in claims.iter().zip(replies) {
-            let answer = match &written {
-                Ok(done) if done.iter().any(|done| done.job.id == claim.job.id) => Ok(()),
+        self.answer(&written, vec![alone]);
+    }
+
+    /// Writes the results whose claims are still held; returns the leases of those.
+    async fn write(
+        &self,
+        mut write: Write,
+        finished: &[Finished<H::Output>],
+    ) -> Result<HashSet<Lease>, DbErr> {
+        let held = self.queue.end(&write, finished.iter().map(|finished| &finished.claim)).await?;
+        let done = finished.iter().filter(|finished| held.contains(&finished.claim.lease()));
+        let done: Vec<_> = done.map(|finished| &finished.done).collect();
+        self.handler.finish(&mut write, &done).await?;
+        write.commit().await?;
+        Ok(held)
+    }
+
+    /// Tells all who wait, and has removed what is needed no longer.
+    fn answer(&self, written: &Result<HashSet<Lease>, DbErr>, finished: Vec<Finished<H::Output>>) {
+        let mut ended = Vec::new();
+        for Finished { claim, done, reply } in finished {
+            let answer = match written {
+                Ok(held) if held.contains(&claim.lease()) => {
+                    ended.push(done);
+                    Ok(())
+                }
                 Ok(_) => Err(Lost::Fenced),
                 Err(error) => Err(Lost::Database(error.clone())),
             };
             // The attempt may have been cancelled in the meantime.
             let _ = reply.send(answer);
         }
-        if let Ok(done) = written {
-            let handler = self.handler.clone();
-            self.tasks.spawn(async move { handler.clean_up(&done).await });
-        }
-    }
-
-    /// Returns what was written: the results of the claims that are still held.
-    async fn write(
-        &self,
-        mut write: Write,
-        claims: &[Claim],
-        outputs: Vec<H::Output>,
-    ) -> Result<Vec<Done<H::Output>>, DbErr> {
-        let held = self.queue.end(&write, claims).await?;
-        let results = claims.iter().zip(outputs).filter(|(claim, _)| held.contains(&claim.job.id));
-        let done: Vec<_> = results.map(|(claim, output)| Done { job: claim.job.clone(), output }).collect();
-        self.handler.finish(&mut write, &done).await?;
-        write.commit().await?;
-        Ok(done)
+        let handler = self.handler.clone();
+        self.tasks.spawn(async move { handler.clean_up(&ended).await });
     }
 }

@@ -27,7 +27,7 @@ pub trait Handler: Send + Sync + 'static {
     fn finish(
         &self,
         write: &mut Write,
-        done: &[Done<Self::Output>],
+        done: &[&Done<Self::Output>],
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
     /// Removes what `done` needed no longer; their results are committed.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::config::{Setting, Settings};
 
-use queue::{Claim, Lost};
+use queue::{Claim, Lease, Lost};
 
 pub use handler::{Done, Failure, GaveUp, Handler};
 pub use queue::{Job, Queue};

@@ -126,12 +126,16 @@ impl Queue {
         Ok(jobs.into_iter().map(|job| Claim { job, token, queue: self.clone() }).collect())
     }
 
-    /// Ends the claimed jobs that are still held, as part of `write`, and says which they were: of the others nothing
-    /// may be written.
-    pub(super) async fn end(&self, write: &Write, claims: &[Claim]) -> Result<HashSet<JobId>, DbErr> {
-        let held = claims.iter().fold(Condition::any(), |held, claim| held.add(claim.is_held()));
+    /// Ends the claimed jobs that are still held, as part of `write`, and says by which leases: of the others nothing
+    /// may be written, not even when the same job was ended by a later claim of it.
+    pub(super) async fn end<'a>(
+        &self,
+        write: &Write,
+        claims: impl IntoIterator<Item = &'a Claim>,
+    ) -> Result<HashSet<Lease>, DbErr> {
+        let held = claims.into_iter().fold(Condition::any(), |held, claim| held.add(claim.is_held()));
         let ended = Entity::delete_many().filter(held).exec_with_returning(&**write).await?;
-        Ok(ended.into_iter().map(|job| job.id).collect())
+        Ok(ended.into_iter().filter_map(|job| Some((job.id, job.lease_token?))).collect())
     }
 
     /// Takes back the jobs whose lease ran out.
@@ -171,6 +175,9 @@ impl Queue {
     }
 }
 
+/// What tells a claim from every other of the same job: its token.
+pub(super) type Lease = (JobId, Uuid);
+
 /// A job that this worker holds.
 #[derive(Clone)]
 pub(super) struct Claim {
@@ -192,6 +199,10 @@ pub(super) enum Lost {
 }
 
 impl Claim {
+    pub(super) fn lease(&self) -> Lease {
+        (self.job.id, self.token)
+    }
+
     /// Holds the job for another lease.
     pub(super) async fn renew(&self) -> Result<(), Lost> {
         let until = Expr::value(self.queue.lease_end());

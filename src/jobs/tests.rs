@@ -1,10 +1,11 @@
 //! The worker on a real database, with work that is nothing but a wait.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use entity::ids::Tenant;
-use sea_orm::DbErr;
+use sea_orm::{DbErr, EntityTrait};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,6 +22,8 @@ const LEASE: Duration = Duration::from_millis(300);
 struct Waiting {
     together: Arc<Mutex<Vec<Vec<Uuid>>>>,
     cleaned: Arc<AtomicUsize>,
+    /// Whose result the database does not take.
+    unwritable: Option<Uuid>,
 }
 
 impl Handler for Waiting {
@@ -37,8 +40,12 @@ impl Handler for Waiting {
         Ok(())
     }
 
-    async fn finish(&self, _: &mut Write, done: &[Done<()>]) -> Result<(), DbErr> {
-        self.together.lock().unwrap().push(done.iter().map(|done| done.job.subject).collect());
+    async fn finish(&self, _: &mut Write, done: &[&Done<()>]) -> Result<(), DbErr> {
+        let subjects: Vec<Uuid> = done.iter().map(|done| done.job.subject).collect();
+        if subjects.iter().any(|subject| Some(*subject) == self.unwritable) {
+            return Err(DbErr::Custom("on purpose".into()));
+        }
+        self.together.lock().unwrap().push(subjects);
         Ok(())
     }
 
@@ -108,6 +115,20 @@ async fn what_ends_at_once_is_written_together_and_each_job_once() {
 }
 
 #[tokio::test]
+async fn a_result_that_cannot_be_written_does_not_harm_those_beside_it() {
+    let house = House::new().await;
+    let subjects = house.enqueue(16).await;
+    let handler = Waiting { unwritable: Some(subjects[0]), ..Waiting::default() };
+    house.work_until(&handler, 16, || handler.cleaned.load(Ordering::Relaxed) == subjects.len() - 1).await;
+
+    let mut written = handler.together.lock().unwrap().concat();
+    written.sort();
+    assert_eq!(written, subjects[1..]);
+    let unwritten = entity::job::Entity::find().one(house.database.reader()).await.unwrap().unwrap();
+    assert_eq!((unwritten.subject, unwritten.lease_token), (subjects[0], None));
+}
+
+#[tokio::test]
 async fn a_vanished_workers_job_is_taken_back_while_a_backlog_lasts() {
     let (house, handler) = (House::new().await, Waiting::default());
     let lost = house.enqueue(1).await[0];
@@ -136,5 +157,7 @@ async fn a_claim_that_was_taken_over_ends_nothing() {
     let write = house.database.write().await.unwrap();
     let second = house.queue.claim(&write, Waiting::KIND, 1).await.unwrap();
     assert!(house.queue.end(&write, &first).await.unwrap().is_empty());
-    assert_eq!(house.queue.end(&write, &second).await.unwrap().len(), 1);
+    // Also when the claim that took over ends beside it.
+    let held = house.queue.end(&write, first.iter().chain(&second)).await.unwrap();
+    assert_eq!(held, HashSet::from([second[0].lease()]));
 }

@@ -83,13 +83,21 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    /// Waits until there is room for so many jobs; `None` means stop.
+    /// Waits until there is room for so many jobs, or for one and a while has passed; `None` means stop.
     async fn free_slots(&self, wanted: usize, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let many = self.slots.clone().acquire_many_owned(wanted);
+        let slots = async {
+            match tokio::time::timeout(self.config.poll, many).await {
+                Ok(slots) => slots,
+                // A few long jobs must not keep the slots beside them empty.
+                Err(_) => self.slots.clone().acquire_owned().await,
+            }
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
-            slots = self.slots.clone().acquire_many_owned(wanted) => slots.ok(),
+            slots = slots => slots.ok(),
         }
     }
 
@@ -143,7 +151,8 @@ impl<H: Handler> Worker<H> {
         drop(self.finisher);
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
-            warn!(jobs = self.tasks.len(), kind = H::KIND, "giving back jobs that did not finish in time");
+            let jobs = self.config.concurrency - self.slots.available_permits();
+            warn!(jobs, kind = H::KIND, "giving back jobs that did not finish in time");
             self.give_back.cancel();
             self.tasks.wait().await;
         }
@@ -236,7 +245,7 @@ impl<H: Handler> Attempt<H> {
 
     async fn give_up(&self, reason: GaveUp<'_, H::Error>) -> Result<(), Lost> {
         let mut write = self.database.write().await?;
-        if self.queue.end(&write, std::slice::from_ref(&self.claim)).await?.is_empty() {
+        if self.queue.end(&write, [&self.claim]).await?.is_empty() {
             return Err(Lost::Fenced);
         }
         let Claim { job, .. } = &self.claim;

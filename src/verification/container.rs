@@ -97,7 +97,7 @@ impl Verification {
     /// # Errors
     /// [`VerificationError::ContainerNotFound`] when the caller has none by that id.
     pub async fn container(&self, caller: &Caller, id: ContainerId) -> Result<Model, VerificationError> {
-        let found = owned(caller).filter(Column::Id.eq(id)).one(self.database.reader()).await?;
+        let found = with_id(caller, id).one(self.database.reader()).await?;
         found.ok_or(VerificationError::ContainerNotFound)
     }
 
@@ -159,6 +159,11 @@ impl Verification {
         }
         Ok(())
     }
+}
+
+/// The caller's container by that id.
+pub(super) fn with_id(caller: &Caller, id: ContainerId) -> sea_orm::Select<Entity> {
+    owned(caller).filter(Column::Id.eq(id))
 }
 
 fn owned(caller: &Caller) -> sea_orm::Select<Entity> {

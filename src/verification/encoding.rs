@@ -24,6 +24,9 @@ use crate::database::Write;
 use crate::inference::{EncodeError, Encoder, Encoding};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
+/// Encodings inserted by one statement: SQLite takes 32,766 variables, and a row has seven.
+const ROWS_TOGETHER: usize = 1000;
+
 /// Encodes uploaded images, one a job.
 pub struct EncodeImage {
     verification: Verification,
@@ -72,7 +75,7 @@ impl EncodeImage {
         let name = blob_name(&job.tenant, ImageId(job.subject));
         self.verification.blobs.get(&name).await.map_err(|error| match error {
             BlobError::NotFound => Failure::Permanent(error.into()),
-            BlobError::Store(_) | BlobError::Folder { .. } => Failure::Transient(error.into()),
+            _ => Failure::Transient(error.into()),
         })
     }
 }
@@ -97,13 +100,16 @@ impl Handler for EncodeImage {
         Ok(self.encoder.encode(bytes).await?)
     }
 
-    async fn finish(&self, write: &mut Write, done: &[Done<Vec<Encoding>>]) -> Result<(), DbErr> {
+    async fn finish(&self, write: &mut Write, done: &[&Done<Vec<Encoding>>]) -> Result<(), DbErr> {
         let mut encodings = HashMap::new();
         for done in done {
             encodings.insert(ImageId(done.job.subject), self.rows(done)?);
         }
-        let new = encodings.values().flatten().map(|row| Model::clone(row).into_active_model().reset_all());
-        Entity::insert_many(new).exec_without_returning(&**write).await?;
+        let new: Vec<_> = encodings.values().flatten().collect();
+        for rows in new.chunks(ROWS_TOGETHER) {
+            let rows = rows.iter().map(|row| Model::clone(row).into_active_model().reset_all());
+            Entity::insert_many(rows).exec_without_returning(&**write).await?;
+        }
         let completed = ended(image::Status::Completed, self.verification.clock.now())
             .col_expr(image::Column::BytesKept, Expr::value(false))
             .filter(image::Column::Id.is_in(encodings.keys().copied()));
@@ -141,9 +147,7 @@ impl Verification {
         caller: &Caller,
         images: &[ImageId],
     ) -> Result<Vec<Model>, VerificationError> {
-        let wanted = Column::ImageId.is_in(images.iter().copied());
-        let found = owned(caller).filter(wanted).order_by_asc(Column::ImageId).order_by_asc(Column::Position);
-        Ok(found.all(self.database.reader()).await?)
+        Ok(of_images(caller, images).all(self.database.reader()).await?)
     }
 
     /// The caller's encodings among `ids`, in no order.
@@ -190,7 +194,7 @@ impl From<EncodeImageError> for Failure<EncodeImageError> {
     }
 }
 
-/// What the client is told of a failure.
+/// What the client is told of a failure. The cause may name files and hosts: it is in the worker's log alone.
 fn explain(reason: &GaveUp<'_, EncodeImageError>) -> (ImageFailure, String) {
     match reason {
         GaveUp::WorkersVanished => {
@@ -199,11 +203,21 @@ fn explain(reason: &GaveUp<'_, EncodeImageError>) -> (ImageFailure, String) {
         GaveUp::Failed(EncodeImageError::Encode(EncodeError::Image(error))) => {
             (error.into(), error.to_string())
         }
-        GaveUp::Failed(EncodeImageError::Encode(error)) => {
-            (ImageFailure::EngineUnavailable, error.to_string())
+        GaveUp::Failed(EncodeImageError::Encode(EncodeError::Unavailable(_))) => {
+            (ImageFailure::EngineUnavailable, "the encoder did not work; try the image again later".into())
         }
-        GaveUp::Failed(EncodeImageError::Blob(_) | EncodeImageError::Database(_)) => {
+        GaveUp::Failed(EncodeImageError::Encode(EncodeError::Refused(_))) => {
+            let message = "the encoding service refuses this server; tell whoever runs it";
+            (ImageFailure::EngineUnavailable, message.into())
+        }
+        GaveUp::Failed(EncodeImageError::Blob(BlobError::NotFound)) => {
+            (ImageFailure::StorageUnavailable, "the image's bytes are gone; upload it again".into())
+        }
+        GaveUp::Failed(EncodeImageError::Blob(_)) => {
             (ImageFailure::StorageUnavailable, "the image's bytes could not be read".into())
+        }
+        GaveUp::Failed(EncodeImageError::Database(_)) => {
+            (ImageFailure::StorageUnavailable, "the image's encodings could not be written".into())
         }
     }
 }
@@ -216,6 +230,12 @@ fn ended(status: image::Status, now: chrono::DateTime<chrono::Utc>) -> UpdateMan
     image::Entity::update_many()
         .col_expr(image::Column::Status, Expr::value(status))
         .col_expr(image::Column::CompletedAt, Expr::value(now))
+}
+
+/// The encodings of the caller's images, each image's largest face first.
+pub(super) fn of_images(caller: &Caller, images: &[ImageId]) -> sea_orm::Select<Entity> {
+    let wanted = Column::ImageId.is_in(images.iter().copied());
+    owned(caller).filter(wanted).order_by_asc(Column::ImageId).order_by_asc(Column::Position)
 }
 
 fn owned(caller: &Caller) -> sea_orm::Select<Entity> {

@@ -64,7 +64,7 @@ pub enum ImageFailure {
     Unsupported,
     /// The encoder did not do its work in any attempt.
     EngineUnavailable,
-    /// Its bytes could not be read.
+    /// Its bytes could not be read, or its encodings not be written.
     StorageUnavailable,
     /// A defect of ours.
     Internal,

@@ -56,15 +56,20 @@ impl Verification {
         if let Some(earlier) = self.admit(self.database.reader(), caller, container, key.as_ref()).await? {
             return Ok(earlier);
         }
-        let name = blob_name(&caller.tenant, ImageId(Uuid::now_v7()));
-        self.blobs.put(&name, upload.bytes.clone()).await?;
-        let outcome = self.insert(caller, container, ImageId(name.owner), &upload, key.as_ref()).await;
-        let kept = outcome.as_ref().is_ok_and(|image| image.id.0 == name.owner);
-        // After a failed commit the row may still be there: the sweeper sees which bytes have no owner.
-        if !kept && !matches!(outcome, Err(VerificationError::Database(_))) {
-            self.blobs.delete(&name).await?;
+        let id = ImageId(Uuid::now_v7());
+        self.blobs.put(&blob_name(&caller.tenant, id), upload.bytes.clone()).await?;
+        match self.insert(caller, container, id, &upload, key.as_ref()).await {
+            Ok((write, image)) if image.id == id => {
+                // When this fails the row may still be there: the sweeper sees which bytes have no owner.
+                write.commit().await?;
+                Ok(image)
+            }
+            other => {
+                let outcome = other.map(|(_, earlier)| earlier);
+                self.remove_bytes(&caller.tenant, id).await;
+                outcome
+            }
         }
-        outcome
     }
 
     /// Puts a FAILED image back to work.
@@ -113,8 +118,7 @@ impl Verification {
         caller: &Caller,
         containers: &[ContainerId],
     ) -> Result<Vec<Model>, VerificationError> {
-        let wanted = Column::ContainerId.is_in(containers.iter().copied());
-        Ok(owned(caller).filter(wanted).order_by_asc(Column::Id).all(self.database.reader()).await?)
+        Ok(of_containers(caller, containers).all(self.database.reader()).await?)
     }
 
     /// Applies `update` to an image, raises its revision, and tells its subscribers once `write` is committed.
@@ -194,7 +198,8 @@ impl Verification {
         Ok(None)
     }
 
-    /// Counts, inserts and enqueues at once, so that of ten uploads in a row only so many as fit get through.
+    /// Counts, inserts and enqueues at once, so that of ten uploads in a row only so many as fit get through. The
+    /// image is stored once the write is committed; one with another id was stored before.
     async fn insert(
         &self,
         caller: &Caller,
@@ -202,10 +207,10 @@ impl Verification {
         id: ImageId,
         upload: &Upload,
         key: Option<&IdempotencyKey<'_>>,
-    ) -> Result<Model, VerificationError> {
+    ) -> Result<(Write, Model), VerificationError> {
         let mut write = self.database.write().await?;
         if let Some(earlier) = self.admit(&*write, caller, container, key).await? {
-            return Ok(earlier);
+            return Ok((write, earlier));
         }
         let now = self.clock.now();
         let row = upload.row(caller, container, id, now);
@@ -215,8 +220,7 @@ impl Verification {
             key.remember(&write, id.0, now).await?;
         }
         self.announce(&mut write, ImageState { image: image.clone(), encodings: Vec::new() });
-        write.commit().await?;
-        Ok(image)
+        Ok((write, image))
     }
 
     async fn measure(&self, bytes: Bytes) -> Result<Upload, VerificationError> {
@@ -272,6 +276,12 @@ impl Upload {
             completed_at: Set(None),
         }
     }
+}
+
+/// The images of the caller's containers, oldest first.
+pub(super) fn of_containers(caller: &Caller, containers: &[ContainerId]) -> sea_orm::Select<Entity> {
+    let wanted = Column::ContainerId.is_in(containers.iter().copied());
+    owned(caller).filter(wanted).order_by_asc(Column::Id)
 }
 
 fn owned(caller: &Caller) -> sea_orm::Select<Entity> {

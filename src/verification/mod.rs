@@ -62,7 +62,7 @@ impl VerificationConfig {
         };
         let orphan = Setting {
             name: "FACEQL_ORPHAN_GRACE_SECONDS",
-            about: "Age at which bytes that no image owns are removed; longer than any upload takes.",
+            about: "Age at which bytes that no image owns are removed; longer than any upload waits to be written.",
         };
         let sweep =
             Setting { name: "FACEQL_SWEEP_SECONDS", about: "How often is looked for what has expired." };
@@ -70,7 +70,7 @@ impl VerificationConfig {
             images_per_container: settings.number(images, 5, 1..=100),
             failed_image_retention: settings.seconds(failed, 86_400, 0..=31_536_000),
             idempotency_retention: settings.seconds(idempotency, 86_400, 60..=31_536_000),
-            orphan_grace: settings.seconds(orphan, 3600, 1..=604_800),
+            orphan_grace: settings.seconds(orphan, 3600, 60..=604_800),
             sweep_interval: settings.seconds(sweep, 60, 1..=86_400),
         }
     }

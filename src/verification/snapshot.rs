@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entity::container;
 use entity::ids::{ContainerId, ImageId, Tenant};
-use entity::image::Status;
+use sea_orm::TransactionTrait;
 
+use super::container::with_id;
+use super::encoding::of_images;
+use super::image::of_containers;
 use super::{ImageState, Verification, VerificationError};
 use crate::caller::Caller;
 
@@ -50,15 +53,17 @@ impl Verification {
     }
 
     async fn read_snapshot(&self, caller: &Caller, id: ContainerId) -> Result<Snapshot, VerificationError> {
-        let container = self.container(caller, id).await?;
-        let images = self.images_of(caller, &[id]).await?;
+        // One transaction: with a change between two of these, they would show what never was.
+        let moment = self.database.reader().begin().await?;
+        let container = with_id(caller, id).one(&moment).await?;
+        let container = container.ok_or(VerificationError::ContainerNotFound)?;
+        let images = of_containers(caller, &[id]).all(&moment).await?;
         let ids: Vec<ImageId> = images.iter().map(|image| image.id).collect();
-        let mut encodings = self.encodings_of(caller, &ids).await?;
+        let mut encodings = of_images(caller, &ids).all(&moment).await?;
+        moment.commit().await?;
         let state = |image: entity::image::Model| {
             let of_image = |encoding: &mut entity::encoding::Model| encoding.image_id == image.id;
-            // An image that was just PROCESSING when it was read has none yet, whatever came in between.
-            let ready = image.status == Status::Completed;
-            let found = encodings.extract_if(.., of_image).filter(|_| ready).map(Arc::new).collect();
+            let found = encodings.extract_if(.., of_image).map(Arc::new).collect();
             Arc::new(ImageState { image, encodings: found })
         };
         Ok(Snapshot { container, images: images.into_iter().map(state).collect() })

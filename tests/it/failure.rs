@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::TimeDelta;
 use faceql::clock::Clock;
+use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::client::text;
@@ -40,6 +41,9 @@ async fn image_fails_after_the_last_attempt_and_is_completed_when_tried_again() 
     let failed = settle(&server, &container, 1).await.pop().unwrap();
     assert_eq!((&failed["status"], &failed["attempts"]), (&json!("FAILED"), &json!(3)));
     assert_eq!(failed["error"]["code"], "ENGINE_UNAVAILABLE");
+    let told = client.container(&container, "images { error { message } }").await["images"][0].take();
+    // The engine's own words name its files.
+    assert_eq!(told["error"]["message"], "the encoder did not work; try the image again later");
 
     let mut socket = Socket::connect(&server).await;
     socket.follow(&container).await;
@@ -51,6 +55,43 @@ async fn image_fails_after_the_last_attempt_and_is_completed_when_tried_again() 
     let completed = settle(&server, &container, 1).await.pop().unwrap();
     assert_eq!((&completed["status"], &completed["attempts"]), (&json!("COMPLETED"), &json!(4)));
     assert_eq!(code(&client.retry(&image).await), "IMAGE_NOT_RETRYABLE");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn picture_that_the_engine_fails_at_does_not_fail_those_beside_it() {
+    let script = Script::gated();
+    let encoder = script.encoder().await;
+    let encode = || {
+        let encoder = encoder.clone();
+        tokio::spawn(async move { encoder.encode(drawn(1).into()).await.is_ok() })
+    };
+    let first = encode();
+    script.asked(1).await;
+    let beside = [encode(), encode()];
+    while !encoder.health().await.unwrap().contains("2 image(s) waiting") {
+        tokio::task::yield_now().await;
+    }
+    // The first alone, and then the first of two at once.
+    script.fail(2);
+    script.open();
+    assert!(!first.await.unwrap());
+    for image in beside {
+        assert!(image.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn upload_that_the_database_does_not_take_leaves_no_bytes() {
+    let server = server(&Script::failing(0)).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    let write = server.verification.database.write().await.unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON images BEGIN SELECT RAISE(ABORT, 'on purpose'); END";
+    write.execute_unprepared(refuse).await.unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(code(&client.try_upload(&container, drawn(1), None).await), "STORAGE_UNAVAILABLE");
+    assert_eq!(server.holdings().await, (0, 0, 0));
     server.stop().await;
 }
 

@@ -2,9 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use faceql::clock::Clock;
+use faceql::verification::{Until, Verification};
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::support::client::text;
+use crate::support::engine::Script;
+use crate::support::server::{caller, soon};
 use crate::support::socket::settle;
 use crate::support::{Client, Event, Socket, TestServer, drawn, photo};
 
@@ -59,6 +64,31 @@ async fn subscriber_hears_every_revision_once_and_in_order() {
         assert_eq!(last["encodings"][0]["vector"].as_array().unwrap().len(), 128);
     }
     server.stop().await;
+}
+
+#[tokio::test]
+async fn follower_that_comes_while_an_image_changes_misses_no_revision() {
+    let encoder = Script::failing(0).encoder().await;
+    let server = TestServer::assemble(&[], Clock::system(), encoder).await;
+    let pairs = (0..400).map(|_| follow_while_uploading(&server.verification));
+    soon(stream::iter(pairs).for_each_concurrent(16, |pair| pair)).await;
+    server.stop().await;
+}
+
+async fn follow_while_uploading(verification: &Verification) {
+    let container = verification.create_container(&caller(), None, None).await.unwrap().id;
+    let until = Until::Settled { min_images: 1 };
+    let follow = async {
+        let states = verification.watch(caller(), container, until).await.unwrap();
+        states.map(|state| state.unwrap().image.revision).collect::<Vec<_>>().await
+    };
+    let caller = caller();
+    let upload = verification.upload(&caller, container, drawn(1).into(), None);
+    let (revisions, uploaded) = tokio::join!(follow, upload);
+    uploaded.unwrap();
+    // The upload, the attempt's beginning, its end: from wherever the follower came in.
+    let first = revisions[0];
+    assert_eq!(revisions, (first..=3).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -142,6 +142,9 @@ async fn malformed_multipart_is_refused() {
         .map(|index| (index.to_string(), json!(["variables.f"])))
         .collect::<serde_json::Map<_, _>>()
         .into();
+    let paths = |paths: Vec<String>| json!({ "f": paths }).to_string();
+    let spread = paths((0..21).map(|index| format!("variables.f.{index}")).collect());
+    let repeated = paths(vec!["variables.f".to_owned(); 2]);
     let mixed = Part::text(UPLOAD).mime_str("multipart/mixed; boundary=y").unwrap();
     let forms = [
         ("nothing", Form::new()),
@@ -152,6 +155,8 @@ async fn malformed_multipart_is_refused() {
         ("a map of numbers", Form::new().text("operations", UPLOAD).text("map", r#"{"f": [7]}"#)),
         ("an unknown file", Form::new().text("operations", UPLOAD).text("map", "{}").part("f", file())),
         ("21 files", Form::new().text("operations", UPLOAD).text("map", many.to_string())),
+        ("21 variables", Form::new().text("operations", UPLOAD).text("map", spread).part("f", file())),
+        ("a variable twice", Form::new().text("operations", UPLOAD).text("map", repeated).part("f", file())),
         ("nested multipart", Form::new().part("operations", mixed).text("map", "[]")),
     ];
     for (what, form) in forms {

@@ -12,6 +12,8 @@ use faceql::app::App;
 use faceql::clock::Clock;
 use sea_orm::EntityTrait;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use crate::support::engine::Script;
@@ -40,7 +42,7 @@ fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
         ("FACEQL_IMAGES_PER_CONTAINER", "100"),
         ("FACEQL_JOBS_LEASE_SECONDS", "1"),
         ("FACEQL_JOBS_POLL_MS", "50"),
-        ("FACEQL_ORPHAN_GRACE_SECONDS", "1"),
+        ("FACEQL_ORPHAN_GRACE_SECONDS", "60"),
         ("FACEQL_SWEEP_SECONDS", "1"),
     ];
     command.envs(defaults).envs(settings.iter().copied());
@@ -50,7 +52,12 @@ fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
 impl Binary {
     /// Starts `faceql serve` and waits until it listens.
     async fn serve(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut process = faceql(folder, "serve", settings).spawn().unwrap();
+        Self::start(folder, "serve", settings).await
+    }
+
+    /// Starts `faceql` with a task that serves, and waits until it listens.
+    async fn start(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Self {
+        let mut process = faceql(folder, task, settings).spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
         let (tell, told) = oneshot::channel();
         std::thread::spawn(move || {
@@ -72,10 +79,15 @@ impl Binary {
         self.process.wait().unwrap();
     }
 
-    /// Asks the process to end and waits until it has.
-    fn terminate(mut self) -> ExitStatus {
+    /// Asks the process to end.
+    fn ask_to_end(&self) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Asks the process to end and waits until it has.
+    fn terminate(mut self) -> ExitStatus {
+        self.ask_to_end();
         self.process.wait().unwrap()
     }
 }
@@ -88,7 +100,7 @@ impl Drop for Binary {
 }
 
 fn address_in(line: &str) -> Option<SocketAddr> {
-    line.split_once("the API at http://")?.1.split('/').next()?.parse().ok()
+    line.split_once(" is at http://")?.1.split('/').next()?.parse().ok()
 }
 
 /// Uploads until the server is gone. Returns what was acknowledged: image ids, and how many faces each shows.
@@ -111,6 +123,17 @@ async fn second_server_on_the_same_database_is_refused() {
     let second = faceql(folder.path(), "serve", &[]).output().unwrap();
     assert!(!second.status.success());
     assert!(String::from_utf8_lossy(&second.stderr).contains("another FaceQL has the database open"));
+    assert!(first.terminate().success());
+}
+
+#[tokio::test]
+async fn second_server_on_the_same_blob_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Binary::serve(folder.path(), &[]).await;
+    let other = [("DATABASE_URL", "sqlite:other.db")];
+    let second = faceql(folder.path(), "serve", &other).output().unwrap();
+    assert!(!second.status.success());
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another FaceQL keeps its bytes in blobs"));
     assert!(first.terminate().success());
 }
 
@@ -185,17 +208,41 @@ async fn asked_to_end_it_finishes_what_is_under_way_and_exits_well() {
     let folder = tempfile::tempdir().unwrap();
     let binary = Binary::serve(folder.path(), &[]).await;
     let container = binary.client.create_container().await;
+    let mut socket = Socket::open(binary.client.address, json!({})).await.unwrap();
+    socket.follow(&container).await;
     for name in ["obama.jpg", "biden.jpg", "obama2.jpg"] {
         binary.client.upload(&container, photo(name)).await;
     }
+    while socket.image().await["attempts"] == 0 {}
     assert!(binary.terminate().success());
     let reopened = App::new(config(folder.path(), &[]), Clock::system(), Script::failing(0).encoder().await);
     let app = reopened.await.unwrap();
     let jobs = job::Entity::find().all(app.database().reader()).await.unwrap();
     assert!(jobs.iter().all(|job| job.lease_token.is_none()), "a lease was not given back: {jobs:?}");
     let images = image::Entity::find().all(app.database().reader()).await.unwrap();
-    let ended = images.iter().filter(|image| image.completed_at.is_some()).count();
-    assert_eq!((images.len(), ended + jobs.len()), (3, 3), "an image was lost on the way");
+    let ended = images.iter().filter(|image| image.completed_at.is_some());
+    assert_eq!((images.len(), ended.count() + jobs.len()), (3, 3), "an image was lost on the way");
+    let mut begun = images.iter().filter(|image| image.attempts > 0).peekable();
+    assert!(begun.peek().is_some() && begun.all(|image| image.completed_at.is_some()), "{images:?}");
+}
+
+#[tokio::test]
+async fn encoding_service_asked_to_end_does_not_wait_for_a_request_that_never_arrives() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("FACEQL_SHUTDOWN_GRACE_SECONDS", "1"), ("FACEQL_BODY_TIMEOUT_SECONDS", "3600")];
+    let mut binary = Binary::start(folder.path(), "encoder", &settings).await;
+    let mut connection = TcpStream::connect(binary.client.address).await.unwrap();
+    let head = "POST /v1/selfie HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n\
+                Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    soon(connection.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100", "the service does not wait for the rest");
+
+    binary.ask_to_end();
+    // The connection breaks off when the process ends.
+    soon(connection.read_to_end(&mut Vec::new())).await.ok();
+    assert!(binary.process.wait().unwrap().success());
 }
 
 #[tokio::test]
@@ -218,14 +265,29 @@ fn misconfigured_it_says_all_that_is_wrong_and_exits_with_1() {
     assert!(wrong.iter().all(|(name, _)| said.contains(name)), "{said}");
 }
 
-#[test]
-fn doctor_says_what_is_well_and_what_is_not() {
+#[tokio::test]
+async fn doctor_says_what_is_well_and_what_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    let well = faceql(folder.path(), "doctor", &[]).output().unwrap();
-    assert!(well.status.success(), "{}", String::from_utf8_lossy(&well.stdout));
-    let ill = faceql(folder.path(), "doctor", &[("FACEQL_MODEL_PACK", "nowhere")]).output().unwrap();
-    assert!(!ill.status.success());
-    assert!(String::from_utf8(ill.stdout).unwrap().contains("nowhere"));
+    let doctor = |settings: &[(&str, &str)]| {
+        let ended = faceql(folder.path(), "doctor", settings).output().unwrap();
+        (ended.status.success(), String::from_utf8(ended.stdout).unwrap())
+    };
+    let server = Binary::serve(folder.path(), &[]).await;
+    let (well, told) = doctor(&[]);
+    assert!(well && told.contains("faceql.db is in use by a running FaceQL"), "{told}");
+    assert!(server.terminate().success());
+    let (well, told) = doctor(&[]);
+    assert!(well && told.contains("its schema is up to date"), "{told}");
+    for mistyped in [("FACEQL_MODEL_PACK", "nowhere"), ("DATABASE_URL", "sqlite:nowhere/faceql.db")] {
+        let (well, told) = doctor(&[mistyped]);
+        assert!(!well && told.contains("nowhere"), "{told}");
+    }
+    assert!(!folder.path().join("nowhere").exists(), "the doctor made what it was to look at");
+
+    std::fs::write(folder.path().join("empty.db"), b"").unwrap();
+    let (well, told) = doctor(&[("DATABASE_URL", "sqlite:empty.db")]);
+    assert!(well && told.contains("m0001_verification"), "{told}");
+    assert_eq!(std::fs::metadata(folder.path().join("empty.db")).unwrap().len(), 0);
 }
 
 #[test]

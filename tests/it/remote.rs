@@ -15,9 +15,10 @@ use faceql::http::{ApiKey, Authenticator, encoder_router};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::support::client::http;
-use crate::support::server::{config, real_encoder};
+use crate::support::server::{config, real_encoder, soon};
 use crate::support::socket::settle;
 use crate::support::{TestServer, drawn, photo};
 
@@ -124,6 +125,7 @@ async fn refusal_that_will_not_change_is_not_tried_again() {
 async fn faults_and_nonsense_of_the_service_are_tried_again_and_then_given_up() {
     let short = json!([vec![0.5; 127]]).to_string();
     let infinite = format!("[[{}1e999]]", "0.5,".repeat(127));
+    let countless = json!(vec![vec![0; 128]; 501]).to_string();
     let faults = [
         (StatusCode::INTERNAL_SERVER_ERROR, "oops"),
         (StatusCode::TOO_MANY_REQUESTS, "[]"),
@@ -132,6 +134,7 @@ async fn faults_and_nonsense_of_the_service_are_tried_again_and_then_given_up() 
         (StatusCode::OK, "[[null]]"),
         (StatusCode::OK, &short),
         (StatusCode::OK, &infinite),
+        (StatusCode::OK, &countless),
     ];
     for (status, body) in faults {
         let (service, asked) = answering(status, body).await;
@@ -155,19 +158,28 @@ async fn service_that_is_down_fails_the_image_and_not_the_api() {
 }
 
 #[tokio::test]
-async fn slow_service_is_given_up_while_the_api_stays_quick() {
-    let never = || async { pending::<Response>().await };
-    let slow = serve(Router::new().route("/v1/selfie", post(never))).await;
+async fn slow_service_is_given_up() {
+    let (slow, _) = hanging().await;
     let remote = server(slow, &[("ENCODING_SERVICE_TIMEOUT_MS", "100")]).await;
+    assert_eq!(outcome(&remote).await, ("ENGINE_UNAVAILABLE".into(), 3));
+    remote.stop().await;
+}
+
+#[tokio::test]
+async fn api_answers_while_the_service_hangs() {
+    let (service, mut asked) = hanging().await;
+    let longer_than_this_test =
+        [("ENCODING_SERVICE_TIMEOUT_MS", "600000"), ("FACEQL_SHUTDOWN_GRACE_SECONDS", "0")];
+    let remote = server(service, &longer_than_this_test).await;
     let client = remote.client();
     let container = client.create_container().await;
     for shade in 0..5 {
-        client.upload(&container, drawn(shade)).await;
+        soon(client.upload(&container, drawn(shade))).await;
     }
-    let images = settle(&remote, &container, 5).await;
-    let last = images.last().unwrap();
-    assert_eq!((&last["error"]["code"], &last["attempts"]), (&json!("ENGINE_UNAVAILABLE"), &json!(3)));
-    remote.stop().await;
+    soon(asked.wait_for(|asked| *asked == 5)).await.unwrap();
+    let found = soon(client.container(&container, "settled images { status }")).await;
+    assert_eq!((&found["settled"], found["images"].as_array().unwrap().len()), (&json!(false), 5));
+    soon(remote.stop_with_jobs()).await;
 }
 
 #[tokio::test]
@@ -186,6 +198,16 @@ async fn service_that_recovers_completes_the_image() {
     let last = settle(&remote, &container, 1).await.pop().unwrap();
     assert_eq!((&last["status"], &last["attempts"]), (&json!("COMPLETED"), &json!(2)));
     remote.stop().await;
+}
+
+/// A service that never answers, and how often it was asked.
+async fn hanging() -> (SocketAddr, watch::Receiver<usize>) {
+    let (ask, asked) = watch::channel(0);
+    let never = move || async move {
+        ask.send_modify(|asked| *asked += 1);
+        pending::<Response>().await
+    };
+    (serve(Router::new().route("/v1/selfie", post(never))).await, asked)
 }
 
 /// A service that always answers the same, and how often it was asked.

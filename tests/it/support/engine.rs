@@ -33,6 +33,11 @@ impl Script {
         script
     }
 
+    /// Fails the next `times`.
+    pub(crate) fn fail(&self, times: usize) {
+        self.failures.store(times, Ordering::SeqCst);
+    }
+
     pub(crate) fn open(&self) {
         *self.shut.lock().unwrap() = false;
         self.opened.notify_all();

@@ -136,13 +136,14 @@ pub(crate) async fn real_encoder() -> EmbeddedEncoder {
 /// The tenant of those who need no key.
 pub(crate) fn caller() -> Caller {
     let tenant = entity::ids::Tenant::parse(faceql::caller::ANONYMOUS_TENANT).unwrap();
-    Caller { tenant, scopes: Scopes::ALL, request_id: "test".into() }
+    Caller { tenant, scopes: Scopes::ALL }
 }
 
-/// All files below `folder`.
+/// All files below `folder`; a hidden one is the house's own.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let shown = entries.flatten().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    let paths = shown.map(|entry| entry.path());
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
