@@ -22,9 +22,9 @@ use crate::support::{Client, Event, Socket, drawn, photo};
 const ROUNDS: u64 = 10;
 
 /// A `faceql` process; it is killed at the latest when this is dropped.
-struct Binary {
+pub(crate) struct Binary {
     process: Child,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
@@ -49,7 +49,7 @@ fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
 
 impl Binary {
     /// Starts `faceql serve` and waits until it listens.
-    async fn serve(folder: &Path, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn serve(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let mut process = faceql(folder, "serve", settings).spawn().unwrap();
         let log = BufReader::new(process.stderr.take().unwrap());
         let (tell, told) = oneshot::channel();
@@ -67,13 +67,13 @@ impl Binary {
         Self { process, client: Client::new(address, None) }
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// Asks the process to end and waits until it has.
-    fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.process.wait().unwrap()
