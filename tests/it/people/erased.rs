@@ -14,6 +14,13 @@ use crate::support::{TestServer, photo};
 /// How much of a vector must not be found again anywhere.
 const PIECE: usize = 8;
 
+/// A server that has nothing to erase: what it erases afterwards was asked for by what is deleted.
+async fn server() -> TestServer {
+    let server = TestServer::start().await;
+    server.people.database.erase_due().await.unwrap();
+    server
+}
+
 fn pieces(vectors: &[Vec<u8>]) -> HashSet<[u8; PIECE]> {
     vectors.iter().flat_map(|vector| vector.as_chunks::<PIECE>().0).copied().collect()
 }
@@ -39,7 +46,7 @@ async fn templates(server: &TestServer) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn deleted_person_cannot_be_found_by_anyone_or_in_any_file() {
-    let server = TestServer::start().await;
+    let server = server().await;
     let client = server.client();
     enroll(&client, "barack", &["obama.jpg", "obama2.jpg"]).await;
     let vectors = templates(&server).await;
@@ -53,7 +60,7 @@ async fn deleted_person_cannot_be_found_by_anyone_or_in_any_file() {
 
 #[tokio::test]
 async fn deleted_and_replaced_faces_are_in_no_file() {
-    let server = TestServer::start().await;
+    let server = server().await;
     let client = server.client();
     let enrolled = enroll(&client, "barack", &["obama.jpg", "obama2.jpg"]).await;
     let vectors = templates(&server).await;
@@ -74,7 +81,7 @@ async fn deleted_and_replaced_faces_are_in_no_file() {
 
 #[tokio::test]
 async fn nothing_is_left_of_people_deleted_from_among_many() {
-    let server = TestServer::start().await;
+    let server = server().await;
     let client = server.client();
     let mut vectors = Vec::new();
     for number in 0..120 {
@@ -97,7 +104,7 @@ async fn nothing_is_left_of_people_deleted_from_among_many() {
 
 #[tokio::test]
 async fn encodings_of_a_deleted_container_are_in_no_file() {
-    let server = TestServer::start().await;
+    let server = server().await;
     let client = server.client();
     let container = client.create_container().await;
     client.upload(&container, photo("obama.jpg")).await;
@@ -112,7 +119,7 @@ async fn encodings_of_a_deleted_container_are_in_no_file() {
 
 #[tokio::test]
 async fn a_name_that_was_changed_is_in_no_file() {
-    let server = TestServer::start().await;
+    let server = server().await;
     let client = server.client();
     plant(&server, "default", "joe", None).await;
     let rename = "mutation($name: String) {
