@@ -23,12 +23,18 @@ impl Database {
     /// Erases what was deleted, now and again until `stop`.
     pub async fn erase_until(&self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
-            if self.erasure_due.load(Ordering::Relaxed)
-                && let Err(error) = self.erase().await
-            {
+            if let Err(error) = self.erase_due().await {
                 warn!(%error, "could not erase what was deleted; will try again");
             }
         }
+    }
+
+    /// As [`Self::erase`], if there may be something to erase.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn erase_due(&self) -> Result<(), DbErr> {
+        if self.erasure_due.load(Ordering::Relaxed) { self.erase().await } else { Ok(()) }
     }
 
     /// Erases what was deleted so far. A reader that is slow to end puts it off to the next time.

@@ -128,7 +128,8 @@ impl Database {
             turn: Arc::default(),
             lock: Arc::new(lock),
             statements,
-            erasure_due: Arc::default(),
+            // The process before this one may have been killed before it erased what it had deleted.
+            erasure_due: Arc::new(AtomicBool::new(true)),
         })
     }
 

@@ -68,3 +68,25 @@ pub(super) async fn find_in(
 pub(super) fn owned(caller: &Caller) -> sea_orm::Select<Entity> {
     Entity::find().filter(Column::Tenant.eq(caller.tenant.clone()))
 }
+
+/// A name without its case, for searching. Letter by letter, so that what begins a name also begins it folded;
+/// `str::to_lowercase` would write a Greek sigma at the end of a word in another way than within it.
+pub(super) fn fold(name: &str) -> String {
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_begins_a_name_begins_it_folded() {
+        for name in ["ΟΔΟΣ", "Οδος", "STRASSE", "Straße", "İstanbul", "ǅ", "名前"] {
+            for (end, letter) in name.char_indices() {
+                let beginning = &name[..end + letter.len_utf8()];
+                assert!(fold(name).starts_with(&fold(beginning)), "{beginning}");
+            }
+        }
+        assert_eq!((fold("ΟΔΟΣ"), fold("STRASSE")), (fold("οδος"), fold("straße")));
+    }
+}

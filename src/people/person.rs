@@ -11,7 +11,7 @@ use sea_orm::{
 use serde_json::Value;
 
 use super::limits::check_metadata;
-use super::name::{find_in, owned};
+use super::name::{find_in, fold, owned};
 use super::{Change, Consent, People, PeopleError, PersonRef, check_name};
 use crate::caller::Caller;
 use crate::database::Write;
@@ -131,7 +131,7 @@ impl People {
         let mut write = self.database.write().await?;
         let mut person = find_in(&*write, caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
         person.display_name = changes.display_name.apply(person.display_name);
-        person.display_name_folded = person.display_name.as_ref().map(|name| name.to_lowercase());
+        person.display_name_folded = person.display_name.as_deref().map(fold);
         person.metadata = changes.metadata.apply(person.metadata);
         if let Some(Consent { granted_at, reference }) = changes.consent {
             person.consent_granted_at = granted_at;
@@ -194,7 +194,7 @@ fn searched(caller: &Caller, search: &PersonSearch) -> Result<Select<Entity>, Pe
     };
     check_name("search", prefix)?;
     let mut pattern = String::new();
-    for letter in prefix.to_lowercase().chars() {
+    for letter in fold(prefix).chars() {
         if matches!(letter, '%' | '_' | '\\') {
             pattern.push('\\');
         }

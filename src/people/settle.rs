@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::face::{templates_of, vector_bytes, vector_of};
-use super::name::find_in;
+use super::name::{find_in, fold};
 use super::{
     Change, Consent, EnrollMode, NewFace, People, PeopleError, PersonKey, PersonRef, Rejected, Rejection,
 };
@@ -138,7 +138,12 @@ impl People {
         for ((index, face), other) in faces.into_iter().zip(others) {
             let same_picture = |known: &&face::Model| known.image_sha256 == face.image_sha256;
             if let Some(repeated) = stay.iter().find(same_picture) {
-                chosen.repeated.push(repeated.clone());
+                if chosen.repeated.iter().all(|known| known.id != repeated.id) {
+                    chosen.repeated.push(repeated.clone());
+                }
+                continue;
+            }
+            if chosen.new.iter().any(|known| known.image_sha256 == face.image_sha256) {
                 continue;
             }
             let reason = if let Some(conflicting) = other {
@@ -186,10 +191,10 @@ impl People {
         let row = person::Model {
             id,
             tenant: caller.tenant.clone(),
-            external_id_folded: key.external_id.to_lowercase(),
+            external_id_folded: fold(&key.external_id),
             gallery: key.gallery,
             external_id: key.external_id,
-            display_name_folded: display_name.as_ref().map(|name| name.to_lowercase()),
+            display_name_folded: display_name.as_deref().map(fold),
             display_name,
             metadata: metadata.apply(former_metadata),
             consent_granted_at: consent.granted_at,

@@ -24,9 +24,9 @@ use crate::support::{Client, Event, Socket, drawn, photo};
 const ROUNDS: u64 = 10;
 
 /// A `faceql` process; it is killed at the latest when this is dropped.
-struct Binary {
+pub(crate) struct Binary {
     process: Child,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
@@ -51,7 +51,7 @@ fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
 
 impl Binary {
     /// Starts `faceql serve` and waits until it listens.
-    async fn serve(folder: &Path, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn serve(folder: &Path, settings: &[(&str, &str)]) -> Self {
         Self::start(folder, "serve", settings).await
     }
 
@@ -74,7 +74,7 @@ impl Binary {
         Self { process, client: Client::new(address, None) }
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
@@ -86,7 +86,7 @@ impl Binary {
     }
 
     /// Asks the process to end and waits until it has.
-    fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         self.ask_to_end();
         self.process.wait().unwrap()
     }

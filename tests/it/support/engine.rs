@@ -15,6 +15,7 @@ use vision::{
 pub(crate) struct Script {
     failures: AtomicUsize,
     asked: watch::Sender<usize>,
+    widths: Mutex<Vec<u32>>,
     shut: Mutex<bool>,
     opened: Condvar,
 }
@@ -23,7 +24,8 @@ impl Script {
     /// Fails the first `failures` times.
     pub(crate) fn failing(failures: usize) -> Arc<Self> {
         let (asked, shut) = (watch::Sender::new(0), Mutex::new(false));
-        Arc::new(Self { failures: AtomicUsize::new(failures), asked, shut, opened: Condvar::new() })
+        let (failures, widths) = (AtomicUsize::new(failures), Mutex::default());
+        Arc::new(Self { failures, asked, widths, shut, opened: Condvar::new() })
     }
 
     /// Waits with every image until [`Script::open`].
@@ -46,6 +48,11 @@ impl Script {
     /// Returns once the engine has been given `images`.
     pub(crate) async fn asked(&self, images: usize) {
         self.asked.subscribe().wait_for(|asked| *asked >= images).await.unwrap();
+    }
+
+    /// How wide the pictures were that the engine has been given, in their order.
+    pub(crate) fn widths(&self) -> Vec<u32> {
+        self.widths.lock().unwrap().clone()
     }
 
     /// An encoder of one thread that acts by this script.
@@ -95,7 +102,8 @@ impl FaceEngine for FakeEngine {
         &self.encoder
     }
 
-    fn detect(&mut self, _: &Picture, _: &DetectOptions) -> Result<Vec<DetectedFace>, EngineError> {
+    fn detect(&mut self, picture: &Picture, _: &DetectOptions) -> Result<Vec<DetectedFace>, EngineError> {
+        self.script.widths.lock().unwrap().push(picture.width());
         self.script.act().map(|()| Vec::new())
     }
 

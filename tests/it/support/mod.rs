@@ -7,6 +7,6 @@ pub(crate) mod server;
 pub(crate) mod socket;
 
 pub(crate) use client::{Client, code};
-pub(crate) use pictures::{drawn, photo};
+pub(crate) use pictures::{Canvas, drawn, photo};
 pub(crate) use server::TestServer;
 pub(crate) use socket::{Event, Socket};

@@ -10,6 +10,7 @@ use faceql::caller::{Caller, Scopes};
 use faceql::clock::Clock;
 use faceql::config::{Config, Settings};
 use faceql::inference::{EmbeddedEncoder, Engines};
+use faceql::people::People;
 use faceql::verification::Verification;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ pub(crate) type Overrides<'a> = &'a [(&'a str, &'a str)];
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) verification: Verification,
+    pub(crate) people: People,
     folder: TempDir,
     stop: CancellationToken,
     running: JoinHandle<Result<(), AppError>>,
@@ -44,6 +46,15 @@ impl TestServer {
         Self::assemble(overrides, Clock::system(), real_encoder().await).await
     }
 
+    /// With an engine of its own, of one thread, by these settings.
+    pub(crate) async fn with_engine_of(overrides: Overrides<'_>) -> Self {
+        let unused = tempfile::tempdir().unwrap();
+        let one_thread =
+            overrides.iter().copied().chain([("FACEQL_ENGINE_THREADS", "1")]).collect::<Vec<_>>();
+        let engine = embedded_encoder(&config(unused.path(), &one_thread).engine).await.unwrap();
+        Self::assemble(overrides, Clock::system(), engine).await
+    }
+
     /// With all parts given.
     pub(crate) async fn assemble(
         overrides: Overrides<'_>,
@@ -55,9 +66,9 @@ impl TestServer {
         let app = App::new(config, clock, engines).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let verification = app.verification().clone();
+        let (verification, people) = (app.verification().clone(), app.people().clone());
         let running = tokio::spawn(app.run(listener, stop.clone()));
-        Self { address, verification, folder, stop, running }
+        Self { address, verification, people, folder, stop, running }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -71,6 +82,11 @@ impl TestServer {
     /// The files in the blob folder.
     pub(crate) fn blobs(&self) -> Vec<PathBuf> {
         files(&self.folder.path().join("blobs"))
+    }
+
+    /// Where it keeps everything.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// How many images, jobs and files there are.

@@ -1,0 +1,35 @@
+//! Kept chips: none by default, one for each face, and gone with it.
+
+use serde_json::json;
+
+use super::{delete_person, enroll, image, try_enroll};
+use crate::support::TestServer;
+
+#[tokio::test]
+async fn no_picture_is_kept_unless_it_is_asked_for() {
+    let server = TestServer::start().await;
+    enroll(&server.client(), "barack", &["obama.jpg", "obama2.jpg"]).await;
+    assert_eq!(server.blobs().len(), 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn chip_goes_with_its_face() {
+    let server = TestServer::with(&[("FACEQL_RETAIN_CHIPS", "true")]).await;
+    let client = server.client();
+    let enrolled = enroll(&client, "barack", &["obama.jpg", "obama2.jpg", "biden.jpg"]).await;
+    assert_eq!(enrolled["person"]["faceCount"], 2, "{enrolled}");
+    assert_eq!(server.blobs().len(), 2, "a refused picture leaves nothing");
+    enroll(&client, "barack", &["obama.jpg"]).await;
+    enroll(&client, "joe", &["obama3.jpg"]).await;
+    assert_eq!(server.blobs().len(), 2, "neither does a repeated one, nor one of somebody else");
+    let delete = "mutation($id: ID!) { deleteFace(input: {faceId: $id}) { deletedFaceId } }";
+    client.data(delete, json!({ "id": enrolled["accepted"][0]["id"] })).await;
+    assert_eq!(server.blobs().len(), 1);
+    let images = [image("obama3.jpg"), image("obama.jpg")];
+    try_enroll(&client, json!({ "externalId": "barack", "images": images, "mode": "REPLACE" })).await;
+    assert_eq!(server.blobs().len(), 2);
+    delete_person(&client, "barack").await;
+    assert_eq!(server.blobs().len(), 0);
+    server.stop().await;
+}
