@@ -60,7 +60,9 @@ pub enum AppError {
     #[error(transparent)]
     Index(#[from] LoadError),
     /// The listening address.
-    #[error("listening on {address}: {source}")]
+    #[error(
+        "listening on {address}: {source}; stop what listens there, or set FACEQL_LISTEN to another address"
+    )]
     Listen {
         /// The configured address.
         address: SocketAddr,

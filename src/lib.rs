@@ -3,7 +3,8 @@
 //! Modules know each other in one direction only:
 //!
 //! ```text
-//! cli -> http -> graphql -> verification -> { inference jobs events blobs database idempotency } -> vision
+//! cli -> http -> graphql -> { verification, enrollment -> people }
+//!     -> { inference index jobs events blobs database idempotency } -> vision
 //! ```
 //!
 //! [`app`] wires them together and is called by [`cli`] and tests alone. ARCHITECTURE.md tells the whole.

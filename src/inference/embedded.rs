@@ -210,7 +210,11 @@ impl EmbeddedEncoder {
         &self.model
     }
 
-    pub(super) fn health(&self) -> Result<String, String> {
+    /// One line on how it is, for operators.
+    ///
+    /// # Errors
+    /// When no thread is left.
+    pub fn health(&self) -> Result<String, String> {
         let (threads, waiting) = (self.threads.load(Ordering::Relaxed), self.line.len());
         let line = format!("embedded, {threads} thread(s), {waiting} image(s) waiting");
         if threads > 0 { Ok(line) } else { Err(line) }

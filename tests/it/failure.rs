@@ -69,7 +69,7 @@ async fn picture_that_the_engine_fails_at_does_not_fail_those_beside_it() {
     let first = encode();
     script.asked(1).await;
     let beside = [encode(), encode()];
-    while !encoder.health().await.unwrap().contains("2 image(s) waiting") {
+    while !encoder.health().unwrap().contains("2 image(s) waiting") {
         tokio::task::yield_now().await;
     }
     // The first alone, and then the first of two at once.
