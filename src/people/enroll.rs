@@ -142,7 +142,8 @@ impl People {
         let remembered: Remembered = serde_json::from_value(details.unwrap_or_default())
             .map_err(|error| PeopleError::Internal(format!("a remembered enrollment: {error}")))?;
         let person = find_in(database, caller, &PersonRef::Id(person.into())).await?;
-        let accepted = self.faces(caller, &remembered.accepted).await?;
+        let mut accepted = self.faces(caller, &remembered.accepted).await?;
+        accepted.sort_by_key(|face| remembered.accepted.iter().position(|id| *id == face.id));
         Ok(Some(Enrolled { person, accepted, rejected: remembered.rejected }))
     }
 

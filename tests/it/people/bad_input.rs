@@ -81,7 +81,7 @@ async fn searches_out_of_range_are_refused() {
     }
     // What is no number at all has no form in JSON or GraphQL.
     let written = "mutation { identifyPerson(input: {image: {base64: \"AAAA\"}, minSimilarity: NaN}) { searchedFaces } }";
-    assert_eq!(client.refusal(written, json!({})).await, "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(client.refusal(written, json!({})).await, "BAD_USER_INPUT");
     server.stop().await;
 }
 

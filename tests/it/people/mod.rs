@@ -28,8 +28,8 @@ use uuid::Uuid;
 use crate::support::server::caller;
 use crate::support::{Client, TestServer, photo};
 
-const PERSON: &str = "person { id gallery externalId displayName metadata faceCount quality
-    consent { grantedAt reference } faces { id models { name } quality { overall issues } } }";
+const FIELDS: &str = "id gallery externalId displayName metadata faceCount quality
+    consent { grantedAt reference } faces { id models { name } quality { overall issues } }";
 
 /// A photo as an `ImageInput`.
 fn image(name: &str) -> Value {
@@ -48,7 +48,7 @@ fn consent() -> Value {
 /// The whole response of `enrollPerson`.
 async fn try_enroll(client: &Client, input: Value) -> Value {
     let query = format!(
-        "mutation($input: EnrollPersonInput!) {{ enrollPerson(input: $input) {{ {PERSON} accepted {{ id }}
+        "mutation($input: EnrollPersonInput!) {{ enrollPerson(input: $input) {{ person {{ {FIELDS} }} accepted {{ id }}
             rejected {{ index code message issues conflictingPerson {{ externalId }} }} }} }}"
     );
     client.send(&query, json!({ "input": input })).await
@@ -84,7 +84,7 @@ async fn identify_picture(client: &Client, bytes: &[u8], gallery: &str) -> Value
 /// The person by that key in the default gallery, or null.
 async fn person(client: &Client, external_id: &str) -> Value {
     let query = format!(
-        "query($id: String!) {{ person(by: {{key: {{externalId: $id}}}}) {{ {PERSON} updatedAt }} }}"
+        "query($id: String!) {{ person(by: {{key: {{externalId: $id}}}}) {{ {FIELDS} updatedAt }} }}"
     );
     client.data(&query, json!({ "id": external_id })).await["person"].take()
 }
