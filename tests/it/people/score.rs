@@ -144,8 +144,8 @@ async fn every_face_of_a_group_is_identified_the_largest_first() {
         .collect();
     assert!(named.is_sorted_by(|left, right| left.0 >= right.0), "{named:?}");
     named.sort_by_key(|one| one.1.as_str().unwrap_or_default().to_owned());
-    let names: Vec<&Value> = named.iter().map(|one| one.1).collect();
-    assert_eq!((names, &found["searchedFaces"]), (vec![&json!("barack"), &json!("joe")], &json!(2)));
+    let people: Vec<&Value> = named.iter().map(|one| one.1).collect();
+    assert_eq!((people, &found["searchedFaces"]), (vec![&json!("barack"), &json!("joe")], &json!(2)));
     let largest = identify_faces(&client, &group, 1).await;
     assert_eq!(largest["faces"], json!([faces[0]]));
     let nobody = json!({ "input": { "image": picture(&drawn(1)) } });
