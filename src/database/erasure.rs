@@ -43,17 +43,15 @@ impl Database {
     /// When the database fails.
     pub async fn erase(&self) -> Result<(), DbErr> {
         let _turn = self.turn.lock().await;
-        self.erasure_due.store(false, Ordering::Relaxed);
         let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-        let result = self.writer.query_one_raw(checkpoint).await?;
-        let put_off = match result {
+        let busy = match self.writer.query_one_raw(checkpoint).await? {
             Some(row) => row.try_get_by_index::<i32>(0)? != 0,
             None => false,
         };
-        if put_off {
+        if busy {
             debug!("a reader holds the write-ahead log; it is cut off the next time");
-            self.erasure_due.store(true, Ordering::Relaxed);
         }
+        self.erasure_due.store(busy, Ordering::Relaxed);
         Ok(())
     }
 }
