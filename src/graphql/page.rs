@@ -36,11 +36,23 @@ pub(super) fn parse_cursor(cursor: &str) -> Result<Uuid, ApiError> {
 #[derive(SimpleObject)]
 pub(super) struct PageInfo {
     /// Whether something comes before it.
-    pub(super) has_previous_page: bool,
+    has_previous_page: bool,
     /// Whether something comes behind it.
-    pub(super) has_next_page: bool,
+    has_next_page: bool,
     /// Cursor of its first node; null when it is empty.
-    pub(super) start_cursor: Option<String>,
+    start_cursor: Option<String>,
     /// Cursor of its last node; null when it is empty.
-    pub(super) end_cursor: Option<String>,
+    end_cursor: Option<String>,
+}
+
+impl PageInfo {
+    /// Of the page with these nodes. It begins the list unless it is asked for by a cursor.
+    pub(super) fn new(by_cursor: bool, has_next: bool, ids: &[Uuid]) -> Self {
+        Self {
+            has_previous_page: by_cursor,
+            has_next_page: has_next,
+            start_cursor: ids.first().copied().map(cursor),
+            end_cursor: ids.last().copied().map(cursor),
+        }
+    }
 }

@@ -40,13 +40,9 @@ impl PeopleQuery {
         let after = after.as_deref().map(parse_cursor).transpose()?.map(PersonId);
         let (first, search) = (page_size(first)?, PersonSearch { gallery, prefix: search });
         let page = context.part::<People>()?.list(caller, &search, first, after).await?;
+        let ids: Vec<_> = page.people.iter().map(|person| person.id.0).collect();
         Ok(PersonConnection {
-            page_info: PageInfo {
-                has_previous_page: after.is_some(),
-                has_next_page: page.has_next,
-                start_cursor: page.people.first().map(|person| cursor(person.id.0)),
-                end_cursor: page.people.last().map(|person| cursor(person.id.0)),
-            },
+            page_info: PageInfo::new(after.is_some(), page.has_next, &ids),
             edges: page.people.into_iter().map(PersonEdge::from).collect(),
             search,
         })

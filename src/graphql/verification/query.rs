@@ -41,13 +41,9 @@ impl VerificationQuery {
         let after = after.as_deref().map(parse_cursor).transpose()?.map(ContainerId);
         let request = PageRequest { first: page_size(first)?, after };
         let page = context.part::<Verification>()?.list_containers(caller, request).await?;
+        let ids: Vec<_> = page.containers.iter().map(|container| container.id.0).collect();
         Ok(ContainerConnection {
-            page_info: PageInfo {
-                has_previous_page: after.is_some(),
-                has_next_page: page.has_next,
-                start_cursor: page.containers.first().map(|container| cursor(container.id.0)),
-                end_cursor: page.containers.last().map(|container| cursor(container.id.0)),
-            },
+            page_info: PageInfo::new(after.is_some(), page.has_next, &ids),
             edges: page.containers.into_iter().map(ContainerEdge::from).collect(),
         })
     }
