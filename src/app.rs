@@ -164,9 +164,8 @@ impl App {
         let (verification, until) = (self.domains.verification.clone(), stop.clone());
         background.spawn(async move { verification.sweep_until(until).await });
         let (people, until) = (self.domains.people.clone(), stop.clone());
-        let (interval, grace) =
-            (self.config.verification.sweep_interval, self.config.verification.orphan_grace);
-        background.spawn(async move { people.sweep_until(until, interval, grace).await });
+        let grace = self.config.verification.orphan_grace;
+        background.spawn(async move { people.sweep_until(until, grace).await });
         let (enrollments, until) = (self.domains.enrollments.clone(), stop.clone());
         background.spawn(async move { enrollments.expire_until(until).await });
         let (database, until) = (self.database.clone(), stop.clone());

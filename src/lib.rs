@@ -26,6 +26,7 @@ pub mod idempotency;
 pub mod index;
 pub mod inference;
 pub mod jobs;
+pub mod metadata;
 pub mod people;
 pub mod telemetry;
 pub mod verification;

@@ -90,6 +90,7 @@ fn enrollments() -> TableCreateStatement {
         .col(timestamp_with_time_zone("expires_at"))
         .col(uuid_null("person_id"))
         .col(timestamp_with_time_zone("created_at"))
+        .foreign_key(&mut going_with("enrollments", "person_id", "persons"))
         .to_owned()
 }
 
@@ -128,6 +129,7 @@ fn indexes() -> Vec<IndexCreateStatement> {
         on("persons_by_key", "persons").col("tenant").col("gallery").col("external_id").unique().to_owned(),
         on("persons_by_gallery", "persons").col("tenant").col("gallery").col("id").to_owned(),
         on("faces_by_person", "faces").col("person_id").col("id").to_owned(),
+        on("enrollments_by_person", "enrollments").col("person_id").to_owned(),
         on("enrollments_by_end", "enrollments").col("status").col("expires_at").to_owned(),
     ]
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::enrollment_frame::{Entity, Model};
 use entity::ids::{EnrollmentId, FaceId};
 use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel};
@@ -39,7 +39,7 @@ impl Enrollments {
         let received_at = self.clock.now();
         self.session(caller, id).await?.check_open(received_at)?;
         let judged = self.people.judge(caller, image, Urgency::Urgent).await?;
-        let kept = judged.face.as_ref().ok().filter(|face| face.chip_kept).map(|face| face.id);
+        let kept = judged.face.as_ref().ok().and_then(NewFace::kept_chip);
         let outcome = self.keep(caller, id, judged, received_at).await;
         let needed =
             |face: FaceId| outcome.as_ref().is_ok_and(|(session, _)| session.chips().contains(&face));
@@ -54,10 +54,10 @@ impl Enrollments {
         caller: &Caller,
         id: EnrollmentId,
         judged: Judged,
-        received_at: chrono::DateTime<chrono::Utc>,
+        received_at: DateTime<Utc>,
     ) -> Result<(Arc<Session>, usize), EnrollmentError> {
         let mut write = self.database.write().await?;
-        let Session { row, mut frames } = open_session(&write, caller, id, self.clock.now()).await?;
+        let Session { mut row, mut frames } = open_session(&write, caller, id, self.clock.now()).await?;
         if frames.len() >= MAX_FRAMES {
             return Err(EnrollmentError::BadInput(format!("a session takes at most {MAX_FRAMES} frames")));
         }
@@ -86,7 +86,6 @@ impl Enrollments {
             received_at,
         };
         Entity::insert(frame.clone().into_active_model().reset_all()).exec_without_returning(&*write).await?;
-        let mut row = row;
         row.revision += 1;
         let row = row.into_active_model().reset_all().update(&*write).await?;
         frames.push(frame);

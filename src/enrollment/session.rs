@@ -15,7 +15,10 @@ use uuid::Uuid;
 use super::{EnrollmentError, Enrollments, Session};
 use crate::caller::Caller;
 use crate::database::Write;
-use crate::people::{Change, Consent, EnrollMode, Enrollment, PersonKey, Rejected, Rejection, check_name};
+use crate::people::{
+    Change, Consent, EnrollMode, EnrollRequest, PeopleError, PersonChanges, PersonKey, Rejected, Rejection,
+    check_name,
+};
 
 /// How short and how long a session may be.
 const TIMES: std::ops::RangeInclusive<i32> = 30..=1800;
@@ -117,7 +120,7 @@ impl Enrollments {
     ) -> Result<(Arc<Session>, person::Model), EnrollmentError> {
         let mut write = self.database.write().await?;
         let session = open_session(&write, caller, id, self.clock.now()).await?;
-        let (row, frames) = (session.row, session.frames);
+        let (mut row, frames) = (session.row, session.frames);
         let faces: Vec<_> = frames
             .iter()
             .enumerate()
@@ -127,17 +130,7 @@ impl Enrollments {
         if faces.len() < usize::try_from(required).unwrap_or(0) {
             return Err(EnrollmentError::NotEnoughFrames { good: faces.len(), required });
         }
-        let enrollment = Enrollment {
-            key: PersonKey { gallery: row.gallery.clone(), external_id: row.external_id.clone() },
-            display_name: row.display_name.clone().map_or(Change::Keep, Change::Set),
-            metadata: Change::Keep,
-            consent: Some(Consent {
-                granted_at: row.consent_granted_at,
-                reference: row.consent_reference.clone(),
-            }),
-            mode: EnrollMode::Add,
-        };
-        let settled = self.people.settle(&mut write, caller, &enrollment, faces).await?;
+        let settled = self.people.settle(&mut write, caller, &request(&row), faces).await?;
         // More good frames than a person may have faces are no fault.
         let fault = |rejected: &Rejected| !matches!(rejected.reason, Rejection::FaceLimitReached { .. });
         if let Some(Rejected { index, reason }) = settled.rejected.into_iter().find(fault) {
@@ -145,9 +138,8 @@ impl Enrollments {
         }
         let Some(person) = settled.person.filter(|_| !settled.accepted.is_empty()) else {
             let limit = self.people.config.faces_per_person;
-            return Err(crate::people::PeopleError::FaceLimitReached { limit }.into());
+            return Err(PeopleError::FaceLimitReached { limit }.into());
         };
-        let mut row = row;
         row.person_id = Some(person.id);
         let session = self.end(&mut write, row, Status::Completed).await?;
         write.commit().await?;
@@ -207,6 +199,20 @@ impl Session {
     /// The frames whose chips are kept.
     pub(super) fn chips(&self) -> Vec<FaceId> {
         self.frames.iter().filter(|frame| frame.chip_kept).map(|frame| frame.face_id).collect()
+    }
+}
+
+/// What completing a session asks for.
+fn request(row: &Model) -> EnrollRequest {
+    let consent = Consent { granted_at: row.consent_granted_at, reference: row.consent_reference.clone() };
+    EnrollRequest {
+        key: PersonKey { gallery: row.gallery.clone(), external_id: row.external_id.clone() },
+        changes: PersonChanges {
+            display_name: row.display_name.clone().map_or(Change::Keep, Change::Set),
+            metadata: Change::Keep,
+            consent: Some(consent),
+        },
+        mode: EnrollMode::Add,
     }
 }
 

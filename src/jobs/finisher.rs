@@ -126,7 +126,9 @@ impl<H: Handler> Writer<H> {
             // The attempt may have been cancelled in the meantime.
             let _ = reply.send(answer);
         }
-        let handler = self.handler.clone();
-        self.tasks.spawn(async move { handler.clean_up(&ended).await });
+        if !ended.is_empty() {
+            let handler = self.handler.clone();
+            self.tasks.spawn(async move { handler.clean_up(&ended).await });
+        }
     }
 }

@@ -38,30 +38,25 @@ impl People {
         }
     }
 
-    /// Removes chips that lost their owner, every `interval` until `stop`.
-    pub async fn sweep_until(&self, stop: CancellationToken, interval: Duration, age: Duration) {
-        while stop.run_until_cancelled(tokio::time::sleep(interval)).await.is_some() {
+    /// Removes chips that no face and no frame owns and that are older than `age`, once in every `age` until `stop`.
+    pub async fn sweep_until(&self, stop: CancellationToken, age: Duration) {
+        while stop.run_until_cancelled(tokio::time::sleep(age)).await.is_some() {
             if let Err(error) = self.sweep_chips(age).await {
                 tracing::warn!(%error, "could not sweep chips; will try again");
             }
         }
     }
 
-    /// Removes chips that no face and no frame owns and that are older than `age`; says how many.
-    ///
-    /// # Errors
-    /// When the database or the blob store fails.
-    pub async fn sweep_chips(&self, age: Duration) -> Result<usize, PeopleError> {
-        let (before, mut removed) = (self.clock.now() - age, 0);
+    async fn sweep_chips(&self, age: Duration) -> Result<(), PeopleError> {
+        let before = self.clock.now() - age;
         for names in self.blobs.written_before(before, CHIP_BLOBS).await?.chunks(BATCH) {
             let ids: Vec<FaceId> = names.iter().map(|name| FaceId(name.owner)).collect();
             let owned = self.chip_owners(&ids).await?;
             for name in names.iter().filter(|name| !owned.contains(&FaceId(name.owner))) {
                 self.blobs.delete(name).await?;
-                removed += 1;
             }
         }
-        Ok(removed)
+        Ok(())
     }
 
     async fn chip_owners(&self, ids: &[FaceId]) -> Result<HashSet<FaceId>, PeopleError> {

@@ -3,20 +3,22 @@
 use bytes::Bytes;
 use entity::ids::FaceId;
 use entity::{face, person};
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::limits::check_metadata;
+use super::face::faces_in;
+use super::judge::digest;
 use super::name::find_in;
-use super::{Enrollment, NewFace, People, PeopleError, PersonRef, Rejected, Settled, check_name};
+use super::{EnrollRequest, Judged, People, PeopleError, PersonRef, Rejected, Settled};
 use crate::caller::Caller;
+use crate::database::Write;
 use crate::idempotency::{self, IdempotencyKey};
 use crate::inference::Urgency;
 
 /// What becomes of the faces a person has already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum EnrollMode {
     /// They stay.
     Add,
@@ -50,19 +52,19 @@ impl People {
     pub async fn enroll(
         &self,
         caller: &Caller,
-        enrollment: &Enrollment,
+        request: &EnrollRequest,
         images: Vec<Bytes>,
         key: Option<&str>,
         urgency: Urgency,
     ) -> Result<Enrolled, PeopleError> {
-        self.check(enrollment, images.len())?;
+        self.check(request, images.len())?;
         let key = match key {
             Some(key) => Some(IdempotencyKey {
                 tenant: &caller.tenant,
                 operation: "enrollPerson",
                 parent: Uuid::nil(),
                 key,
-                input_digest: input_digest(enrollment, &images).await?,
+                input_digest: input_digest(request, &images).await?,
             }),
             None => None,
         };
@@ -70,48 +72,50 @@ impl People {
             return Ok(earlier);
         }
         // A first look spares the engine; `settle` decides.
-        let who = PersonRef::Key(enrollment.key.clone());
-        if enrollment.consent.is_none() && self.find(caller, &who).await?.is_none() {
+        let who = PersonRef::Key(request.key.clone());
+        if request.changes.consent.is_none() && self.find(caller, &who).await?.is_none() {
             return Err(PeopleError::ConsentRequired);
         }
-        let judged = try_join_all(images.into_iter().map(|image| self.judge(caller, image, urgency))).await?;
+        let judged = join_all(images.into_iter().map(|image| self.judge(caller, image, urgency))).await;
+        let kept: Vec<FaceId> =
+            judged.iter().flatten().filter_map(|judged| judged.face.as_ref().ok()?.kept_chip()).collect();
+        match self.prepare(caller, request, judged, key.as_ref()).await {
+            Ok((write, enrolled, mut chips)) => {
+                // When this fails the rows may still be there: the sweeper sees which chips have no owner.
+                write.commit().await?;
+                chips.extend(
+                    kept.into_iter().filter(|id| enrolled.accepted.iter().all(|face| face.id != *id)),
+                );
+                self.remove_chips(&caller.tenant, &chips).await;
+                Ok(enrolled)
+            }
+            Err(error) => {
+                self.remove_chips(&caller.tenant, &kept).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// All but the commit. Returns what comes of it, and which chips are needed no longer then.
+    async fn prepare(
+        &self,
+        caller: &Caller,
+        request: &EnrollRequest,
+        judged: Vec<Result<Judged, PeopleError>>,
+        key: Option<&IdempotencyKey<'_>>,
+    ) -> Result<(Write, Enrolled, Vec<FaceId>), PeopleError> {
         let (mut faces, mut rejected) = (Vec::new(), Vec::new());
         for (index, judged) in judged.into_iter().enumerate() {
-            match judged.face {
+            match judged?.face {
                 Ok(face) => faces.push((index, face)),
                 Err(reason) => rejected.push(Rejected { index, reason }),
             }
         }
-        let kept: Vec<FaceId> =
-            faces.iter().filter(|(_, face)| face.chip_kept).map(|(_, face)| face.id).collect();
-        let outcome = self.write(caller, enrollment, faces, rejected, key.as_ref()).await;
-        let needed = |id: &FaceId| {
-            outcome.as_ref().is_ok_and(|(enrolled, _)| enrolled.accepted.iter().any(|face| face.id == *id))
-        };
-        // After a failed commit the rows may still be there: the sweeper sees which chips have no owner.
-        if !matches!(outcome, Err(PeopleError::Database(_))) {
-            let unneeded: Vec<FaceId> = kept.into_iter().filter(|id| !needed(id)).collect();
-            self.remove_chips(&caller.tenant, &unneeded).await;
-        }
-        let (enrolled, former_chips) = outcome?;
-        self.remove_chips(&caller.tenant, &former_chips).await;
-        Ok(enrolled)
-    }
-
-    /// Returns what came of it and the chips that are no longer needed.
-    async fn write(
-        &self,
-        caller: &Caller,
-        enrollment: &Enrollment,
-        faces: Vec<(usize, NewFace)>,
-        mut rejected: Vec<Rejected>,
-        key: Option<&IdempotencyKey<'_>>,
-    ) -> Result<(Enrolled, Vec<FaceId>), PeopleError> {
         let mut write = self.database.write().await?;
         if let Some(earlier) = self.earlier(&*write, caller, key).await? {
-            return Ok((earlier, Vec::new()));
+            return Ok((write, earlier, Vec::new()));
         }
-        let settled = self.settle(&mut write, caller, enrollment, faces).await?;
+        let settled = self.settle(&mut write, caller, request, faces).await?;
         let Settled { person, accepted, rejected: refused, former_chips } = settled;
         rejected.extend(refused);
         rejected.sort_by_key(|rejected| rejected.index);
@@ -126,8 +130,7 @@ impl People {
             let person = enrolled.person.as_ref().map_or(Uuid::nil(), |person| person.id.0);
             key.remember_details(&write, person, Some(details), self.clock.now()).await?;
         }
-        write.commit().await?;
-        Ok((enrolled, former_chips))
+        Ok((write, enrolled, former_chips))
     }
 
     /// What the key led to before; faces that are gone since are left out.
@@ -142,21 +145,15 @@ impl People {
         let remembered: Remembered = serde_json::from_value(details.unwrap_or_default())
             .map_err(|error| PeopleError::Internal(format!("a remembered enrollment: {error}")))?;
         let person = find_in(database, caller, &PersonRef::Id(person.into())).await?;
-        let mut accepted = self.faces(caller, &remembered.accepted).await?;
+        let mut accepted = faces_in(database, caller, &remembered.accepted).await?;
         accepted.sort_by_key(|face| remembered.accepted.iter().position(|id| *id == face.id));
         Ok(Some(Enrolled { person, accepted, rejected: remembered.rejected }))
     }
 
-    fn check(&self, enrollment: &Enrollment, images: usize) -> Result<(), PeopleError> {
+    fn check(&self, request: &EnrollRequest, images: usize) -> Result<(), PeopleError> {
         let limit = self.config.faces_per_person;
-        enrollment.key.check()?;
-        if let Some(name) = enrollment.display_name.as_set() {
-            check_name("displayName", name)?;
-        }
-        check_metadata(enrollment.metadata.as_set())?;
-        if let Some(consent) = &enrollment.consent {
-            consent.check(self.clock.now())?;
-        }
+        request.key.check()?;
+        request.changes.check(self.clock.now())?;
         match images {
             0 => Err(PeopleError::BadInput("images has at least one picture".into())),
             images if images > limit => Err(PeopleError::FaceLimitReached { limit }),
@@ -166,11 +163,9 @@ impl People {
 }
 
 /// Tells a repeat from another request.
-async fn input_digest(enrollment: &Enrollment, images: &[Bytes]) -> Result<String, PeopleError> {
-    let (text, images) = (format!("{enrollment:?}"), images.to_vec());
-    let hashing = tokio::task::spawn_blocking(move || {
-        let pictures = images.iter().map(|image| idempotency::digest(image));
-        idempotency::digest(std::iter::once(text).chain(pictures).collect::<Vec<_>>().join("\n").as_bytes())
-    });
-    hashing.await.map_err(|panic| PeopleError::Internal(format!("hashing pictures: {panic}")))
+async fn input_digest(request: &EnrollRequest, images: &[Bytes]) -> Result<String, PeopleError> {
+    let text = serde_json::to_string(request)
+        .map_err(|error| PeopleError::Internal(format!("an enrollment as JSON: {error}")))?;
+    let pictures = try_join_all(images.iter().cloned().map(digest)).await?;
+    Ok(idempotency::digest([vec![text], pictures].concat().join("\n").as_bytes()))
 }

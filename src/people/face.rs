@@ -15,8 +15,7 @@ impl People {
     /// # Errors
     /// When the database fails.
     pub async fn faces(&self, caller: &Caller, ids: &[FaceId]) -> Result<Vec<face::Model>, PeopleError> {
-        let wanted = face::Column::Id.is_in(ids.iter().copied());
-        Ok(owned(caller).filter(wanted).all(self.database.reader()).await?)
+        Ok(faces_in(self.database.reader(), caller, ids).await?)
     }
 
     /// The faces of the caller's people, oldest first.
@@ -72,6 +71,15 @@ impl People {
         }
         Ok(person)
     }
+}
+
+/// As [`People::faces`], wherever they are to be looked for.
+pub(super) async fn faces_in(
+    database: &impl ConnectionTrait,
+    caller: &Caller,
+    ids: &[FaceId],
+) -> Result<Vec<face::Model>, DbErr> {
+    owned(caller).filter(face::Column::Id.is_in(ids.iter().copied())).all(database).await
 }
 
 /// The templates of `faces` by one model.

@@ -28,6 +28,14 @@ pub struct NewFace {
     pub chip_kept: bool,
 }
 
+impl NewFace {
+    /// Its id, when its chip is kept.
+    #[must_use]
+    pub fn kept_chip(&self) -> Option<FaceId> {
+        self.chip_kept.then_some(self.id)
+    }
+}
+
 /// What a picture shows: the quality of its one face, if there is one, and the face, if it is good.
 pub struct Judged {
     /// SHA-256 of the picture, lower-case hexadecimal.

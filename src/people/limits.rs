@@ -1,16 +1,16 @@
 //! What callers may say of a person, and how much.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::person;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::PeopleError;
+use super::name::fold;
+use crate::metadata;
 
 /// Longest gallery name, external id and display name, in characters.
 pub const MAX_NAME_CHARACTERS: usize = 255;
-
-/// Largest metadata, as compact JSON.
-pub const MAX_METADATA_BYTES: usize = 16_384;
 
 /// Longest reference to a consent, in characters.
 const MAX_REFERENCE_CHARACTERS: usize = 1000;
@@ -19,7 +19,7 @@ const MAX_REFERENCE_CHARACTERS: usize = 1000;
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
 /// What an update says of a field.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub enum Change<T> {
     /// Nothing: it stays.
     #[default]
@@ -45,6 +45,42 @@ impl<T> Change<T> {
         match self {
             Self::Set(value) => Some(value),
             Self::Keep | Self::Clear => None,
+        }
+    }
+}
+
+/// What an enrollment or an update says of a person.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct PersonChanges {
+    /// What people call the person.
+    pub display_name: Change<String>,
+    /// Whatever the caller wants to keep.
+    pub metadata: Change<Value>,
+    /// Given again, it replaces the former one; it cannot be cleared.
+    pub consent: Option<Consent>,
+}
+
+impl PersonChanges {
+    /// Refuses a name or metadata that is too long, and a consent of the future.
+    ///
+    /// # Errors
+    /// [`PeopleError::BadInput`] says what is wrong.
+    pub fn check(&self, now: DateTime<Utc>) -> Result<(), PeopleError> {
+        if let Some(name) = self.display_name.as_set() {
+            check_name("displayName", name)?;
+        }
+        metadata::compact(self.metadata.as_set())
+            .map_err(|error| PeopleError::BadInput(error.to_string()))?;
+        self.consent.as_ref().map_or(Ok(()), |consent| consent.check(now))
+    }
+
+    pub(super) fn apply(self, person: &mut person::Model) {
+        person.display_name = self.display_name.apply(person.display_name.take());
+        person.display_name_folded = person.display_name.as_deref().map(fold);
+        person.metadata = self.metadata.apply(person.metadata.take());
+        if let Some(Consent { granted_at, reference }) = self.consent {
+            person.consent_granted_at = granted_at;
+            person.consent_reference = reference;
         }
     }
 }
@@ -85,14 +121,4 @@ pub fn check_name(what: &str, name: &str) -> Result<(), PeopleError> {
         return Ok(());
     }
     Err(PeopleError::BadInput(format!("{what} has 1 to {MAX_NAME_CHARACTERS} characters")))
-}
-
-/// Refuses metadata that is too large.
-pub(super) fn check_metadata(metadata: Option<&Value>) -> Result<(), PeopleError> {
-    match metadata {
-        Some(value) if value.to_string().len() > MAX_METADATA_BYTES => {
-            Err(PeopleError::BadInput(format!("metadata has at most {MAX_METADATA_BYTES} bytes as JSON")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -30,12 +30,12 @@ pub use enroll::{EnrollMode, Enrolled};
 pub use error::{ImageMistake, PeopleError, Rejected, Rejection};
 pub use face::{stored_quality, vector_bytes, vector_from_bytes};
 pub use judge::{Judged, NewFace};
-pub use limits::{Change, Consent, MAX_METADATA_BYTES, MAX_NAME_CHARACTERS, check_name};
+pub use limits::{Change, Consent, MAX_NAME_CHARACTERS, PersonChanges, check_name};
 pub use load::{LoadError, Loaded};
 pub use name::{PersonKey, PersonRef};
-pub use person::{GalleryCount, PersonChanges, PersonPage, PersonSearch};
+pub use person::{GalleryCount, PersonPage, PersonSearch};
 pub use recognize::{Candidate, Compared, Identified, MatchScore, SearchLimits, Verified};
-pub use settle::{Enrollment, Settled};
+pub use settle::{EnrollRequest, Settled};
 
 /// How people are enrolled.
 #[derive(Clone, Debug)]

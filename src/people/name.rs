@@ -3,12 +3,13 @@
 use entity::ids::PersonId;
 use entity::person::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::Serialize;
 
 use super::{People, PeopleError, check_name};
 use crate::caller::Caller;
 
 /// A person by the caller's own key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PersonKey {
     /// The gallery.
     pub gallery: String,

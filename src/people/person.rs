@@ -1,18 +1,16 @@
 //! People looked up, listed, changed and deleted.
 
+use entity::face;
 use entity::ids::{FaceId, PersonId};
 use entity::person::{Column, Entity, Model};
-use entity::{enrollment, face};
 use sea_orm::sea_query::{Expr, LikeExpr};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, Select,
 };
-use serde_json::Value;
 
-use super::limits::check_metadata;
 use super::name::{find_in, fold, owned};
-use super::{Change, Consent, People, PeopleError, PersonRef, check_name};
+use super::{People, PeopleError, PersonChanges, PersonRef, check_name};
 use crate::caller::Caller;
 use crate::database::Write;
 use crate::idempotency;
@@ -43,17 +41,6 @@ pub struct GalleryCount {
     pub people: i64,
     /// Their faces.
     pub faces: i64,
-}
-
-/// What an update says of a person.
-#[derive(Clone, Debug, Default)]
-pub struct PersonChanges {
-    /// What people call the person.
-    pub display_name: Change<String>,
-    /// Whatever the caller wants to keep.
-    pub metadata: Change<Value>,
-    /// Given again, it replaces the former one; it cannot be cleared.
-    pub consent: Option<Consent>,
 }
 
 impl People {
@@ -121,22 +108,10 @@ impl People {
         who: &PersonRef,
         changes: PersonChanges,
     ) -> Result<Model, PeopleError> {
-        if let Some(name) = changes.display_name.as_set() {
-            check_name("displayName", name)?;
-        }
-        check_metadata(changes.metadata.as_set())?;
-        if let Some(consent) = &changes.consent {
-            consent.check(self.clock.now())?;
-        }
+        changes.check(self.clock.now())?;
         let mut write = self.database.write().await?;
         let mut person = find_in(&*write, caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
-        person.display_name = changes.display_name.apply(person.display_name);
-        person.display_name_folded = person.display_name.as_deref().map(fold);
-        person.metadata = changes.metadata.apply(person.metadata);
-        if let Some(Consent { granted_at, reference }) = changes.consent {
-            person.consent_granted_at = granted_at;
-            person.consent_reference = reference;
-        }
+        changes.apply(&mut person);
         let person = self.touch(&write, person).await?;
         // A name that was replaced is personal data as well.
         self.database.erase_after(&mut write);
@@ -153,12 +128,8 @@ impl People {
         let mut write = self.database.write().await?;
         let person = find_in(&*write, caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
         let faces = face::Entity::find().filter(face::Column::PersonId.eq(person.id)).all(&*write).await?;
-        // Faces and templates go with the person's row.
+        // Faces, templates and the sessions that led to the person go with the row.
         Entity::delete_by_id(person.id).exec(&*write).await?;
-        enrollment::Entity::delete_many()
-            .filter(enrollment::Column::PersonId.eq(person.id))
-            .exec(&*write)
-            .await?;
         idempotency::forget_node(&write, &caller.tenant, person.id.0).await?;
         let ids: Vec<FaceId> = faces.iter().map(|face| face.id).collect();
         self.forget_faces(&mut write, &person, ids);

@@ -7,29 +7,26 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder,
 };
-use serde_json::Value;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::face::{templates_of, vector_bytes, vector_of};
 use super::name::{find_in, fold};
 use super::{
-    Change, Consent, EnrollMode, NewFace, People, PeopleError, PersonKey, PersonRef, Rejected, Rejection,
+    Consent, EnrollMode, NewFace, People, PeopleError, PersonChanges, PersonKey, PersonRef, Rejected,
+    Rejection,
 };
 use crate::caller::Caller;
 use crate::database::Write;
 use crate::index::Template;
 
 /// Whom faces are for, and what is said of the person.
-#[derive(Clone, Debug)]
-pub struct Enrollment {
+#[derive(Clone, Debug, Serialize)]
+pub struct EnrollRequest {
     /// The person, who is made when there is none by that key.
     pub key: PersonKey,
-    /// What people call the person.
-    pub display_name: Change<String>,
-    /// Whatever the caller wants to keep.
-    pub metadata: Change<Value>,
-    /// Needed when the person is new; otherwise it replaces the former one.
-    pub consent: Option<Consent>,
+    /// What is said of the person. A new one needs a consent.
+    pub changes: PersonChanges,
     /// Whether the person's former faces stay.
     pub mode: EnrollMode,
 }
@@ -57,45 +54,43 @@ impl People {
         &self,
         write: &mut Write,
         caller: &Caller,
-        enrollment: &Enrollment,
+        request: &EnrollRequest,
         faces: Vec<(usize, NewFace)>,
     ) -> Result<Settled, PeopleError> {
-        let existing = find_in(&**write, caller, &PersonRef::Key(enrollment.key.clone())).await?;
-        if existing.is_none() && enrollment.consent.is_none() {
-            return Err(PeopleError::ConsentRequired);
-        }
-        let former = match &existing {
-            Some(person) => faces_of(write, person.id).await?,
-            None => Vec::new(),
-        };
-        let id = existing.as_ref().map_or_else(|| PersonId(Uuid::now_v7()), |person| person.id);
-        let stay = match enrollment.mode {
-            EnrollMode::Add => former.clone(),
-            EnrollMode::Replace => Vec::new(),
-        };
-        let others = self.others(caller, &enrollment.key.gallery, id, &faces).await?;
-        let chosen = self.choose(write, &stay, faces, others).await?;
-        let Chosen { new, repeated, rejected } = chosen;
-        if new.is_empty() && repeated.is_empty() {
-            return Ok(Settled { person: existing, rejected, ..Settled::default() });
-        }
         let now = self.clock.now();
-        let person = self.put_person(write, caller, enrollment, existing, id, now).await?;
-        let leaving: Vec<FaceId> = match enrollment.mode {
-            EnrollMode::Add => Vec::new(),
-            EnrollMode::Replace => former.iter().map(|face| face.id).collect(),
+        let existing = find_in(&**write, caller, &PersonRef::Key(request.key.clone())).await?;
+        let (mut person, is_new) = match existing {
+            Some(person) => (person, false),
+            None => (unenrolled(caller, request, now)?, true),
         };
-        let former_chips = former.iter().filter(|face| face.chip_kept && leaving.contains(&face.id));
-        let former_chips = former_chips.map(|face| face.id).collect();
-        if !leaving.is_empty() {
-            face::Entity::delete_many()
-                .filter(face::Column::Id.is_in(leaving.iter().copied()))
-                .exec(&**write)
-                .await?;
+        let former = faces_of(write, person.id).await?;
+        let (stay, leaving) = match request.mode {
+            EnrollMode::Add => (former, Vec::new()),
+            EnrollMode::Replace => (Vec::new(), former),
+        };
+        let others = self.others(&person, &faces).await?;
+        let Chosen { new, repeated, rejected } = self.choose(write, &stay, faces, others).await?;
+        if new.is_empty() && repeated.is_empty() {
+            let person = (!is_new).then_some(person);
+            return Ok(Settled { person, rejected, ..Settled::default() });
+        }
+        request.changes.clone().apply(&mut person);
+        if is_new {
+            let row = person.clone().into_active_model().reset_all();
+            person::Entity::insert(row).exec_without_returning(&**write).await?;
+        } else {
+            person = self.touch(write, person).await?;
+            // What was said before, and the faces that leave, are personal data.
             self.database.erase_after(write);
         }
+        let former_chips = leaving.iter().filter(|face| face.chip_kept).map(|face| face.id).collect();
+        let leaving: Vec<FaceId> = leaving.into_iter().map(|face| face.id).collect();
+        if !leaving.is_empty() {
+            let gone = face::Column::Id.is_in(leaving.iter().copied());
+            face::Entity::delete_many().filter(gone).exec(&**write).await?;
+        }
         let mut accepted = repeated;
-        accepted.extend(self.insert(write, caller, id, &new, now).await?);
+        accepted.extend(self.insert(write, &person, &new, now).await?);
         self.follow(write, &person, leaving, new);
         Ok(Settled { person: Some(person), accepted, rejected, former_chips })
     }
@@ -103,12 +98,11 @@ impl People {
     /// For each face the other person of the gallery whose face it clearly is, if there is one.
     async fn others(
         &self,
-        caller: &Caller,
-        gallery: &str,
-        person: PersonId,
+        person: &person::Model,
         faces: &[(usize, NewFace)],
     ) -> Result<Vec<Option<PersonId>>, PeopleError> {
-        let (index, collection) = (self.index.clone(), self.collection(&caller.tenant, gallery));
+        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery));
+        let person = person.id;
         let vectors: Vec<Vec<f32>> = faces.iter().map(|(_, face)| face.vector.clone()).collect();
         let clearly = self.scale.matching.search.matched;
         // Two people at most are needed: the person and somebody else.
@@ -169,61 +163,18 @@ impl People {
         known.is_empty() || known.iter().any(near)
     }
 
-    async fn put_person(
-        &self,
-        write: &Write,
-        caller: &Caller,
-        enrollment: &Enrollment,
-        existing: Option<person::Model>,
-        id: PersonId,
-        now: DateTime<Utc>,
-    ) -> Result<person::Model, PeopleError> {
-        let Enrollment { key, display_name, metadata, consent, .. } = enrollment.clone();
-        let (former_name, former_metadata) = existing
-            .as_ref()
-            .map_or((None, None), |person| (person.display_name.clone(), person.metadata.clone()));
-        let former_consent = existing.as_ref().map(|person| Consent {
-            granted_at: person.consent_granted_at,
-            reference: person.consent_reference.clone(),
-        });
-        let consent = consent.or(former_consent).ok_or(PeopleError::ConsentRequired)?;
-        let display_name = display_name.apply(former_name);
-        let row = person::Model {
-            id,
-            tenant: caller.tenant.clone(),
-            external_id_folded: fold(&key.external_id),
-            gallery: key.gallery,
-            external_id: key.external_id,
-            display_name_folded: display_name.as_deref().map(fold),
-            display_name,
-            metadata: metadata.apply(former_metadata),
-            consent_granted_at: consent.granted_at,
-            consent_reference: consent.reference,
-            created_at: existing.as_ref().map_or(now, |person| person.created_at),
-            updated_at: now,
-        };
-        let active = row.clone().into_active_model().reset_all();
-        if existing.is_some() {
-            active.update(&**write).await?;
-        } else {
-            person::Entity::insert(active).exec_without_returning(&**write).await?;
-        }
-        Ok(row)
-    }
-
     async fn insert(
         &self,
         write: &Write,
-        caller: &Caller,
-        person: PersonId,
+        person: &person::Model,
         new: &[NewFace],
         now: DateTime<Utc>,
     ) -> Result<Vec<face::Model>, PeopleError> {
         let row = |new: &NewFace| {
             Ok(face::Model {
                 id: new.id,
-                tenant: caller.tenant.clone(),
-                person_id: person,
+                tenant: person.tenant.clone(),
+                person_id: person.id,
                 image_sha256: new.image_sha256.clone(),
                 quality: serde_json::to_value(&new.quality)
                     .map_err(|error| DbErr::Json(error.to_string()))?,
@@ -236,7 +187,7 @@ impl People {
         let templates = new.iter().map(|new| template::ActiveModel {
             face_id: Set(new.id),
             model_digest: Set(model.clone()),
-            tenant: Set(caller.tenant.clone()),
+            tenant: Set(person.tenant.clone()),
             vector: Set(vector_bytes(&new.vector)),
         });
         let faces = rows.iter().cloned().map(|row| row.into_active_model().reset_all());
@@ -266,6 +217,29 @@ struct Chosen {
     /// Enrolled before, from the same picture.
     repeated: Vec<face::Model>,
     rejected: Vec<Rejected>,
+}
+
+/// A person by the request's key, of whom nothing is said yet but the consent.
+fn unenrolled(
+    caller: &Caller,
+    EnrollRequest { key, changes, .. }: &EnrollRequest,
+    now: DateTime<Utc>,
+) -> Result<person::Model, PeopleError> {
+    let Consent { granted_at, reference } = changes.consent.clone().ok_or(PeopleError::ConsentRequired)?;
+    Ok(person::Model {
+        id: PersonId(Uuid::now_v7()),
+        tenant: caller.tenant.clone(),
+        gallery: key.gallery.clone(),
+        external_id: key.external_id.clone(),
+        external_id_folded: fold(&key.external_id),
+        display_name: None,
+        display_name_folded: None,
+        metadata: None,
+        consent_granted_at: granted_at,
+        consent_reference: reference,
+        created_at: now,
+        updated_at: now,
+    })
 }
 
 async fn faces_of(write: &Write, person: PersonId) -> Result<Vec<face::Model>, DbErr> {

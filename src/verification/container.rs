@@ -12,9 +12,7 @@ use super::{ContainerEvent, EncodeImage, Verification, VerificationError};
 use crate::caller::Caller;
 use crate::idempotency::{self, IdempotencyKey};
 use crate::jobs::Handler;
-
-/// Largest metadata, as compact JSON.
-const MAX_METADATA_BYTES: usize = 16_384;
+use crate::metadata;
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +42,8 @@ impl Verification {
         metadata: Option<serde_json::Value>,
         key: Option<&str>,
     ) -> Result<Model, VerificationError> {
-        let text = serde_json::json!(metadata).to_string();
-        if text.len() > MAX_METADATA_BYTES {
-            let message = format!("metadata has at most {MAX_METADATA_BYTES} bytes as JSON");
-            return Err(VerificationError::BadInput(message));
-        }
+        let text = metadata::compact(metadata.as_ref())
+            .map_err(|error| VerificationError::BadInput(error.to_string()))?;
         let key = key.map(|key| IdempotencyKey {
             tenant: &caller.tenant,
             operation: "createContainer",

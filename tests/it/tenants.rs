@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::support::client::{read, text};
 use crate::support::{Client, Event, Socket, TestServer, code, drawn, photo};
 
-const ACME: &str = "acme-key-0123456789";
-const OTHER: &str = "other-key-0123456789";
-const READER: &str = "reader-key-0123456789";
+pub(crate) const ACME: &str = "acme-key-0123456789";
+pub(crate) const OTHER: &str = "other-key-0123456789";
+pub(crate) const READER: &str = "reader-key-0123456789";
 
-async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     let keys = format!("acme:{ACME}, other:{OTHER}, acme:{READER}:read");
     TestServer::with(&[("FACEQL_API_KEY", &keys)]).await
 }

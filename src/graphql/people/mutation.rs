@@ -11,7 +11,7 @@ use crate::graphql::faces::QualityIssue;
 use crate::graphql::images::ImageInput;
 use crate::graphql::{ApiError, ErrorCode, ids};
 use crate::inference::Urgency;
-use crate::people::{self, Enrollment, People, PersonChanges, PersonKey, Rejected, Rejection};
+use crate::people::{self, EnrollRequest, People, PersonChanges, PersonKey, Rejected, Rejection};
 
 #[derive(Default)]
 pub(in crate::graphql) struct PeopleMutation;
@@ -25,20 +25,18 @@ impl PeopleMutation {
         #[graphql(desc = "Whom, and the pictures.")] input: EnrollPersonInput,
     ) -> Result<EnrollPersonPayload, ApiError> {
         let (caller, people) = (context.writer()?, context.part::<People>()?);
-        let limit = people.config.faces_per_person;
-        if input.images.len() > limit {
-            return Err(people::PeopleError::FaceLimitReached { limit }.into());
-        }
         let images = try_join_all(input.images.into_iter().map(|image| image.bytes(context))).await?;
-        let enrollment = Enrollment {
+        let request = EnrollRequest {
             key: PersonKey { gallery: input.gallery, external_id: input.external_id },
-            display_name: change(input.display_name),
-            metadata: change_json(input.metadata),
-            consent: input.consent.map(Into::into),
+            changes: PersonChanges {
+                display_name: change(input.display_name),
+                metadata: change_json(input.metadata),
+                consent: input.consent.map(Into::into),
+            },
             mode: input.mode.into(),
         };
         let key = input.idempotency_key.as_deref();
-        let enrolled = people.enroll(caller, &enrollment, images, key, Urgency::Urgent).await?;
+        let enrolled = people.enroll(caller, &request, images, key, Urgency::Urgent).await?;
         Ok(EnrollPersonPayload {
             person: enrolled.person.map(Person),
             accepted: enrolled.accepted.into_iter().map(Face).collect(),

@@ -5,15 +5,7 @@ use serde_json::{Value, json};
 use super::{consent, identify_picture, image, try_enroll};
 use crate::support::client::text;
 use crate::support::{Client, TestServer, code, photo};
-
-const ACME: &str = "acme-key-0123456789";
-const OTHER: &str = "other-key-0123456789";
-const READER: &str = "reader-key-0123456789";
-
-async fn server() -> TestServer {
-    let keys = format!("acme:{ACME}, other:{OTHER}, acme:{READER}:read");
-    TestServer::with(&[("FACEQL_API_KEY", &keys)]).await
-}
+use crate::tenants::{ACME, OTHER, READER, server};
 
 /// Enrolls a photo as `same` with an idempotency key.
 async fn enroll(client: &Client, gallery: &str, name: &str, key: &str) -> Value {
