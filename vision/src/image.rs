@@ -6,9 +6,12 @@ mod raster;
 
 use serde::{Deserialize, Serialize};
 
+/// The long side that a reduced picture keeps at least: three times the 640 pixels at which faces are searched.
+const MIN_REDUCED_SIDE: u16 = 1920;
+
 /// A decoded picture: RGB, 8 bits, rows from the top, turned upright by its EXIF orientation.
 ///
-/// A large JPEG is decoded at a half, a quarter or an eighth of its size (see [`Picture::decode`]). Coordinates in
+/// A large picture is reduced to a half, a quarter or an eighth of its size (see [`Picture::decode`]). Coordinates in
 /// results always refer to the original size.
 #[derive(Debug, Clone)]
 pub struct Picture {
@@ -22,9 +25,10 @@ pub struct Picture {
 impl Picture {
     /// Decodes an image file. The first frame of an animation counts; transparency is laid on white.
     ///
-    /// A JPEG whose long side stays at 1,920 pixels or more is decoded at a reduced scale: that is three times the
-    /// size at which faces are searched, so that the smallest face still fills the encoder's chip, and a 48-megapixel
-    /// photo needs 9 MB instead of 144.
+    /// A picture whose long side stays at 1,920 pixels or more is reduced: that is three times the size at which faces
+    /// are searched, so that the smallest face still fills the encoder's chip, and a 48-megapixel photo takes 9 MB
+    /// instead of 144. A JPEG is decoded at that scale (but one in CMYK stays whole); other formats are decoded whole
+    /// and reduced then.
     ///
     /// A file that ends early is refused as [`ImageError::Invalid`], never half grey; bytes after its end are ignored.
     pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {

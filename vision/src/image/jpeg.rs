@@ -12,10 +12,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{ImageError, ImageFormat, ImageHeader, Picture};
+use super::{ImageError, ImageFormat, ImageHeader, MIN_REDUCED_SIDE, Picture};
 
-/// The long side that a reduced picture keeps at least: three times the 640 pixels at which faces are searched.
-const MIN_REDUCED_SIDE: u16 = 1920;
 /// Scans of a progressive file, of which ordinary encoders write about ten. Each costs a walk over all pixels.
 const MAX_SCANS: usize = 100;
 const START_OF_SCAN: u8 = 0xDA;

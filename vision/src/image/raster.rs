@@ -2,9 +2,9 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgba, RgbaImage};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage, Rgba, imageops};
 
-use super::{ImageError, ImageFormat, ImageHeader, Picture};
+use super::{ImageError, ImageFormat, ImageHeader, MIN_REDUCED_SIDE, Picture};
 
 // What a decoder may hold for a pixel: 16-bit RGBA, and as much again for a frame that is laid into a canvas.
 const BYTES_PER_PIXEL: u64 = 16;
@@ -18,7 +18,8 @@ pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, Imag
     let orientation = decoder.orientation().map_err(refusal)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
     image.apply_orientation(orientation);
-    Picture::from_rgb(header.width, header.height, into_rgb(image))
+    let image = reduced(into_rgb(image));
+    Ok(Picture::from_rgb(image.width(), image.height(), image.into_raw())?.reduced_from(header))
 }
 
 pub(super) fn read_header(bytes: &[u8], format: ImageFormat) -> Result<ImageHeader, ImageError> {
@@ -46,17 +47,32 @@ fn known_as(format: ImageFormat) -> image::ImageFormat {
     }
 }
 
-fn into_rgb(image: DynamicImage) -> Vec<u8> {
-    if image.color().has_alpha() { on_white(&image.into_rgba8()) } else { image.into_rgb8().into_raw() }
+// To the scale at which a JPEG of this size would have been decoded: what follows costs the same for every format.
+fn reduced(image: RgbImage) -> RgbImage {
+    let (width, height) = image.dimensions();
+    let parts = width.max(height) / u32::from(MIN_REDUCED_SIDE);
+    match [8, 4, 2].into_iter().find(|divisor| *divisor <= parts) {
+        Some(divisor) => imageops::thumbnail(&image, width.div_ceil(divisor), height.div_ceil(divisor)),
+        None => image,
+    }
+}
+
+fn into_rgb(image: DynamicImage) -> RgbImage {
+    if image.color().has_alpha() { on_white(image) } else { image.into_rgb8() }
 }
 
 // A viewer shows transparency on its own background; white is what most of them have.
-fn on_white(image: &RgbaImage) -> Vec<u8> {
+fn on_white(image: DynamicImage) -> RgbImage {
     let blend = |colour: u8, alpha: u8| {
         let (colour, alpha) = (u16::from(colour), u16::from(alpha));
         ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
     };
-    image.pixels().flat_map(|&Rgba([r, g, b, a])| [blend(r, a), blend(g, a), blend(b, a)]).collect()
+    let image = image.into_rgba8();
+    let rgb = |x, y| {
+        let Rgba([r, g, b, a]) = *image.get_pixel(x, y);
+        Rgb([blend(r, a), blend(g, a), blend(b, a)])
+    };
+    RgbImage::from_fn(image.width(), image.height(), rgb)
 }
 
 // Decoders of these formats forgive some early ends; what their containers say of their own length does not.

@@ -99,6 +99,22 @@ fn large_jpeg_is_decoded_at_half_its_size_and_small_one_is_not() {
 }
 
 #[test]
+fn large_png_is_reduced_as_a_jpeg_would_be() {
+    let photo = scene(4000, 1000);
+    let png = Picture::decode(&encoded(&photo.clone().into(), Encoding::Png), &LIMITS).unwrap();
+    let jpeg = Picture::decode(&jpeg(photo.as_raw(), 4000, 1000, ColorType::Rgb, false), &LIMITS).unwrap();
+    let sizes = |picture: &Picture| {
+        [picture.width(), picture.height(), picture.original_width(), picture.original_height()]
+    };
+    assert_eq!((sizes(&png), sizes(&jpeg)), ([2000, 500, 4000, 1000], [2000, 500, 4000, 1000]));
+    let off: u64 = png.pixels().iter().zip(jpeg.pixels()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    assert!(off / (2000 * 500 * 3) < 6, "it is off by {off}");
+
+    let small = encoded(&scene(3839, 16).into(), Encoding::Png);
+    assert_eq!(Picture::decode(&small, &LIMITS).unwrap().width(), 3839);
+}
+
+#[test]
 fn file_that_ends_early_is_refused_wherever_it_ends() {
     for (format, file) in every_format().into_iter().chain([(ImageFormat::Jpeg, progressive())]) {
         for length in (1..file.len()).step_by(1 + file.len() / 97).chain([file.len() - 1]) {
