@@ -79,11 +79,32 @@ impl Picture {
         &self.pixels
     }
 
+    /// [`Picture::pixels`], to be painted on.
+    pub(crate) fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
+    /// The picture as a JPEG file, as large as its pixels are. quality: 1 to 100. Colours are stored at half the size,
+    /// as cameras do it.
+    pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>, ImageError> {
+        jpeg::encode(&self.pixels, self.width, self.height, quality)
+    }
+
     // Notes the size of the full picture, of which `self` is a reduced decoding.
     fn reduced_from(mut self, header: &ImageHeader) -> Self {
         self.original_width = header.width;
         self.original_height = header.height;
         self
+    }
+}
+
+/// Decodes an image file at full size and in the colours that it stores, turned upright: for files whose values are not
+/// looked at but counted. Callers hold several bytes a pixel, so let it go soon.
+pub(crate) fn decode_whole(bytes: &[u8], limits: &ImageLimits) -> Result<image::DynamicImage, ImageError> {
+    let header = ImageHeader::read(bytes, limits)?;
+    match header.format {
+        ImageFormat::Jpeg => jpeg::decode_whole(bytes),
+        _ => raster::decode_whole(bytes, &header),
     }
 }
 

@@ -3,6 +3,9 @@
 //! ```text
 //! bytes -- image --> Picture -- detect --> DetectedFace -- align --> Chip -- encode --> Embedding
 //!                                             + quality
+//!
+//! Picture + DetectedFaces ---------------- annotate --> JPEG with the faces drawn in
+//! Picture + SegmentationMap + Positions -- contour ---> Contours: levelled regions and an SVG
 //! ```
 //!
 //! [`EmbeddedEngine`] runs the models of a [`Pack`] on ONNX Runtime; [`FaceEngine`] is what the service speaks to.
@@ -15,7 +18,9 @@
 )]
 
 mod align;
+mod annotate;
 mod card;
+pub mod contour;
 mod detect;
 mod embedding;
 mod encode;
@@ -27,6 +32,7 @@ mod quality;
 mod session;
 
 pub use align::Chip;
+pub use annotate::{MAX_ANNOTATED_SIDE, annotate};
 pub use card::{MatchDecision, Matching, ModelCard, ModelRole, SimilarityCurve, Thresholds};
 pub use detect::{DetectOptions, DetectedFace};
 pub use embedding::{Embedding, EmbeddingError, InvalidDigest, Metric, ModelDigest, ModelMismatch};

@@ -12,14 +12,19 @@ const BYTES_PER_PIXEL: u64 = 16;
 const BYTES_BESIDES_PIXELS: u64 = 1 << 20;
 
 pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, ImageError> {
+    let image = reduced(into_rgb(decode_whole(bytes, header)?));
+    Ok(Picture::from_rgb(image.width(), image.height(), image.into_raw())?.reduced_from(header))
+}
+
+/// All pixels in the colours that the file stores, turned upright.
+pub(super) fn decode_whole(bytes: &[u8], header: &ImageHeader) -> Result<DynamicImage, ImageError> {
     check_complete(bytes, header.format)?;
     let pixels = u64::from(header.width) * u64::from(header.height);
     let mut decoder = decoder(bytes, header.format, BYTES_BESIDES_PIXELS + pixels * BYTES_PER_PIXEL)?;
     let orientation = decoder.orientation().map_err(refusal)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(refusal)?;
     image.apply_orientation(orientation);
-    let image = reduced(into_rgb(image));
-    Ok(Picture::from_rgb(image.width(), image.height(), image.into_raw())?.reduced_from(header))
+    Ok(image)
 }
 
 pub(super) fn read_header(bytes: &[u8], format: ImageFormat) -> Result<ImageHeader, ImageError> {

@@ -1,0 +1,142 @@
+//! How a picture is turned so that the face in it stands level: from landmarks to six numbers. Knows no pixels.
+
+use std::ops::Range;
+
+use super::error::LandmarkFault;
+use super::position::Position;
+use super::template;
+
+/// More landmarks than any scheme has.
+pub(super) const MAX_LANDMARKS: usize = 1024;
+/// Eyes that are nearer than this point in no direction, in pixels.
+const LEAST_EYE_DISTANCE: f64 = 1.0;
+/// Where 68 landmarks in iBUG's order have the eyes: the one on the left of the picture, and the other.
+const EYES_OF_68: [Range<usize>; 2] = [36..42, 42..48];
+/// What a side may exceed a whole number of pixels by without growing: rounding, not picture.
+const ROUNDING_PIXELS: f64 = 1e-3;
+
+/// A turn of a picture about its eyes' midpoint, moved so that nothing of it lies left of or above the origin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Levelling {
+    /// Columns and rows of the levelled picture, which holds all corners of the given one.
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// a, b, c, d, e, f: x' = ax + cy + e, y' = bx + dy + f.
+    pub(super) transform: [f64; 6],
+    /// Clockwise, above -180 to 180.
+    pub(super) rotation_degrees: f64,
+}
+
+impl Levelling {
+    /// Levels by the landmarks of a picture of `width` x `height` pixels.
+    ///
+    /// Five landmarks in the order of [`crate::Landmarks`] and 68 in iBUG's are fitted to a template: the rotation is
+    /// that of the similarity with the least squared distance; its scale is left at 1. Of any other number the first two
+    /// are the eyes, in either order, and the smaller turn that brings them level is taken.
+    pub(super) fn of(landmarks: &[Position], width: u32, height: u32) -> Result<Self, LandmarkFault> {
+        check_places(landmarks, width, height)?;
+        let eyes = eyes(landmarks);
+        if eyes[0].distance(eyes[1]) < LEAST_EYE_DISTANCE {
+            return Err(LandmarkFault::CoincidentEyes { x: eyes[0].x, y: eyes[0].y });
+        }
+        let radians = match landmarks.len() {
+            5 => fit(landmarks, &template::FIVE)?,
+            68 => fit(landmarks, &template::sixty_eight())?,
+            _ => -tilt(eyes),
+        };
+        Ok(Self::turned(radians, Position::mean(&eyes), width, height))
+    }
+
+    /// Where a place of the given picture is in the levelled one.
+    pub(super) fn apply(&self, at: Position) -> Position {
+        let [x_to_x, x_to_y, y_to_x, y_to_y, right, down] = self.transform;
+        Position::new(x_to_x * at.x + y_to_x * at.y + right, x_to_y * at.x + y_to_y * at.y + down)
+    }
+
+    // radians: clockwise.
+    fn turned(radians: f64, centre: Position, width: u32, height: u32) -> Self {
+        let (sine, cosine) = radians.sin_cos();
+        let mut levelling = Self {
+            width,
+            height,
+            transform: [
+                cosine,
+                sine,
+                0.0 - sine,
+                cosine,
+                centre.x - cosine * centre.x + sine * centre.y,
+                centre.y - sine * centre.x - cosine * centre.y,
+            ],
+            rotation_degrees: radians.to_degrees(),
+        };
+        levelling.grow();
+        levelling
+    }
+
+    // Makes room for all four corners.
+    fn grow(&mut self) {
+        let (right, bottom) = (f64::from(self.width), f64::from(self.height));
+        let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
+        let corners = corners.map(|(x, y)| self.apply(Position::new(x, y)));
+        let (left, right) = bounds(corners.map(|corner| corner.x));
+        let (top, bottom) = bounds(corners.map(|corner| corner.y));
+        self.transform[4] -= left;
+        self.transform[5] -= top;
+        self.width = (right - left - ROUNDING_PIXELS).ceil() as u32;
+        self.height = (bottom - top - ROUNDING_PIXELS).ceil() as u32;
+    }
+}
+
+fn check_places(landmarks: &[Position], width: u32, height: u32) -> Result<(), LandmarkFault> {
+    match landmarks.len() {
+        found @ 0..2 => return Err(LandmarkFault::TooFew { found }),
+        2..=MAX_LANDMARKS => {}
+        found => return Err(LandmarkFault::TooMany { found }),
+    }
+    for (index, &Position { x, y }) in landmarks.iter().enumerate() {
+        let number = index + 1;
+        if !(x.is_finite() && y.is_finite()) {
+            return Err(LandmarkFault::NotFinite { number, x, y });
+        }
+        if !((0.0..=f64::from(width)).contains(&x) && (0.0..=f64::from(height)).contains(&y)) {
+            return Err(LandmarkFault::Outside { number, x, y, width, height });
+        }
+    }
+    Ok(())
+}
+
+// Of at least two landmarks.
+fn eyes(landmarks: &[Position]) -> [Position; 2] {
+    match landmarks.len() {
+        68 => EYES_OF_68.map(|eye| Position::mean(&landmarks[eye])),
+        _ => [landmarks[0], landmarks[1]],
+    }
+}
+
+/// Radians by which the line through the eyes falls to the right, -90 to 90 degrees.
+fn tilt([first, second]: [Position; 2]) -> f64 {
+    let (left, right) = if first.x <= second.x { (first, second) } else { (second, first) };
+    (right.y - left.y).atan2(right.x - left.x)
+}
+
+/// Radians by which points are turned, clockwise, in the similarity that lays them nearest to a template. Source:
+/// Umeyama 1991, in the plane, where the rotation has a closed form.
+fn fit(points: &[Position], template: &[Position]) -> Result<f64, LandmarkFault> {
+    let (centre, origin) = (Position::mean(points), Position::mean(template));
+    let (mut dot, mut cross) = (0.0, 0.0);
+    for (point, target) in points.iter().zip(template) {
+        let (x, y) = (point.x - centre.x, point.y - centre.y);
+        let (wanted_x, wanted_y) = (target.x - origin.x, target.y - origin.y);
+        dot += x * wanted_x + y * wanted_y;
+        cross += x * wanted_y - y * wanted_x;
+    }
+    // Of points that lie as a face does it is their number times a good part of the distance between the eyes.
+    if dot.hypot(cross) < LEAST_EYE_DISTANCE {
+        return Err(LandmarkFault::NoFace { found: points.len() });
+    }
+    Ok(cross.atan2(dot) + 0.0)
+}
+
+fn bounds(values: [f64; 4]) -> (f64, f64) {
+    (values.into_iter().fold(f64::INFINITY, f64::min), values.into_iter().fold(f64::NEG_INFINITY, f64::max))
+}
