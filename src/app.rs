@@ -1,6 +1,6 @@
 //! The composition root: opens the stores, wires the domains, runs until told to stop. Called by `cli` and tests.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,10 @@ use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::{Database, OpenError};
+use crate::detection::{Detections, FindFaces};
 use crate::enrollment::Enrollments;
 use crate::events::Bus;
+use crate::files::{FileLinks, FilesConfig};
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
 use crate::http::{Authenticator, Edge, router};
@@ -26,8 +28,10 @@ use crate::index::EmbeddedIndex;
 use crate::inference::{
     EmbeddedEncoder, Encoder, EngineConfig, Engines, KnownModels, RemoteEncoder, RemoteError, StartError,
 };
-use crate::jobs::{Queue, Worker};
+use crate::jobs::{Handler, Queue, Worker};
 use crate::people::{LoadError, People};
+use crate::secret::{Secret, SecretError};
+use crate::sweeper::Sweep;
 use crate::verification::{EncodeImage, Snapshots, Verification};
 
 /// Why the service did not start.
@@ -42,6 +46,9 @@ pub enum AppError {
     /// The blob store.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+    /// The server's own secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The model pack.
     #[error(transparent)]
     Pack(#[from] vision::PackError),
@@ -81,6 +88,8 @@ pub struct App {
     queue: Queue,
     domains: Domains,
     health: Health,
+    secret: Secret,
+    clock: Clock,
 }
 
 impl App {
@@ -93,6 +102,7 @@ impl App {
         let scale = People::scale_of(&engines.embedded).ok_or(AppError::NoScale)?;
         let database = Database::open(&config.database).await?;
         let blobs = Blobs::open(&config.blobs, config.database.durable)?;
+        let secret = Secret::open(&config.secret)?;
         let models = KnownModels::new(database.clone());
         for card in engines.models() {
             models.note(card).await?;
@@ -124,11 +134,22 @@ impl App {
             database: database.clone(),
             people: people.clone(),
             bus: Bus::new(),
-            clock,
+            clock: clock.clone(),
             config: config.enrollment.clone(),
         };
+        let detections = Detections {
+            database: database.clone(),
+            blobs: blobs.clone(),
+            queue: queue.clone(),
+            changes: Bus::new(),
+            feed: Bus::new(),
+            clock: clock.clone(),
+            limits: config.engine.limits,
+            config: config.detection.clone(),
+        };
         let health = Health::new(database.clone(), blobs, engines, queue.clone());
-        Ok(Self { config, database, queue, domains: Domains { verification, people, enrollments }, health })
+        let domains = Domains { verification, people, enrollments, detections };
+        Ok(Self { config, database, queue, domains, health, secret, clock })
     }
 
     /// The database, for those who count its statements.
@@ -149,30 +170,21 @@ impl App {
         &self.domains.people
     }
 
+    /// The domain of detections.
+    #[must_use]
+    pub fn detections(&self) -> &Detections {
+        &self.domains.detections
+    }
+
     /// Serves `listener` until `stop`, then drains: no new work, running work to its end within the grace time,
     /// leases given back.
     ///
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), AppError> {
-        let background = TaskTracker::new();
-        let handler =
-            EncodeImage::new(self.domains.verification.clone(), self.health.engines.encoder.clone());
-        let worker =
-            Worker::new(self.database.clone(), self.queue.clone(), handler, self.config.jobs.clone());
-        background.spawn(worker.run(stop.clone(), self.config.http.shutdown_grace));
-        let (verification, until) = (self.domains.verification.clone(), stop.clone());
-        background.spawn(async move { verification.sweep_until(until).await });
-        let (people, until) = (self.domains.people.clone(), stop.clone());
-        let grace = self.config.verification.orphan_grace;
-        background.spawn(async move { people.sweep_until(until, grace).await });
-        let (enrollments, until) = (self.domains.enrollments.clone(), stop.clone());
-        background.spawn(async move { enrollments.expire_until(until).await });
-        let (database, until) = (self.database.clone(), stop.clone());
-        background.spawn(async move { database.erase_until(until).await });
-        background.close();
-
-        let router = router(&self.edge(&stop), self.health.clone(), &self.config.http);
+        let address = listener.local_addr().map_err(AppError::Serve)?;
+        let background = self.start_background(&stop);
+        let router = router(&self.edge(address, &stop), self.health.clone(), &self.config.http);
         let served = serve(listener, router, &stop, self.config.http.shutdown_grace).await;
         stop.cancel();
         background.wait().await;
@@ -181,22 +193,60 @@ impl App {
         served
     }
 
-    fn edge(&self, stop: &CancellationToken) -> Edge {
+    /// Starts what goes on beside the requests.
+    fn start_background(&self, stop: &CancellationToken) -> TaskTracker {
+        let tasks = TaskTracker::new();
+        let Domains { verification, people, enrollments, detections } = self.domains.clone();
+        let Engines { encoder, embedded } = self.health.engines.clone();
+        self.work(&tasks, EncodeImage::new(verification.clone(), encoder), stop);
+        self.work(&tasks, FindFaces::new(detections.clone(), embedded), stop);
+        self.sweep(&tasks, verification, stop);
+        self.sweep(&tasks, people, stop);
+        self.sweep(&tasks, detections, stop);
+        let until = stop.clone();
+        tasks.spawn(async move { enrollments.expire_until(until).await });
+        let (database, until) = (self.database.clone(), stop.clone());
+        tasks.spawn(async move { database.erase_until(until).await });
+        tasks.close();
+        tasks
+    }
+
+    fn work(&self, tasks: &TaskTracker, handler: impl Handler, stop: &CancellationToken) {
+        let worker =
+            Worker::new(self.database.clone(), self.queue.clone(), handler, self.config.jobs.clone());
+        tasks.spawn(worker.run(stop.clone(), self.config.http.shutdown_grace));
+    }
+
+    fn sweep(&self, tasks: &TaskTracker, domain: impl Sweep, stop: &CancellationToken) {
+        tasks.spawn(self.config.sweep.clone().sweep_until(domain, stop.clone()));
+    }
+
+    fn edge(&self, address: SocketAddr, stop: &CancellationToken) -> Edge {
         let limits = Limits {
             images_per_container: self.config.verification.images_per_container,
             max_upload_bytes: self.config.engine.limits.max_bytes,
             max_image_pixels: self.config.engine.limits.max_pixels,
         };
+        let FilesConfig { public_url, lifetime } = self.config.files.clone();
+        let base = public_url.unwrap_or_else(|| format!("http://{}", reachable(address)));
+        let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone());
         Edge {
-            schema: schema(self.domains.clone(), self.health.clone(), limits),
+            schema: schema(self.domains.clone(), self.health.clone(), limits, links.clone()),
             domains: self.domains.clone(),
             authenticator: Authenticator::new(self.config.http.keys.clone()),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
             body_timeout: self.config.http.body_timeout,
             limits,
+            links,
             stop: stop.clone(),
         }
     }
+}
+
+/// Where this machine reaches what listens at `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let own: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    if address.ip().is_unspecified() { SocketAddr::new(own, address.port()) } else { address }
 }
 
 /// Answers what comes to `listener` until `stop`, then lets running requests end within `grace`.

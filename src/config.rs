@@ -13,11 +13,15 @@ use std::time::Duration;
 
 use crate::blobs::BlobsConfig;
 use crate::database::DatabaseConfig;
+use crate::detection::DetectionConfig;
 use crate::enrollment::EnrollmentConfig;
+use crate::files::FilesConfig;
 use crate::http::HttpConfig;
 use crate::inference::{EngineConfig, RemoteConfig};
 use crate::jobs::JobsConfig;
 use crate::people::PeopleConfig;
+use crate::secret::SecretConfig;
+use crate::sweeper::SweepConfig;
 use crate::telemetry::LogConfig;
 use crate::verification::VerificationConfig;
 
@@ -42,6 +46,14 @@ pub struct Config {
     pub people: PeopleConfig,
     /// Guided enrollment.
     pub enrollment: EnrollmentConfig,
+    /// Detection jobs.
+    pub detection: DetectionConfig,
+    /// When what has expired is removed.
+    pub sweep: SweepConfig,
+    /// How files are linked to.
+    pub files: FilesConfig,
+    /// The server's own secret.
+    pub secret: SecretConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -70,6 +82,10 @@ impl Config {
             verification: VerificationConfig::read(&mut settings),
             people: PeopleConfig::read(&mut settings),
             enrollment: EnrollmentConfig::read(&mut settings),
+            detection: DetectionConfig::read(&mut settings),
+            sweep: SweepConfig::read(&mut settings),
+            files: FilesConfig::read(&mut settings),
+            secret: SecretConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
         };
         settings.finish().map(|()| config)
@@ -88,6 +104,10 @@ impl Config {
         VerificationConfig::read(&mut settings);
         PeopleConfig::read(&mut settings);
         EnrollmentConfig::read(&mut settings);
+        DetectionConfig::read(&mut settings);
+        SweepConfig::read(&mut settings);
+        FilesConfig::read(&mut settings);
+        SecretConfig::read(&mut settings);
         LogConfig::read(&mut settings);
         settings.describe()
     }

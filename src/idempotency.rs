@@ -102,18 +102,14 @@ impl IdempotencyKey<'_> {
     }
 }
 
-/// Forgets as part of `write` the keys that led to `node` or were scoped to it.
+/// Forgets as part of `write` the keys that led to one of `nodes` or were scoped to it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn forget_node(write: &Write, tenant: &Tenant, node: Uuid) -> Result<(), DbErr> {
-    let about = Column::Parent.eq(node).or(Column::Result.eq(node));
-    Entity::delete_many()
-        .filter(Column::Tenant.eq(tenant.clone()))
-        .filter(about)
-        .exec(&**write)
-        .await
-        .map(drop)
+pub async fn forget_nodes(write: &Write, nodes: &[Uuid]) -> Result<(), DbErr> {
+    let nodes = || nodes.iter().copied();
+    let about = Column::Parent.is_in(nodes()).or(Column::Result.is_in(nodes()));
+    Entity::delete_many().filter(about).exec(&**write).await.map(drop)
 }
 
 /// Forgets as part of `write` the keys first used before `time`.

@@ -81,6 +81,11 @@ typed_id!(
     "enrollment"
 );
 typed_id!(
+    /// Names a detection.
+    DetectionId,
+    "detection"
+);
+typed_id!(
     /// Names a job of the queue; never shown to clients.
     JobId,
     "job"

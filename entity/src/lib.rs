@@ -1,6 +1,8 @@
 //! `FaceQL`'s tables, one file each, and the typed ids. Knows `sea-orm` and nothing else.
 
 pub mod container;
+pub mod detection;
+pub mod detection_counter;
 pub mod encoding;
 pub mod enrollment;
 pub mod enrollment_frame;
@@ -9,6 +11,7 @@ pub mod idempotency_key;
 pub mod ids;
 pub mod image;
 pub mod job;
+pub mod job_status;
 pub mod model;
 pub mod person;
 pub mod template;

@@ -4,12 +4,17 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_verification;
 mod m0002_people;
+mod m0003_detections;
 
 /// Runs the steps in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_verification::Step), Box::new(m0002_people::Step)]
+        vec![
+            Box::new(m0001_verification::Step),
+            Box::new(m0002_people::Step),
+            Box::new(m0003_detections::Step),
+        ]
     }
 }

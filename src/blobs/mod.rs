@@ -2,22 +2,27 @@
 //!
 //! A blob is written before the row that names it and deleted after; one that no row names is swept.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fs::{File, TryLockError};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use entity::ids::Tenant;
-use futures_util::TryStreamExt;
+use futures_util::{Stream, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use uuid::Uuid;
 
 use crate::config::{Setting, Settings};
 
-/// Locked while a process has the folder. No tenant's name begins with a dot, so neither file is taken for a blob.
+/// How many owners are asked for at once.
+const BATCH: usize = 500;
+/// Locked while a process has the folder.
 const LOCK: &str = ".lock";
 /// Written and deleted to see whether the folder is writable.
 const PROBE: &str = ".probe";
@@ -82,22 +87,22 @@ pub struct BlobName {
     /// Whose it is.
     pub tenant: Tenant,
     /// The owner's kind, for example `images`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The owner.
     pub owner: Uuid,
 }
 
 impl BlobName {
     fn path(&self) -> Path {
-        Path::from_iter([self.tenant.as_str(), self.kind, &self.owner.to_string()])
+        Path::from_iter([self.kind.as_ref(), self.tenant.as_str(), &self.owner.to_string()])
     }
 
     fn parse(path: &Path, kind: &'static str) -> Option<Self> {
         let mut parts = path.parts();
-        let tenant = Tenant::parse(parts.next()?.as_ref())?;
         let of_kind = parts.next()?.as_ref() == kind;
+        let tenant = Tenant::parse(parts.next()?.as_ref())?;
         let owner = Uuid::parse_str(parts.next()?.as_ref()).ok()?;
-        (of_kind && parts.next().is_none()).then_some(Self { tenant, kind, owner })
+        (of_kind && parts.next().is_none()).then_some(Self { tenant, kind: kind.into(), owner })
     }
 }
 
@@ -158,6 +163,28 @@ impl Blobs {
         Ok(self.store.get(&name.path()).await?.bytes().await?)
     }
 
+    /// What is known of a blob without reading it.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`] when it is not there.
+    pub async fn look(&self, name: &BlobName) -> Result<ObjectMeta, BlobError> {
+        Ok(self.store.head(&name.path()).await?)
+    }
+
+    /// Reads these bytes of a blob as they are taken from the stream.
+    ///
+    /// # Errors
+    /// [`BlobError::NotFound`] when it is not there; the stream fails when the store does.
+    pub async fn stream(
+        &self,
+        name: &BlobName,
+        range: Range<u64>,
+    ) -> Result<impl Stream<Item = Result<Bytes, BlobError>> + use<>, BlobError> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let found = self.store.get_opts(&name.path(), options).await?;
+        Ok(found.into_stream().map_err(BlobError::from))
+    }
+
     /// Deletes a blob; one that is not there is well.
     ///
     /// # Errors
@@ -169,16 +196,12 @@ impl Blobs {
         }
     }
 
-    /// All blobs of `kind` that were written before `time`.
-    ///
-    /// # Errors
-    /// [`BlobError::Store`] when the store cannot be listed.
-    pub async fn written_before(
+    async fn written_before(
         &self,
         time: DateTime<Utc>,
         kind: &'static str,
     ) -> Result<Vec<BlobName>, BlobError> {
-        let mut listing = self.store.list(None);
+        let mut listing = self.store.list(Some(&Path::from(kind)));
         let mut names = Vec::new();
         while let Some(blob) = listing.try_next().await? {
             if blob.last_modified < time {
@@ -186,6 +209,32 @@ impl Blobs {
             }
         }
         Ok(names)
+    }
+
+    /// Removes the blobs of `kind` that were written before `time` and have no owner: `owners` tells which of some there
+    /// are. Returns how many it removed.
+    ///
+    /// # Errors
+    /// When the blob store fails, or `owners` does.
+    pub async fn remove_orphans<E, F>(
+        &self,
+        kind: &'static str,
+        time: DateTime<Utc>,
+        owners: impl Fn(Vec<Uuid>) -> F,
+    ) -> Result<usize, E>
+    where
+        E: From<BlobError>,
+        F: Future<Output = Result<HashSet<Uuid>, E>>,
+    {
+        let mut removed = 0;
+        for names in self.written_before(time, kind).await?.chunks(BATCH) {
+            let owned = owners(names.iter().map(|name| name.owner).collect()).await?;
+            for name in names.iter().filter(|name| !owned.contains(&name.owner)) {
+                self.delete(name).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// Lets another process open the folder.
@@ -228,7 +277,7 @@ mod tests {
     use super::*;
 
     fn name() -> BlobName {
-        BlobName { tenant: Tenant::parse("acme").unwrap(), kind: "images", owner: Uuid::now_v7() }
+        BlobName { tenant: Tenant::parse("acme").unwrap(), kind: "images".into(), owner: Uuid::now_v7() }
     }
 
     #[tokio::test]
@@ -264,7 +313,7 @@ mod tests {
     async fn half_written_files_of_a_killed_process_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(&BlobsConfig { folder: folder.path().into() }, false).unwrap();
-        let images = folder.path().join("acme/images");
+        let images = folder.path().join("images/acme");
         std::fs::create_dir_all(&images).unwrap();
         std::fs::write(images.join(format!("{}#1", Uuid::nil())), b"half").unwrap();
         let later = chrono::DateTime::from(std::time::SystemTime::now() + std::time::Duration::from_mins(1));

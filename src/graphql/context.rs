@@ -8,6 +8,7 @@ use tracing::Instrument;
 use super::loaders::Loaders;
 use super::{ApiError, ErrorCode};
 use crate::caller::Caller;
+use crate::detection::Detections;
 use crate::enrollment::Enrollments;
 use crate::people::People;
 use crate::verification::Verification;
@@ -32,6 +33,8 @@ pub struct Domains {
     pub people: People,
     /// Guided enrollment.
     pub enrollments: Enrollments,
+    /// Detection jobs.
+    pub detections: Detections,
 }
 
 /// Belongs to one request, or to all operations of one WebSocket: who asks, and the loaders that ask for them.

@@ -5,10 +5,12 @@ use sea_orm::{DbErr, RuntimeErr};
 use vision::ImageError;
 
 use crate::blobs::BlobError;
+use crate::detection::DetectionError;
 use crate::enrollment::{EnrollmentError, FrameRejection};
+use crate::failure::ImageFailure;
 use crate::idempotency::IdempotencyError;
 use crate::people::{ImageMistake, PeopleError, Rejection};
-use crate::verification::{ImageFailure, VerificationError};
+use crate::verification::VerificationError;
 
 /// What went wrong, for programs. Codes may be added; tolerate one that you do not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -219,6 +221,22 @@ impl From<EnrollmentError> for ApiError {
     }
 }
 
+impl From<DetectionError> for ApiError {
+    fn from(error: DetectionError) -> Self {
+        let message = error.to_string();
+        match error {
+            DetectionError::NotFound => Self::new(ErrorCode::NotFound, message),
+            DetectionError::CursorExpired => Self::new(ErrorCode::CursorExpired, message),
+            DetectionError::Image(error) => error.into(),
+            DetectionError::BadInput(_) => Self::new(ErrorCode::BadUserInput, message),
+            DetectionError::Idempotency(error) => error.into(),
+            DetectionError::Database(error) => error.into(),
+            DetectionError::Blob(error) => error.into(),
+            DetectionError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
 impl From<&FrameRejection> for ErrorCode {
     fn from(reason: &FrameRejection) -> Self {
         match reason {
@@ -299,6 +317,7 @@ impl From<ImageFailure> for ErrorCode {
             ImageFailure::Invalid => Self::InvalidImage,
             ImageFailure::TooLarge => Self::ImageTooLarge,
             ImageFailure::Unsupported => Self::UnsupportedImage,
+            ImageFailure::SegmentationMismatch => Self::SegmentationMismatch,
             ImageFailure::EngineUnavailable => Self::EngineUnavailable,
             ImageFailure::StorageUnavailable => Self::StorageUnavailable,
             ImageFailure::Internal => Self::Internal,

@@ -1,13 +1,15 @@
-//! Image bytes as an argument.
+//! Images as arguments, and what background work says of them.
 
-use async_graphql::{Context, InputValueError, InputValueResult, OneofObject, Scalar, ScalarType, Value};
+use async_graphql::{
+    Context, InputValueError, InputValueResult, OneofObject, Scalar, ScalarType, SimpleObject, Value,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use vision::ImageError;
 
 use super::context::ContextExt;
 use super::{ApiError, ErrorCode, Limits};
+use crate::failure::ImageFailure;
 
 /// Exactly one source of image bytes.
 #[derive(OneofObject)]
@@ -61,6 +63,23 @@ impl ScalarType for FileIndex {
     }
 }
 
+/// Why background work on an image failed.
+#[derive(SimpleObject)]
+pub(super) struct ImageError {
+    /// For programs.
+    code: ErrorCode,
+    /// For people.
+    message: String,
+}
+
+impl ImageError {
+    /// As it is stored with what failed; `None` where nothing has.
+    pub(super) fn stored(failure: Option<&str>, message: Option<&str>) -> Option<Self> {
+        let code = ImageFailure::from_name(failure?).into();
+        Some(Self { code, message: message.unwrap_or_default().to_owned() })
+    }
+}
+
 fn decode(text: &str, limit: u64) -> Result<Bytes, ApiError> {
     let data = match text.strip_prefix("data:") {
         Some(url) => url.split_once(";base64,").map(|(_type, data)| data).ok_or_else(not_base64)?,
@@ -69,7 +88,7 @@ fn decode(text: &str, limit: u64) -> Result<Bytes, ApiError> {
     let bytes = data.len() as u64 / 4 * 3;
     // Two padding characters may stand for nothing.
     if bytes > limit + 2 {
-        return Err(ImageError::TooManyBytes { bytes, limit }.into());
+        return Err(vision::ImageError::TooManyBytes { bytes, limit }.into());
     }
     STANDARD.decode(data).map(Bytes::from).map_err(|_| not_base64())
 }

@@ -6,8 +6,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use entity::ids::{ContainerId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
-use entity::{container, encoding, face, image, person};
+use entity::ids::{ContainerId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
+use entity::{container, detection, encoding, face, image, person};
 
 use super::{ApiError, Domains};
 use crate::caller::Caller;
@@ -143,6 +143,16 @@ impl Loader<EnrollmentId> for Loaders {
     async fn load(&self, ids: &[EnrollmentId]) -> Result<HashMap<EnrollmentId, Arc<Session>>, ApiError> {
         let found = self.domains.enrollments.sessions(&self.caller, ids).await?;
         Ok(found.into_iter().map(|session| (session.row.id, Arc::new(session))).collect())
+    }
+}
+
+impl Loader<DetectionId> for Loaders {
+    type Value = detection::Model;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[DetectionId]) -> Result<HashMap<DetectionId, detection::Model>, ApiError> {
+        let found = self.domains.detections.detections(&self.caller, ids).await?;
+        Ok(found.into_iter().map(|detection| (detection.id, detection)).collect())
     }
 }
 

@@ -1,9 +1,10 @@
 //! `node` and `nodes`: anything by its id alone.
 
 use async_graphql::{Context, ID, Interface, Object};
-use entity::ids::{ContainerId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
+use entity::ids::{ContainerId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
 
 use super::context::ContextExt;
+use super::detection::Detection;
 use super::enrollment::Enrollment;
 use super::people::{Face, Person};
 use super::verification::{Container, Encoding, Image};
@@ -22,6 +23,7 @@ pub(super) enum Node {
     Person(Person),
     Face(Face),
     Enrollment(Enrollment),
+    Detection(Detection),
 }
 
 #[derive(Default)]
@@ -67,6 +69,8 @@ async fn load(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> 
         Ok(loaders.load_one(id).await?.map(|row| Node::Face(Face(row))))
     } else if let Some(id) = ids::parse_if::<EnrollmentId>(id) {
         Ok(loaders.load_one(id).await?.map(|session| Node::Enrollment(Enrollment(session))))
+    } else if let Some(id) = ids::parse_if::<DetectionId>(id) {
+        Ok(loaders.load_one(id).await?.map(|row| Node::Detection(row.into())))
     } else {
         Err(ApiError::new(ErrorCode::InvalidId, "not the id of anything here"))
     }

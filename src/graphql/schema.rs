@@ -13,6 +13,7 @@ use async_graphql::{
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use super::detection::{DetectionMutation, DetectionQuery, DetectionSubscription};
 use super::enrollment::{EnrollmentMutation, EnrollmentQuery, EnrollmentSubscription};
 use super::error::give_code;
 use super::node::NodeQuery;
@@ -21,6 +22,7 @@ use super::people::{PeopleMutation, PeopleQuery, RecognitionMutation};
 use super::service::ServiceQuery;
 use super::verification::{VerificationMutation, VerificationQuery, VerificationSubscription};
 use super::{Domains, ErrorCode, Limits};
+use crate::files::FileLinks;
 use crate::health::Health;
 
 /// Deep enough for every type's introspection and for clients that are not malicious.
@@ -28,24 +30,38 @@ const MAX_DEPTH: usize = 20;
 
 /// Reads.
 #[derive(Default, MergedObject)]
-pub struct Query(NodeQuery, VerificationQuery, PeopleQuery, EnrollmentQuery, ServiceQuery);
+pub struct Query(NodeQuery, VerificationQuery, PeopleQuery, EnrollmentQuery, DetectionQuery, ServiceQuery);
 
 /// Writes.
 #[derive(Default, MergedObject)]
-pub struct Mutation(VerificationMutation, PeopleMutation, RecognitionMutation, EnrollmentMutation);
+pub struct Mutation(
+    VerificationMutation,
+    PeopleMutation,
+    RecognitionMutation,
+    EnrollmentMutation,
+    DetectionMutation,
+);
 
 /// Follows.
 #[derive(Default, MergedSubscription)]
-pub struct Subscription(VerificationSubscription, EnrollmentSubscription);
+pub struct Subscription(VerificationSubscription, EnrollmentSubscription, DetectionSubscription);
 
 /// The whole API. Cloning shares it.
 pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
 
 /// The API over the given domains.
 #[must_use]
-pub fn schema(domains: Domains, health: Health, limits: Limits) -> FaceQlSchema {
-    let Domains { verification, people, enrollments } = domains;
-    builder().data(verification).data(people).data(enrollments).data(health).data(limits).finish()
+pub fn schema(domains: Domains, health: Health, limits: Limits, links: FileLinks) -> FaceQlSchema {
+    let Domains { verification, people, enrollments, detections } = domains;
+    builder()
+        .data(verification)
+        .data(people)
+        .data(enrollments)
+        .data(detections)
+        .data(health)
+        .data(limits)
+        .data(links)
+        .finish()
 }
 
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.

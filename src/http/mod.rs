@@ -1,6 +1,7 @@
 //! The edge: reads requests, authenticates them, hands them to the schema. Knows no domain.
 
 mod auth;
+mod files;
 mod graphql;
 mod health;
 mod host;

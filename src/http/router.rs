@@ -12,9 +12,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Authenticator;
+use super::files::{self, Files};
 use super::selfie::Selfie;
 use super::{HttpConfig, graphql, health, host, request_id, selfie, websocket};
 use crate::caller::Caller;
+use crate::files::FileLinks;
 use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
 use crate::health::Health;
 use crate::inference::EmbeddedEncoder;
@@ -37,6 +39,8 @@ pub struct Edge {
     pub body_timeout: Duration,
     /// What is refused for being too much.
     pub limits: Limits,
+    /// Which file a link is for.
+    pub links: FileLinks,
     /// Ends the open sockets.
     pub stop: CancellationToken,
 }
@@ -53,10 +57,12 @@ pub fn router(edge: &Edge, health: Health, config: &HttpConfig) -> Router {
     let body_limit =
         usize::try_from(edge.limits.max_upload_bytes).unwrap_or(usize::MAX) / 3 * 4 + ENVELOPE_BYTES;
     let graphql = post(graphql::answer).get(websocket::serve).fallback(graphql::no_websocket);
+    let files = Files { links: edge.links.clone(), blobs: health.blobs.clone() };
     let routes = Router::new()
         .route("/", get(graphiql))
         .route("/graphql", graphql)
         .with_state(edge.clone())
+        .merge(Router::new().route("/files/{kind}/{name}", get(files::serve)).with_state(files))
         .merge(health_routes(health))
         .layer(DefaultBodyLimit::max(body_limit));
     // Outermost last: the id comes first, so that every refusal has one.

@@ -1,28 +1,19 @@
 //! The embedded engine as a service: threads of its own, a bounded queue, and batches of what waits.
 
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
-use tracing::{error, info};
-use vision::{
-    DetectOptions, EncodedFace, EngineError, FaceEngine, ImageError, ImageLimits, LeastScores, ModelCard,
-    Picture,
-};
+use tracing::info;
+use vision::{DetectOptions, EncodedFace, EngineError, FaceEngine, ImageLimits, LeastScores, ModelCard};
 
-use super::line::{Line, Stopped, Waiting, line};
-use super::{EncodeError, Encoding, Urgency};
+use super::line::{Line, Stopped, line};
+use super::thread::{Alive, Answer, EngineThread, Request, Wanted};
+use super::{AnnotatedImage, EncodeError, Encoding, Urgency};
 use crate::config::{Setting, Settings};
-
-/// How far engine threads stand back behind those that answer requests.
-const NICENESS: i32 = 5;
-
-/// Most images that one call of the engine takes.
-const MAX_BATCH: usize = 4;
 
 /// The embedded engine.
 #[derive(Clone, Debug)]
@@ -123,12 +114,6 @@ pub enum StartError {
     ThreadDied,
 }
 
-pub(super) struct Request {
-    image: Bytes,
-    options: DetectOptions,
-    reply: Reply,
-}
-
 /// Hands images to the engine threads. The threads end with its last clone.
 #[derive(Clone)]
 pub struct EmbeddedEncoder {
@@ -191,10 +176,28 @@ impl EmbeddedEncoder {
         options: DetectOptions,
         urgency: Urgency,
     ) -> Result<Vec<EncodedFace>, EncodeError> {
-        let gone = || EncodeError::Unavailable("the engine has stopped".into());
         let (reply, answer) = oneshot::channel();
-        let taken = self.line.send(Request { image, options, reply }, urgency).await;
-        taken.map_err(|Stopped| gone())?;
+        self.ask(Request { image, options, wanted: Wanted::Encodings(reply) }, urgency, answer).await
+    }
+
+    /// The wanted faces of `image`, largest first, each judged, and a copy of it with them drawn in. When the caller goes
+    /// away, the work is not begun.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub async fn annotate(
+        &self,
+        image: Bytes,
+        options: DetectOptions,
+        urgency: Urgency,
+    ) -> Result<AnnotatedImage, EncodeError> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request { image, options, wanted: Wanted::Annotation(reply) }, urgency, answer).await
+    }
+
+    async fn ask<T>(&self, request: Request, urgency: Urgency, answer: Answer<T>) -> Result<T, EncodeError> {
+        let gone = || EncodeError::Unavailable("the engine has stopped".into());
+        self.line.send(request, urgency).await.map_err(|Stopped| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -219,128 +222,6 @@ impl EmbeddedEncoder {
         let line = format!("embedded, {threads} thread(s), {waiting} image(s) waiting");
         if threads > 0 { Ok(line) } else { Err(line) }
     }
-}
-
-/// Counts a thread for as long as it lives.
-struct Alive(Arc<AtomicUsize>);
-
-impl Alive {
-    fn new(threads: &Arc<AtomicUsize>) -> Self {
-        threads.fetch_add(1, Ordering::Relaxed);
-        Self(threads.clone())
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-type Cards = (ModelCard, ModelCard);
-
-/// Lets the threads that answer requests go first: an upload is acknowledged quickly while the engine is busy.
-fn step_back() {
-    // On Linux niceness belongs to a thread; elsewhere it would slow the whole process.
-    if cfg!(target_os = "linux")
-        && let Err(error) = rustix::process::nice(NICENESS)
-    {
-        tracing::debug!(%error, "the engine thread keeps its usual priority");
-    }
-}
-
-struct EngineThread {
-    waiting: Waiting,
-    limits: ImageLimits,
-    threads: usize,
-    alive: Alive,
-}
-
-impl EngineThread {
-    fn run(self, make: &MakeEngine, report: oneshot::Sender<Result<Cards, EngineError>>) {
-        step_back();
-        let mut engine = match make() {
-            Ok(engine) => engine,
-            Err(error) => {
-                // Nobody waits for the report when the start has failed already.
-                let _ = report.send(Err(error));
-                return;
-            }
-        };
-        let _ = report.send(Ok((engine.detector().clone(), engine.encoder().clone())));
-        while let Some((first, urgency)) = self.waiting.next() {
-            self.answer(&mut *engine, self.batch(first, urgency));
-        }
-        drop(self.alive);
-    }
-
-    /// Takes this thread's fair share of what waits, so that no thread idles beside a batch. Who waits for an answer
-    /// does not wait for background work as well.
-    fn batch(&self, first: Request, urgency: Urgency) -> Vec<Request> {
-        let share = (self.waiting.len(urgency) + 1).div_ceil(self.threads).min(MAX_BATCH);
-        let more = std::iter::from_fn(|| self.waiting.more(urgency)).take(share - 1);
-        std::iter::once(first).chain(more).filter(|request| !request.reply.is_closed()).collect()
-    }
-
-    fn answer(&self, engine: &mut dyn FaceEngine, requests: Vec<Request>) {
-        let (mut replies, mut pictures) = (Vec::new(), Vec::new());
-        for request in requests {
-            match guarded(|| Picture::decode(&request.image, &self.limits)) {
-                Ok(Ok(picture)) => {
-                    replies.push(request.reply);
-                    pictures.push((picture, request.options));
-                }
-                Ok(Err(error)) => send(request.reply, Err(error.into())),
-                Err(Panicked) => {
-                    let reason = "the decoder broke off".into();
-                    send(request.reply, Err(ImageError::Invalid { reason }.into()));
-                }
-            }
-        }
-        encode(engine, replies, &pictures);
-    }
-}
-
-/// Encodes the faces of `pictures` in one call of the engine, and answers each of `replies`.
-fn encode(engine: &mut dyn FaceEngine, replies: Vec<Reply>, pictures: &[(Picture, DetectOptions)]) {
-    if pictures.is_empty() {
-        return;
-    }
-    let wanted: Vec<_> = pictures.iter().map(|(picture, options)| (picture, *options)).collect();
-    match guarded(|| engine.encode_faces(&wanted)) {
-        Ok(Ok(faces)) => replies.into_iter().zip(faces).for_each(|(reply, faces)| {
-            send(reply, Ok(faces));
-        }),
-        // One of them may be the cause; the others must not suffer for it.
-        Ok(Err(_)) | Err(Panicked) if pictures.len() > 1 => {
-            for (reply, picture) in replies.into_iter().zip(pictures) {
-                encode(engine, vec![reply], std::slice::from_ref(picture));
-            }
-        }
-        Ok(Err(error)) => fail(replies, &error.to_string()),
-        Err(Panicked) => fail(replies, "the engine broke off"),
-    }
-}
-
-struct Panicked;
-
-/// Runs `work`; a panic in it, which would be a defect, ends neither the thread nor the service.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
-}
-
-fn fail(replies: Vec<Reply>, reason: &str) {
-    error!(reason, images = replies.len(), "the engine failed");
-    for reply in replies {
-        send(reply, Err(EncodeError::Unavailable(format!("the engine failed: {reason}"))));
-    }
-}
-
-type Reply = oneshot::Sender<Result<Vec<EncodedFace>, EncodeError>>;
-
-fn send(reply: Reply, answer: Result<Vec<EncodedFace>, EncodeError>) {
-    // Whoever asked may have gone away.
-    let _ = reply.send(answer);
 }
 
 impl From<EncodedFace> for Encoding {

@@ -3,7 +3,7 @@
 use async_channel::{Receiver, Sender, bounded};
 
 use super::Urgency;
-use super::embedded::Request;
+use super::thread::Request;
 
 /// A new line that holds at most `capacity` of each urgency.
 pub(super) fn line(capacity: usize) -> (Line, Waiting) {

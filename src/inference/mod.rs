@@ -5,6 +5,7 @@ mod embedded;
 mod line;
 mod models;
 mod remote;
+mod thread;
 
 use bytes::Bytes;
 use vision::{DetectedFace, ImageError, ModelCard};
@@ -67,6 +68,15 @@ pub struct Encoding {
     pub vector: Vec<f64>,
     /// Where the face is; a remote service gives vectors alone.
     pub face: Option<DetectedFace>,
+}
+
+/// An image whose faces were looked for.
+#[derive(Clone, Debug)]
+pub struct AnnotatedImage {
+    /// The faces, largest first.
+    pub faces: Vec<DetectedFace>,
+    /// A copy with the faces drawn in, as JPEG.
+    pub jpeg: Bytes,
 }
 
 /// Why an image was not encoded.

@@ -37,6 +37,8 @@ pub struct JobsConfig {
     pub max_backoff: Duration,
     /// How often the queue is looked at when nobody calls.
     pub poll: Duration,
+    /// A pause before each attempt, for those who test a client against slow work.
+    pub delay: Duration,
 }
 
 impl JobsConfig {
@@ -65,6 +67,10 @@ impl JobsConfig {
             name: "FACEQL_JOBS_POLL_MS",
             about: "How often the queue is looked at when nobody calls, in milliseconds.",
         };
+        let delay = Setting {
+            name: "FACEQL_JOBS_DELAY_MS",
+            about: "A pause before each attempt, in milliseconds: tests a client against slow work.",
+        };
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let concurrency = settings.number(concurrency, 0, 0..=256);
         Self {
@@ -74,6 +80,7 @@ impl JobsConfig {
             backoff: settings.milliseconds(backoff, 1000, 1..=3_600_000),
             max_backoff: settings.milliseconds(max_backoff, 60_000, 1..=86_400_000),
             poll: settings.milliseconds(poll, 1000, 10..=60_000),
+            delay: settings.milliseconds(delay, 0, 0..=600_000),
         }
     }
 }

@@ -205,6 +205,9 @@ impl<H: Handler> Attempt<H> {
     }
 
     async fn work(&self) -> Result<(), Failure<H::Error>> {
+        if !self.config.delay.is_zero() {
+            tokio::time::sleep(self.config.delay).await;
+        }
         let output = self.handler.perform(&self.claim.job).await?;
         self.finisher.finish(self.claim.clone(), output).await.map_err(|lost| match lost {
             Lost::Fenced => Failure::Lost,

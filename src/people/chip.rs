@@ -6,17 +6,15 @@ use std::time::Duration;
 use entity::ids::{FaceId, Tenant};
 use entity::{enrollment_frame, face};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use vision::Chip;
 
 use super::{People, PeopleError};
 use crate::blobs::BlobName;
+use crate::sweeper::Sweep;
 
 /// The kind of blob that a chip is.
 const CHIP_BLOBS: &str = "chips";
-
-/// Names looked up at once.
-const BATCH: usize = 500;
 
 impl People {
     /// Stores a chip, before the row that says so.
@@ -38,28 +36,7 @@ impl People {
         }
     }
 
-    /// Removes chips that no face and no frame owns and that are older than `age`, once in every `age` until `stop`.
-    pub async fn sweep_until(&self, stop: CancellationToken, age: Duration) {
-        while stop.run_until_cancelled(tokio::time::sleep(age)).await.is_some() {
-            if let Err(error) = self.sweep_chips(age).await {
-                tracing::warn!(%error, "could not sweep chips; will try again");
-            }
-        }
-    }
-
-    async fn sweep_chips(&self, age: Duration) -> Result<(), PeopleError> {
-        let before = self.clock.now() - age;
-        for names in self.blobs.written_before(before, CHIP_BLOBS).await?.chunks(BATCH) {
-            let ids: Vec<FaceId> = names.iter().map(|name| FaceId(name.owner)).collect();
-            let owned = self.chip_owners(&ids).await?;
-            for name in names.iter().filter(|name| !owned.contains(&FaceId(name.owner))) {
-                self.blobs.delete(name).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn chip_owners(&self, ids: &[FaceId]) -> Result<HashSet<FaceId>, PeopleError> {
+    async fn chip_owners(&self, ids: Vec<Uuid>) -> Result<HashSet<Uuid>, PeopleError> {
         let faces = face::Entity::find()
             .select_only()
             .column(face::Column::Id)
@@ -67,14 +44,26 @@ impl People {
         let frames = enrollment_frame::Entity::find()
             .select_only()
             .column(enrollment_frame::Column::FaceId)
-            .filter(enrollment_frame::Column::FaceId.is_in(ids.iter().copied()));
-        let mut owners: HashSet<FaceId> =
-            faces.into_tuple::<FaceId>().all(self.database.reader()).await?.into_iter().collect();
-        owners.extend(frames.into_tuple::<FaceId>().all(self.database.reader()).await?);
+            .filter(enrollment_frame::Column::FaceId.is_in(ids));
+        let mut owners: HashSet<Uuid> =
+            faces.into_tuple::<Uuid>().all(self.database.reader()).await?.into_iter().collect();
+        owners.extend(frames.into_tuple::<Uuid>().all(self.database.reader()).await?);
         Ok(owners)
     }
 }
 
+impl Sweep for People {
+    const NAME: &'static str = "people";
+
+    type Error = PeopleError;
+
+    /// Removes chips that no face and no frame owns.
+    async fn sweep(&self, orphan_grace: Duration) -> Result<(), PeopleError> {
+        let before = self.clock.now() - orphan_grace;
+        self.blobs.remove_orphans(CHIP_BLOBS, before, |ids| self.chip_owners(ids)).await.map(drop)
+    }
+}
+
 fn chip_name(tenant: &Tenant, face: FaceId) -> BlobName {
-    BlobName { tenant: tenant.clone(), kind: CHIP_BLOBS, owner: face.0 }
+    BlobName { tenant: tenant.clone(), kind: CHIP_BLOBS.into(), owner: face.0 }
 }

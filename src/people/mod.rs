@@ -33,7 +33,7 @@ pub use judge::{Judged, NewFace};
 pub use limits::{Change, Consent, MAX_NAME_CHARACTERS, PersonChanges, check_name};
 pub use load::{LoadError, Loaded};
 pub use name::{PersonKey, PersonRef};
-pub use person::{GalleryCount, PersonPage, PersonSearch};
+pub use person::{GalleryCount, PersonSearch};
 pub use recognize::{Candidate, Compared, Identified, MatchScore, SearchLimits, Verified};
 pub use settle::{EnrollRequest, Settled};
 

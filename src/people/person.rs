@@ -14,6 +14,7 @@ use super::{People, PeopleError, PersonChanges, PersonRef, check_name};
 use crate::caller::Caller;
 use crate::database::Write;
 use crate::idempotency;
+use crate::page::{Page, PageRequest};
 
 /// Which people of a gallery are wanted.
 #[derive(Clone, Debug)]
@@ -22,14 +23,6 @@ pub struct PersonSearch {
     pub gallery: String,
     /// Only those whose name or external id begins with this, in whatever case.
     pub prefix: Option<String>,
-}
-
-/// A part of the list of people, newest first.
-pub struct PersonPage {
-    /// At most as many as were asked for.
-    pub people: Vec<Model>,
-    /// Whether there are more behind them.
-    pub has_next: bool,
 }
 
 /// A gallery and what is in it.
@@ -52,7 +45,7 @@ impl People {
         Ok(owned(caller).filter(Column::Id.is_in(ids.iter().copied())).all(self.database.reader()).await?)
     }
 
-    /// A part of the people of a gallery, newest first: at most `first`, behind `after`.
+    /// A part of the people of a gallery, newest first.
     ///
     /// # Errors
     /// When the gallery's name cannot be one, or the database fails.
@@ -60,17 +53,9 @@ impl People {
         &self,
         caller: &Caller,
         search: &PersonSearch,
-        first: u64,
-        after: Option<PersonId>,
-    ) -> Result<PersonPage, PeopleError> {
-        let mut wanted = searched(caller, search)?.order_by_desc(Column::Id).limit(first + 1);
-        if let Some(after) = after {
-            wanted = wanted.filter(Column::Id.lt(after));
-        }
-        let mut people = wanted.all(self.database.reader()).await?;
-        let has_next = people.len() as u64 > first;
-        people.truncate(usize::try_from(first).unwrap_or(usize::MAX));
-        Ok(PersonPage { people, has_next })
+        page: PageRequest,
+    ) -> Result<Page<Model>, PeopleError> {
+        Ok(page.read(searched(caller, search)?, Column::Id, self.database.reader()).await?)
     }
 
     /// How many people [`Self::list`] lists in all.
@@ -130,7 +115,7 @@ impl People {
         let faces = face::Entity::find().filter(face::Column::PersonId.eq(person.id)).all(&*write).await?;
         // Faces, templates and the sessions that led to the person go with the row.
         Entity::delete_by_id(person.id).exec(&*write).await?;
-        idempotency::forget_node(&write, &caller.tenant, person.id.0).await?;
+        idempotency::forget_nodes(&write, &[person.id.0]).await?;
         let ids: Vec<FaceId> = faces.iter().map(|face| face.id).collect();
         self.forget_faces(&mut write, &person, ids);
         write.commit().await?;

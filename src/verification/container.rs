@@ -3,9 +3,7 @@
 use entity::container::{ActiveModel, Column, Entity, Model};
 use entity::ids::ContainerId;
 use entity::image;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{ContainerEvent, EncodeImage, Verification, VerificationError};
@@ -13,23 +11,7 @@ use crate::caller::Caller;
 use crate::idempotency::{self, IdempotencyKey};
 use crate::jobs::Handler;
 use crate::metadata;
-
-/// Which part of a list is wanted.
-#[derive(Clone, Copy, Debug)]
-pub struct PageRequest {
-    /// How many, at most.
-    pub first: u64,
-    /// Only what comes after this one.
-    pub after: Option<ContainerId>,
-}
-
-/// A part of the list of containers, newest first.
-pub struct ContainerPage {
-    /// At most as many as were asked for.
-    pub containers: Vec<Model>,
-    /// Whether there are more behind them.
-    pub has_next: bool,
-}
+use crate::page::{Page, PageRequest};
 
 impl Verification {
     /// Creates a container. With a key, a repeat returns the first one.
@@ -104,15 +86,8 @@ impl Verification {
         &self,
         caller: &Caller,
         page: PageRequest,
-    ) -> Result<ContainerPage, VerificationError> {
-        let mut wanted = owned(caller).order_by_desc(Column::Id).limit(page.first + 1);
-        if let Some(after) = page.after {
-            wanted = wanted.filter(Column::Id.lt(after));
-        }
-        let mut containers = wanted.all(self.database.reader()).await?;
-        let has_next = containers.len() as u64 > page.first;
-        containers.truncate(usize::try_from(page.first).unwrap_or(usize::MAX));
-        Ok(ContainerPage { containers, has_next })
+    ) -> Result<Page<Model>, VerificationError> {
+        Ok(page.read(owned(caller), Column::Id, self.database.reader()).await?)
     }
 
     /// How many containers the caller has.
@@ -145,7 +120,7 @@ impl Verification {
         }
         let subjects: Vec<Uuid> = images.iter().map(|image| image.id.0).collect();
         self.queue.cancel(&mut write, EncodeImage::KIND, &subjects).await?;
-        idempotency::forget_node(&write, &caller.tenant, id.0).await?;
+        idempotency::forget_nodes(&write, &[id.0]).await?;
         self.publish(&mut write, Self::topic(caller, id), ContainerEvent::Deleted);
         self.database.erase_after(&mut write);
         write.commit().await?;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use entity::encoding::{Column, Entity, Model};
 use entity::ids::{EncodingId, ImageId, Tenant};
 use entity::image;
@@ -17,11 +16,11 @@ use uuid::Uuid;
 use vision::DetectedFace;
 
 use super::image::blob_name;
-use super::{ImageFailure, Verification, VerificationError};
-use crate::blobs::BlobError;
+use super::{Verification, VerificationError};
 use crate::caller::Caller;
 use crate::database::Write;
-use crate::inference::{EncodeError, Encoder, Encoding};
+use crate::failure::{Explanation, WorkError};
+use crate::inference::{Encoder, Encoding};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
 /// Encodings inserted by one statement: SQLite takes 32,766 variables, and a row has seven.
@@ -31,20 +30,6 @@ const ROWS_TOGETHER: usize = 1000;
 pub struct EncodeImage {
     verification: Verification,
     encoder: Encoder,
-}
-
-/// Why an attempt to encode an image failed.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeImageError {
-    /// The encoder did not do it.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The image's bytes could not be read.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// The result could not be written.
-    #[error(transparent)]
-    Database(#[from] DbErr),
 }
 
 impl EncodeImage {
@@ -70,14 +55,6 @@ impl EncodeImage {
         });
         rows.collect()
     }
-
-    async fn read(&self, job: &Job) -> Result<Bytes, Failure<EncodeImageError>> {
-        let name = blob_name(&job.tenant, ImageId(job.subject));
-        self.verification.blobs.get(&name).await.map_err(|error| match error {
-            BlobError::NotFound => Failure::Permanent(error.into()),
-            _ => Failure::Transient(error.into()),
-        })
-    }
 }
 
 impl Handler for EncodeImage {
@@ -85,7 +62,7 @@ impl Handler for EncodeImage {
 
     type Output = Vec<Encoding>;
 
-    type Error = EncodeImageError;
+    type Error = WorkError;
 
     async fn begin(&self, write: &mut Write, jobs: &[&Job]) -> Result<(), DbErr> {
         let subjects = jobs.iter().map(|job| job.subject);
@@ -95,8 +72,9 @@ impl Handler for EncodeImage {
         self.verification.change_all(write, attempts, |_| Vec::new()).await
     }
 
-    async fn perform(&self, job: &Job) -> Result<Vec<Encoding>, Failure<EncodeImageError>> {
-        let bytes = self.read(job).await?;
+    async fn perform(&self, job: &Job) -> Result<Vec<Encoding>, Failure<WorkError>> {
+        let name = blob_name(&job.tenant, ImageId(job.subject));
+        let bytes = self.verification.blobs.get(&name).await?;
         Ok(self.encoder.encode(bytes).await?)
     }
 
@@ -127,9 +105,9 @@ impl Handler for EncodeImage {
         &self,
         write: &mut Write,
         job: &Job,
-        reason: GaveUp<'_, EncodeImageError>,
+        reason: GaveUp<'_, WorkError>,
     ) -> Result<(), DbErr> {
-        let (failure, message) = explain(&reason);
+        let Explanation { failure, message } = (&reason).into();
         let failed = ended(image::Status::Failed, self.verification.clock.now())
             .col_expr(image::Column::ErrorCode, Expr::value(failure.name()))
             .col_expr(image::Column::ErrorMessage, Expr::value(message));
@@ -177,49 +155,6 @@ pub fn stored_vector(encoding: &Model) -> Vec<f64> {
 pub fn stored_face(encoding: &Model) -> Result<Option<DetectedFace>, VerificationError> {
     let face = encoding.face.as_ref().map(serde::Deserialize::deserialize).transpose();
     face.map_err(|error: serde_json::Error| VerificationError::Internal(format!("a stored face: {error}")))
-}
-
-impl From<EncodeError> for Failure<EncodeImageError> {
-    fn from(error: EncodeError) -> Self {
-        match error {
-            EncodeError::Unavailable(_) => Self::Transient(error.into()),
-            EncodeError::Image(_) | EncodeError::Refused(_) => Self::Permanent(error.into()),
-        }
-    }
-}
-
-impl From<EncodeImageError> for Failure<EncodeImageError> {
-    fn from(error: EncodeImageError) -> Self {
-        Self::Transient(error)
-    }
-}
-
-/// What the client is told of a failure. The cause may name files and hosts: it is in the worker's log alone.
-fn explain(reason: &GaveUp<'_, EncodeImageError>) -> (ImageFailure, String) {
-    match reason {
-        GaveUp::WorkersVanished => {
-            (ImageFailure::Internal, "encoding this image ended the server repeatedly".into())
-        }
-        GaveUp::Failed(EncodeImageError::Encode(EncodeError::Image(error))) => {
-            (error.into(), error.to_string())
-        }
-        GaveUp::Failed(EncodeImageError::Encode(EncodeError::Unavailable(_))) => {
-            (ImageFailure::EngineUnavailable, "the encoder did not work; try the image again later".into())
-        }
-        GaveUp::Failed(EncodeImageError::Encode(EncodeError::Refused(_))) => {
-            let message = "the encoding service refuses this server; tell whoever runs it";
-            (ImageFailure::EngineUnavailable, message.into())
-        }
-        GaveUp::Failed(EncodeImageError::Blob(BlobError::NotFound)) => {
-            (ImageFailure::StorageUnavailable, "the image's bytes are gone; upload it again".into())
-        }
-        GaveUp::Failed(EncodeImageError::Blob(_)) => {
-            (ImageFailure::StorageUnavailable, "the image's bytes could not be read".into())
-        }
-        GaveUp::Failed(EncodeImageError::Database(_)) => {
-            (ImageFailure::StorageUnavailable, "the image's encodings could not be written".into())
-        }
-    }
 }
 
 fn image_of(job: &Job) -> (&Tenant, ImageId) {

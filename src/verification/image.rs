@@ -13,15 +13,15 @@ use sea_orm::{
     QuerySelect, QueryTrait, UpdateMany,
 };
 use uuid::Uuid;
-use vision::ImageHeader;
 
 use super::{ContainerEvent, EncodeImage, Verification, VerificationError};
 use crate::blobs::BlobName;
 use crate::caller::Caller;
 use crate::database::Write;
 use crate::events::Topic;
-use crate::idempotency::{self, IdempotencyKey};
+use crate::idempotency::IdempotencyKey;
 use crate::jobs::Handler;
+use crate::upload::Upload;
 
 /// An image with its encodings, as subscribers see it.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl Verification {
         bytes: Bytes,
         key: Option<&str>,
     ) -> Result<Model, VerificationError> {
-        let upload = self.measure(bytes).await?;
+        let upload = Upload::measure(bytes, self.limits).await?;
         let key = key.map(|key| IdempotencyKey {
             tenant: &caller.tenant,
             operation: "uploadImage",
@@ -213,7 +213,7 @@ impl Verification {
             return Ok((write, earlier));
         }
         let now = self.clock.now();
-        let row = upload.row(caller, container, id, now);
+        let row = processing(upload, caller, container, id, now);
         let image = Entity::insert(row).exec_with_returning(&*write).await?;
         self.queue.enqueue(&mut write, &caller.tenant, EncodeImage::KIND, id.0).await?;
         if let Some(key) = key {
@@ -223,16 +223,6 @@ impl Verification {
         Ok((write, image))
     }
 
-    async fn measure(&self, bytes: Bytes) -> Result<Upload, VerificationError> {
-        let limits = self.limits;
-        let measuring = tokio::task::spawn_blocking(move || {
-            let header = ImageHeader::read(&bytes, &limits)?;
-            let sha256 = idempotency::digest(&bytes);
-            Ok(Upload { header, sha256, bytes })
-        });
-        measuring.await.map_err(|panic| VerificationError::Internal(format!("reading a header: {panic}")))?
-    }
-
     fn retention_is_over(&self, completed_at: Option<DateTime<Utc>>) -> bool {
         completed_at.is_some_and(|time| time + self.config.failed_image_retention <= self.clock.now())
     }
@@ -240,41 +230,37 @@ impl Verification {
 
 /// The blob of an image.
 pub(super) fn blob_name(tenant: &Tenant, id: ImageId) -> BlobName {
-    BlobName { tenant: tenant.clone(), kind: IMAGE_BLOBS, owner: id.0 }
+    BlobName { tenant: tenant.clone(), kind: IMAGE_BLOBS.into(), owner: id.0 }
 }
 
 /// The kind of blob that images own.
 pub(super) const IMAGE_BLOBS: &str = "images";
 
-/// What was uploaded, and what its header says.
-struct Upload {
-    header: ImageHeader,
-    sha256: String,
-    bytes: Bytes,
-}
-
-impl Upload {
-    fn row(&self, caller: &Caller, container: ContainerId, id: ImageId, now: DateTime<Utc>) -> ActiveModel {
-        // Bounded by the configured limits, far below the largest numbers of these types.
-        let pixels = |size: u32| i32::try_from(size).unwrap_or(i32::MAX);
-        ActiveModel {
-            id: Set(id),
-            tenant: Set(caller.tenant.clone()),
-            container_id: Set(container),
-            status: Set(Status::Processing),
-            revision: Set(1),
-            attempts: Set(0),
-            content_type: Set(self.header.format.content_type().to_owned()),
-            byte_size: Set(i64::try_from(self.bytes.len()).unwrap_or(i64::MAX)),
-            sha256: Set(self.sha256.clone()),
-            width: Set(pixels(self.header.width)),
-            height: Set(pixels(self.header.height)),
-            bytes_kept: Set(true),
-            error_code: Set(None),
-            error_message: Set(None),
-            created_at: Set(now),
-            completed_at: Set(None),
-        }
+/// A new row.
+fn processing(
+    upload: &Upload,
+    caller: &Caller,
+    container: ContainerId,
+    id: ImageId,
+    now: DateTime<Utc>,
+) -> ActiveModel {
+    ActiveModel {
+        id: Set(id),
+        tenant: Set(caller.tenant.clone()),
+        container_id: Set(container),
+        status: Set(Status::Processing),
+        revision: Set(1),
+        attempts: Set(0),
+        content_type: Set(upload.header.format.content_type().to_owned()),
+        byte_size: Set(i64::try_from(upload.bytes.len()).unwrap_or(i64::MAX)),
+        sha256: Set(upload.sha256.clone()),
+        width: Set(upload.width()),
+        height: Set(upload.height()),
+        bytes_kept: Set(true),
+        error_code: Set(None),
+        error_message: Set(None),
+        created_at: Set(now),
+        completed_at: Set(None),
     }
 }
 

@@ -26,9 +26,8 @@ use crate::inference::KnownModels;
 use crate::jobs::Queue;
 
 pub use comparison::{Comparison, Pair, compare};
-pub use container::{ContainerPage, PageRequest};
 pub use encoding::{EncodeImage, stored_face, stored_vector};
-pub use error::{ImageFailure, VerificationError};
+pub use error::VerificationError;
 pub use image::ImageState;
 pub use snapshot::{Snapshot, Snapshots};
 pub use watch::{ContainerEvent, Until};
@@ -42,10 +41,6 @@ pub struct VerificationConfig {
     pub failed_image_retention: Duration,
     /// How long an idempotency key is remembered.
     pub idempotency_retention: Duration,
-    /// How old bytes without an owner must be to be swept: longer than any upload takes.
-    pub orphan_grace: Duration,
-    /// How often is swept.
-    pub sweep_interval: Duration,
 }
 
 impl VerificationConfig {
@@ -60,18 +55,10 @@ impl VerificationConfig {
             name: "FACEQL_IDEMPOTENCY_RETENTION_SECONDS",
             about: "How long an idempotency key is remembered.",
         };
-        let orphan = Setting {
-            name: "FACEQL_ORPHAN_GRACE_SECONDS",
-            about: "Age at which bytes that no image owns are removed; longer than any upload waits to be written.",
-        };
-        let sweep =
-            Setting { name: "FACEQL_SWEEP_SECONDS", about: "How often is looked for what has expired." };
         Self {
             images_per_container: settings.number(images, 5, 1..=100),
             failed_image_retention: settings.seconds(failed, 86_400, 0..=31_536_000),
             idempotency_retention: settings.seconds(idempotency, 86_400, 60..=31_536_000),
-            orphan_grace: settings.seconds(orphan, 3600, 60..=604_800),
-            sweep_interval: settings.seconds(sweep, 60, 1..=86_400),
         }
     }
 }

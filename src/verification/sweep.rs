@@ -1,41 +1,27 @@
 //! Removes what has expired: a failed image's bytes, bytes that no image owns, old idempotency keys.
 
-use entity::ids::ImageId;
+use std::collections::HashSet;
+use std::time::Duration;
+
 use entity::image::{Column, Entity, Status};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect};
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
+use uuid::Uuid;
 
-use super::image::{IMAGE_BLOBS, blob_name};
+use super::image::IMAGE_BLOBS;
 use super::{Verification, VerificationError};
 use crate::idempotency;
+use crate::sweeper::Sweep;
 
-/// How many names are looked up at once.
-const BATCH: usize = 500;
+impl Sweep for Verification {
+    const NAME: &'static str = "verification";
 
-impl Verification {
-    /// Sweeps now and again until `stop`.
-    pub async fn sweep_until(&self, stop: CancellationToken) {
-        let mut turns = tokio::time::interval(self.config.sweep_interval);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = turns.tick() => {}
-            }
-            if let Err(error) = self.sweep().await {
-                warn!(%error, "could not sweep; will try again");
-            }
-        }
-    }
+    type Error = VerificationError;
 
-    /// Sweeps once.
-    ///
-    /// # Errors
-    /// When the database or the blob store fails; the next sweep goes on.
-    pub async fn sweep(&self) -> Result<(), VerificationError> {
+    async fn sweep(&self, orphan_grace: Duration) -> Result<(), VerificationError> {
         let failed = self.expire_failed_images().await?;
-        let orphans = self.remove_orphans().await?;
+        let orphans = self.remove_orphans(orphan_grace).await?;
         if failed + orphans > 0 {
             info!(failed, orphans, "removed expired bytes");
         }
@@ -44,7 +30,9 @@ impl Verification {
         write.commit().await?;
         Ok(())
     }
+}
 
+impl Verification {
     async fn expire_failed_images(&self) -> Result<usize, VerificationError> {
         let expired = Column::Status
             .eq(Status::Failed)
@@ -63,24 +51,17 @@ impl Verification {
         Ok(images.len())
     }
 
-    async fn remove_orphans(&self) -> Result<usize, VerificationError> {
-        let before = self.clock.now() - self.config.orphan_grace;
-        let mut removed = self.blobs.remove_half_written(before).await?;
-        for names in self.blobs.written_before(before, IMAGE_BLOBS).await?.chunks(BATCH) {
-            let ids = names.iter().map(|name| name.owner);
-            let kept = Column::Id.is_in(ids).and(Column::BytesKept.eq(true));
-            let owners: Vec<ImageId> = Entity::find()
-                .select_only()
-                .column(Column::Id)
-                .filter(kept)
-                .into_tuple()
-                .all(self.database.reader())
-                .await?;
-            for name in names.iter().filter(|name| !owners.contains(&ImageId(name.owner))) {
-                self.blobs.delete(&blob_name(&name.tenant, ImageId(name.owner))).await?;
-                removed += 1;
-            }
-        }
-        Ok(removed)
+    async fn remove_orphans(&self, grace: Duration) -> Result<usize, VerificationError> {
+        let before = self.clock.now() - grace;
+        let half_written = self.blobs.remove_half_written(before).await?;
+        let orphans = self.blobs.remove_orphans(IMAGE_BLOBS, before, |ids| self.keeping_bytes(ids)).await?;
+        Ok(half_written + orphans)
+    }
+
+    /// Those of the images that keep their bytes.
+    async fn keeping_bytes(&self, images: Vec<Uuid>) -> Result<HashSet<Uuid>, VerificationError> {
+        let kept = Column::Id.is_in(images).and(Column::BytesKept.eq(true));
+        let kept = Entity::find().select_only().column(Column::Id).filter(kept);
+        Ok(kept.into_tuple::<Uuid>().all(self.database.reader()).await?.into_iter().collect())
     }
 }

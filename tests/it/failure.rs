@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use faceql::clock::Clock;
+use faceql::sweeper::Sweep;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
@@ -43,7 +45,7 @@ async fn image_fails_after_the_last_attempt_and_is_completed_when_tried_again() 
     assert_eq!(failed["error"]["code"], "ENGINE_UNAVAILABLE");
     let told = client.container(&container, "images { error { message } }").await["images"][0].take();
     // The engine's own words name its files.
-    assert_eq!(told["error"]["message"], "the encoder did not work; try the image again later");
+    assert_eq!(told["error"]["message"], "the engine did not work; try the image again later");
 
     let mut socket = Socket::connect(&server).await;
     socket.follow(&container).await;
@@ -117,12 +119,12 @@ async fn failed_image_that_is_no_longer_kept_cannot_be_tried_again() {
     let image = text(&client.upload(&container, drawn(1)).await["id"]);
     settle(&server, &container, 1).await;
     assert_eq!(server.blobs().len(), 1);
-    server.verification.sweep().await.unwrap();
+    server.verification.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(server.blobs().len(), 1, "it is kept for a day");
 
     seconds.fetch_add(86_400, Ordering::SeqCst);
     assert_eq!(code(&client.retry(&image).await), "IMAGE_NOT_RETRYABLE");
-    server.verification.sweep().await.unwrap();
+    server.verification.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(server.blobs().len(), 0);
     assert_eq!(code(&client.retry(&image).await), "IMAGE_NOT_RETRYABLE");
     server.stop().await;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use entity::{encoding, image, job};
 use faceql::app::App;
 use faceql::clock::Clock;
+use faceql::sweeper::Sweep;
 use sea_orm::EntityTrait;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -199,7 +200,7 @@ async fn assert_nothing_is_left(folder: &Path, encodings: usize) {
     assert_eq!(encoding::Entity::find().all(reader).await.unwrap().len(), encodings);
     let kept = image::Entity::find().all(reader).await.unwrap();
     assert!(kept.iter().all(|image| !image.bytes_kept));
-    app.verification().sweep().await.unwrap();
+    app.verification().sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(files(&folder.join("blobs")), [""; 0].map(std::path::PathBuf::from));
 }
 

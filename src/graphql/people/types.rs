@@ -16,6 +16,12 @@ use crate::people::{GalleryCount, People, stored_quality};
 /// A person whose face is known in a gallery.
 pub(in crate::graphql) struct Person(pub(in crate::graphql) person::Model);
 
+impl From<person::Model> for Person {
+    fn from(row: person::Model) -> Self {
+        Self(row)
+    }
+}
+
 /// A person whose face is known in a gallery.
 #[Object]
 impl Person {

@@ -1,14 +1,15 @@
 //! Containers and images, looked up and listed.
 
-use async_graphql::{Context, ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object};
 use entity::container;
 use entity::ids::{ContainerId, ImageId};
+use uuid::Uuid;
 
 use super::{Container, Image};
 use crate::graphql::context::ContextExt;
-use crate::graphql::page::{PageInfo, cursor, page_size, parse_cursor};
+use crate::graphql::page::{Connection, Listed, page_request};
 use crate::graphql::{ApiError, ids};
-use crate::verification::{PageRequest, Verification, VerificationError};
+use crate::verification::{Verification, VerificationError};
 
 #[derive(Default)]
 pub(in crate::graphql) struct VerificationQuery;
@@ -36,16 +37,10 @@ impl VerificationQuery {
         context: &Context<'_>,
         #[graphql(desc = "How many, from 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Only what comes behind this cursor.")] after: Option<String>,
-    ) -> Result<ContainerConnection, ApiError> {
-        let caller = context.reader()?;
-        let after = after.as_deref().map(parse_cursor).transpose()?.map(ContainerId);
-        let request = PageRequest { first: page_size(first)?, after };
-        let page = context.part::<Verification>()?.list_containers(caller, request).await?;
-        let ids: Vec<_> = page.containers.iter().map(|container| container.id.0).collect();
-        Ok(ContainerConnection {
-            page_info: PageInfo::new(after.is_some(), page.has_next, &ids),
-            edges: page.containers.into_iter().map(ContainerEdge::from).collect(),
-        })
+    ) -> Result<Connection<Container>, ApiError> {
+        let request = page_request(first, after.as_deref())?;
+        let page = context.part::<Verification>()?.list_containers(context.reader()?, request).await?;
+        Ok(Connection::new(request, page, ()))
     }
 
     /// An image; null when there is none by this id.
@@ -60,48 +55,15 @@ impl VerificationQuery {
     }
 }
 
-/// A page of containers, newest first.
-pub(in crate::graphql) struct ContainerConnection {
-    edges: Vec<ContainerEdge>,
-    page_info: PageInfo,
-}
+impl Listed for Container {
+    type Row = container::Model;
+    type Filter = ();
 
-/// A page of containers, newest first.
-#[Object]
-impl ContainerConnection {
-    /// The containers of this page with their cursors.
-    async fn edges(&self) -> &[ContainerEdge] {
-        &self.edges
+    fn place(row: &container::Model) -> Uuid {
+        row.id.0
     }
 
-    /// The containers of this page.
-    async fn nodes(&self) -> Vec<&Container> {
-        self.edges.iter().map(|edge| &edge.node).collect()
-    }
-
-    /// Where this page lies in the list.
-    async fn page_info(&self) -> &PageInfo {
-        &self.page_info
-    }
-
-    /// How many containers there are in all; counted only when asked for.
-    async fn total_count(&self, context: &Context<'_>) -> Result<Option<u64>, ApiError> {
-        let caller = context.reader()?;
-        Ok(Some(context.part::<Verification>()?.count_containers(caller).await?))
-    }
-}
-
-/// A container and its place in the list.
-#[derive(SimpleObject)]
-struct ContainerEdge {
-    /// Its place: pass it as `after` to go on behind it.
-    cursor: String,
-    /// The container.
-    node: Container,
-}
-
-impl From<container::Model> for ContainerEdge {
-    fn from(row: container::Model) -> Self {
-        Self { cursor: cursor(row.id.0), node: row.into() }
+    async fn count(context: &Context<'_>, (): &()) -> Result<u64, ApiError> {
+        Ok(context.part::<Verification>()?.count_containers(context.reader()?).await?)
     }
 }

@@ -10,11 +10,12 @@ use futures_util::future::try_join_all;
 use crate::decimal::widen;
 use crate::graphql::context::ContextExt;
 use crate::graphql::faces::{DetectedFace, MatchDecision};
+use crate::graphql::images::ImageError;
 use crate::graphql::loaders::{EncodingsOf, ImagesOf};
 use crate::graphql::models::Model;
 use crate::graphql::numbers::Numbers;
 use crate::graphql::{ApiError, ErrorCode, ids};
-use crate::verification::{self, ImageFailure, ImageState, Snapshot, Verification};
+use crate::verification::{self, ImageState, Snapshot, Verification};
 
 /// A few images of a face each, encoded in the background and compared.
 pub(in crate::graphql) enum Container {
@@ -189,8 +190,7 @@ impl Image {
     /// Why it FAILED; null otherwise.
     async fn error(&self) -> Option<ImageError> {
         let row = self.row();
-        let code = ImageFailure::from_name(row.error_code.as_deref()?).into();
-        Some(ImageError { code, message: row.error_message.clone().unwrap_or_default() })
+        ImageError::stored(row.error_code.as_deref(), row.error_message.as_deref())
     }
 }
 
@@ -218,15 +218,6 @@ impl From<image::Model> for Image {
     fn from(row: image::Model) -> Self {
         Self::Row(Box::new(row))
     }
-}
-
-/// Why background work on an image failed.
-#[derive(SimpleObject)]
-struct ImageError {
-    /// For programs.
-    code: ErrorCode,
-    /// For people.
-    message: String,
 }
 
 /// A face as numbers.

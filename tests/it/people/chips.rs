@@ -1,6 +1,10 @@
 //! Kept chips: none by default, one for each face, and gone with it.
 
+use std::time::Duration;
+
+use faceql::sweeper::Sweep;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{delete_person, enroll, image, try_enroll};
 use crate::support::TestServer;
@@ -10,6 +14,22 @@ async fn no_picture_is_kept_unless_it_is_asked_for() {
     let server = TestServer::start().await;
     enroll(&server.client(), "barack", &["obama.jpg", "obama2.jpg"]).await;
     assert_eq!(server.blobs().len(), 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn chip_without_an_owner_is_swept_and_no_other() {
+    let server = TestServer::with(&[("FACEQL_RETAIN_CHIPS", "true")]).await;
+    enroll(&server.client(), "barack", &["obama.jpg"]).await;
+    // What a process leaves that is killed between the chip and its row.
+    let orphan = server.blobs()[0].with_file_name(Uuid::now_v7().to_string());
+    std::fs::write(&orphan, b"P6").unwrap();
+    server.people.sweep(Duration::from_mins(1)).await.unwrap();
+    assert!(orphan.exists(), "it may be about to be owned");
+    server.people.sweep(Duration::ZERO).await.unwrap();
+    assert!(!orphan.exists());
+    assert_eq!(server.blobs().len(), 1);
+    delete_person(&server.client(), "barack").await;
     server.stop().await;
 }
 

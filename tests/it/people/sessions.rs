@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{consent, enroll, identify, image, picture};
 use crate::support::server::{eventually, real_encoder};
-use crate::support::{Client, TestServer, code, drawn};
+use crate::support::{Client, Socket, TestServer, code, drawn};
 
 const SESSION: &str =
     "enrollment { id status frames { index accepted code message issues } person { externalId } }";
@@ -66,6 +66,48 @@ async fn good_frames_make_a_person_who_is_found() {
     assert_eq!(found["candidates"][0]["person"]["externalId"], "barack");
     assert_eq!(code(&end(&client, "complete", &session).await), "SESSION_CLOSED");
     assert_eq!(code(&try_frame(&client, &session, image("obama3.jpg")).await), "SESSION_CLOSED");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn each_change_of_a_session_is_streamed_until_its_end() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let session = start(&client, "barack", 1).await;
+    let (mut early, mut late) = (Socket::connect(&server).await, Socket::connect(&server).await);
+    assert_eq!(follow(&mut early, &session).await, json!({ "status": "OPEN", "frames": [] }));
+    frame(&client, &session, picture(&drawn(3))).await;
+    assert_eq!(early.said().await.unwrap()["frames"], json!([{ "code": "NO_FACE" }]));
+    assert_eq!(follow(&mut late, &session).await["frames"], json!([{ "code": "NO_FACE" }]));
+    frame(&client, &session, image("obama.jpg")).await;
+    end(&client, "complete", &session).await;
+    for socket in [&mut early, &mut late] {
+        assert_eq!(socket.said().await.unwrap()["frames"], json!([{ "code": "NO_FACE" }, { "code": null }]));
+        assert_eq!(socket.said().await, Some(json!({ "status": "COMPLETED", "frames": [] })));
+        assert_eq!(socket.said().await, None);
+    }
+    server.stop().await;
+}
+
+/// The session as it is now.
+async fn follow(socket: &mut Socket, session: &str) -> Value {
+    let query = "subscription($id: ID!) { enrollmentChanged(id: $id) { status frames { code } } }";
+    socket.subscribe("1", query, json!({ "id": session })).await;
+    socket.said().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_session_goes_on_after_a_restart() {
+    let server = TestServer::start().await;
+    let session = start(&server.client(), "barack", 2).await;
+    frame(&server.client(), &session, image("obama.jpg")).await;
+    let server = server.restart(&[]).await;
+    let client = server.client();
+    assert_eq!(frame(&client, &session, image("obama2.jpg")).await["accepted"], true);
+    let response = end(&client, "complete", &session).await;
+    assert_eq!(response["data"]["completeEnrollment"]["enrollment"]["status"], "COMPLETED", "{response}");
+    let found = identify(&client, "obama3.jpg", json!({})).await;
+    assert_eq!(found["candidates"][0]["person"]["externalId"], "barack");
     server.stop().await;
 }
 

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use entity::{image, job};
+use entity::job_status::JobStatus;
+use entity::{detection, image, job};
 use faceql::app::{App, AppError, embedded_encoder};
 use faceql::caller::{Caller, Scopes};
 use faceql::clock::Clock;
 use faceql::config::{Config, Settings};
+use faceql::detection::Detections;
 use faceql::inference::{EmbeddedEncoder, Engines};
 use faceql::people::People;
 use faceql::verification::Verification;
@@ -30,6 +32,7 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) verification: Verification,
     pub(crate) people: People,
+    pub(crate) detections: Detections,
     folder: TempDir,
     stop: CancellationToken,
     running: JoinHandle<Result<(), AppError>>,
@@ -61,14 +64,29 @@ impl TestServer {
         clock: Clock,
         engines: impl Into<Engines>,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), overrides, clock, engines).await
+    }
+
+    /// Ends the server, and starts another one on its folder.
+    pub(crate) async fn restart(self, overrides: Overrides<'_>) -> Self {
+        let folder = self.stop_with_jobs().await;
+        Self::open(folder, overrides, Clock::system(), real_encoder().await).await
+    }
+
+    async fn open(
+        folder: TempDir,
+        overrides: Overrides<'_>,
+        clock: Clock,
+        engines: impl Into<Engines>,
+    ) -> Self {
         let config = config(folder.path(), overrides);
         let app = App::new(config, clock, engines).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let (verification, people) = (app.verification().clone(), app.people().clone());
+        let detections = app.detections().clone();
         let running = tokio::spawn(app.run(listener, stop.clone()));
-        Self { address, verification, people, folder, stop, running }
+        Self { address, verification, people, detections, folder, stop, running }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -97,12 +115,15 @@ impl TestServer {
         (images, jobs, self.blobs().len())
     }
 
-    /// Ends the server: no job is left, and no bytes but those of images that keep them.
+    /// Ends the server: no job is left, and no bytes but those that a row keeps.
     pub(crate) async fn stop(self) {
         let reader = self.verification.database.reader();
         assert_eq!(job::Entity::find().count(reader).await.unwrap(), 0, "jobs are left over");
-        let keeping = image::Entity::find().filter(image::Column::BytesKept.eq(true));
-        let kept = keeping.count(reader).await.unwrap();
+        let images = image::Entity::find().filter(image::Column::BytesKept.eq(true));
+        let finished = detection::Entity::find().filter(detection::Column::Status.eq(JobStatus::Completed));
+        let kept = images.count(reader).await.unwrap()
+            + detection::Entity::find().count(reader).await.unwrap()
+            + finished.count(reader).await.unwrap();
         let folder = self.stop_with_jobs().await;
         let blobs = files(&folder.path().join("blobs"));
         assert_eq!(blobs.len() as u64, kept, "bytes are left over: {blobs:?}");
@@ -123,6 +144,7 @@ pub(crate) fn config(folder: &Path, overrides: Overrides<'_>) -> Config {
         ("FACEQL_LISTEN", "127.0.0.1:0".to_owned()),
         ("DATABASE_URL", format!("sqlite:{}", path("faceql.db"))),
         ("FACEQL_BLOB_FOLDER", path("blobs")),
+        ("FACEQL_SECRET_FILE", path("secret")),
         ("FACEQL_DURABLE", "false".to_owned()),
         ("FACEQL_JOBS_POLL_MS", "10".to_owned()),
         ("FACEQL_JOBS_BACKOFF_MS", "1".to_owned()),

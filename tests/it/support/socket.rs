@@ -80,6 +80,19 @@ impl Socket {
         }
     }
 
+    /// What the next event says, whatever is followed; `None` at the end of the subscription.
+    pub(crate) async fn said(&mut self) -> Option<Value> {
+        let mut message = self.message().await.expect("the socket was closed");
+        if message["type"] == "complete" {
+            return None;
+        }
+        let said = message["payload"]["data"].as_object_mut().and_then(|data| data.values_mut().next());
+        match said.map(Value::take) {
+            Some(said) if !said.is_null() => Some(said),
+            _ => panic!("not expected: {message}"),
+        }
+    }
+
     /// The next image.
     pub(crate) async fn image(&mut self) -> Value {
         match self.next().await {

@@ -1,0 +1,160 @@
+//! `GET /files/…`: what a signed link leads to, streamed from the blob store. Conditional and range requests as RFC 9110
+//! has them; whatever is wrong with a link is 404.
+
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use headers::{
+    AcceptRanges, CacheControl, ContentLength, ContentRange, ContentType, ETag, HeaderMapExt, IfMatch,
+    IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, LastModified,
+};
+use tracing::warn;
+
+use crate::blobs::{BlobError, Blobs};
+use crate::files::{FileLinks, LinkQuery, LinkedFile};
+
+/// What serving files needs.
+#[derive(Clone)]
+pub(super) struct Files {
+    pub(super) links: FileLinks,
+    pub(super) blobs: Blobs,
+}
+
+pub(super) async fn serve(
+    State(files): State<Files>,
+    Path((kind, name)): Path<(String, String)>,
+    query: Result<Query<LinkQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Response {
+    let file = query.ok().and_then(|Query(query)| files.links.find(&kind, &name, &query));
+    let Some(file) = file else { return StatusCode::NOT_FOUND.into_response() };
+    match answer(&files.blobs, &file, &headers).await {
+        Ok(response) => response,
+        Err(BlobError::NotFound) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => {
+            warn!(%error, "could not read a file");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+async fn answer(blobs: &Blobs, file: &LinkedFile, request: &HeaderMap) -> Result<Response, BlobError> {
+    let found = blobs.look(&file.blob).await?;
+    let state = FileState {
+        etag: found.e_tag.as_deref().and_then(|etag| etag.parse().ok()),
+        modified: found.last_modified.into(),
+    };
+    let mut response = match state.precondition(request) {
+        Some(status) => status.into_response(),
+        None => match wanted_range(request, &state, found.size) {
+            Wanted::Whole => body(blobs, file, 0, found.size).await?,
+            Wanted::Part { first, end } => {
+                let mut response = body(blobs, file, first, end).await?;
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+                if let Ok(range) = ContentRange::bytes(first..end, found.size) {
+                    response.headers_mut().typed_insert(range);
+                }
+                response
+            }
+            Wanted::Nothing => {
+                let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+                response.headers_mut().typed_insert(ContentRange::unsatisfied_bytes(found.size));
+                response
+            }
+        },
+    };
+    describe(response.headers_mut(), file, state);
+    Ok(response)
+}
+
+/// What tells one state of a file from another.
+struct FileState {
+    etag: Option<ETag>,
+    modified: SystemTime,
+}
+
+impl FileState {
+    /// The status that a conditional request gets instead of the file, in the order of RFC 9110, section 13.2.2.
+    fn precondition(&self, request: &HeaderMap) -> Option<StatusCode> {
+        let etag = self.etag.as_ref();
+        let stale = match request.typed_get::<IfMatch>() {
+            Some(wanted) => !etag.is_some_and(|etag| wanted.precondition_passes(etag)),
+            None => request
+                .typed_get::<IfUnmodifiedSince>()
+                .is_some_and(|since| !since.precondition_passes(self.modified)),
+        };
+        if stale {
+            return Some(StatusCode::PRECONDITION_FAILED);
+        }
+        let known = match request.typed_get::<IfNoneMatch>() {
+            Some(known) => etag.is_some_and(|etag| !known.precondition_passes(etag)),
+            None => {
+                request.typed_get::<IfModifiedSince>().is_some_and(|since| !since.is_modified(self.modified))
+            }
+        };
+        known.then_some(StatusCode::NOT_MODIFIED)
+    }
+}
+
+/// Which bytes of a file are asked for.
+enum Wanted {
+    Whole,
+    Part { first: u64, end: u64 },
+    Nothing,
+}
+
+/// Several ranges at once are answered by the whole, as is everything that is no range.
+fn wanted_range(request: &HeaderMap, state: &FileState, size: u64) -> Wanted {
+    let range = request.get(header::RANGE).and_then(|range| range.to_str().ok());
+    let outdated = |condition: IfRange| {
+        condition.is_modified(state.etag.as_ref(), Some(&LastModified::from(state.modified)))
+    };
+    let Some(range) = range.filter(|_| !request.typed_get::<IfRange>().is_some_and(outdated)) else {
+        return Wanted::Whole;
+    };
+    let Ok(ranges) = http_range_header::parse_range_header(range) else { return Wanted::Whole };
+    match ranges.validate(size).as_deref() {
+        Ok([range]) => Wanted::Part { first: *range.start(), end: range.end() + 1 },
+        Ok(_) => Wanted::Whole,
+        Err(_) => Wanted::Nothing,
+    }
+}
+
+async fn body(blobs: &Blobs, file: &LinkedFile, first: u64, end: u64) -> Result<Response, BlobError> {
+    let mut response = if first == end {
+        Body::empty().into_response()
+    } else {
+        Body::from_stream(blobs.stream(&file.blob, first..end).await?).into_response()
+    };
+    response.headers_mut().typed_insert(ContentLength(end - first));
+    Ok(response)
+}
+
+/// The headers that every answer about a file has.
+fn describe(headers: &mut HeaderMap, file: &LinkedFile, state: FileState) {
+    if let Ok(content_type) = file.content_type.parse::<mime::Mime>() {
+        headers.typed_insert(ContentType::from(content_type));
+    }
+    let seconds = Duration::from_secs(file.remaining.as_secs());
+    headers.typed_insert(CacheControl::new().with_private().with_max_age(seconds));
+    headers.typed_insert(LastModified::from(state.modified));
+    headers.typed_insert(AcceptRanges::bytes());
+    if let Some(etag) = state.etag {
+        headers.typed_insert(etag);
+    }
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // An SVG that is opened by itself is a document: it may show its own picture, and do nothing.
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox",
+        ),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
+}

@@ -1,0 +1,184 @@
+//! The feed: all that finish, in the order of finishing, from any cursor, across restarts, for any number of followers.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{TimeDelta, Utc};
+use faceql::clock::Clock;
+use serde_json::{Value, json};
+
+use super::{detect, picture, submit};
+use crate::support::client::text;
+use crate::support::engine::Script;
+use crate::support::server::{eventually, real_encoder};
+use crate::support::{Client, Socket, TestServer, drawn};
+
+const FEED: &str =
+    "subscription($after: String) { detectionFeed(after: $after) { cursor detection { id status } } }";
+
+/// `[7000,"2126-01-31T12:00:00Z"]`: a cursor of a feed that has come further.
+const FURTHER: &str = "WzcwMDAsIjIxMjYtMDEtMzFUMTI6MDA6MDBaIl0";
+
+/// The first to follow the feed, from now on: what finishes after this returns is heard.
+async fn follow(server: &TestServer) -> Socket {
+    let mut socket = Socket::connect(server).await;
+    socket.subscribe("1", FEED, json!({})).await;
+    eventually(async || server.detections.feed.topic_count() == 1).await;
+    socket
+}
+
+/// A place in the feed behind everything that has finished.
+async fn mark(server: &TestServer) -> Value {
+    let mut live = follow(server).await;
+    submit(&server.client(), &drawn(99)).await;
+    live.said().await.unwrap()["cursor"].take()
+}
+
+async fn items(socket: &mut Socket, count: usize) -> Vec<Value> {
+    let mut items = Vec::new();
+    while items.len() < count {
+        items.push(socket.said().await.unwrap());
+    }
+    items
+}
+
+/// Submits so many images, every third of which is broken.
+async fn submit_all(client: &Client, count: u8) -> HashSet<String> {
+    let mut ids = HashSet::new();
+    for shade in 0..count {
+        let mut image = drawn(shade);
+        if shade % 3 == 0 {
+            image.truncate(image.len() / 2);
+        }
+        ids.insert(text(&submit(client, &image).await["id"]));
+    }
+    ids
+}
+
+fn ids(items: &[Value]) -> HashSet<String> {
+    items.iter().map(|item| text(&item["detection"]["id"])).collect()
+}
+
+#[tokio::test]
+async fn replay_after_a_cursor_and_then_live_has_no_gap_and_nothing_twice() {
+    let server = TestServer::start().await;
+    let mut live = follow(&server).await;
+    let submitted = submit_all(&server.client(), 12).await;
+    let heard = items(&mut live, 12).await;
+    assert_eq!(ids(&heard), submitted);
+    let failed = heard.iter().filter(|item| item["detection"]["status"] == "FAILED").count();
+    assert_eq!(failed, 4);
+    // From the middle, in a server that has never seen them finish.
+    let server = server.restart(&[]).await;
+    let mut again = Socket::connect(&server).await;
+    again.subscribe("1", FEED, json!({ "after": heard[4]["cursor"] })).await;
+    let mut replayed = items(&mut again, 7).await;
+    let later = submit_all(&server.client(), 5).await;
+    replayed.extend(items(&mut again, 5).await);
+    assert_eq!(replayed[..7], heard[5..]);
+    assert_eq!(ids(&replayed[7..]), later);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_older_detection_that_finishes_later_comes_later_and_is_not_missed() {
+    let settings = [("FACEQL_JOBS_BACKOFF_MS", "400")];
+    let engine = Script::failing(1).encoder().await;
+    let server = TestServer::assemble(&settings, Clock::system(), engine).await;
+    let client = server.client();
+    let mut live = follow(&server).await;
+    // Its first attempt fails, so that it waits while the next one overtakes it.
+    let older = text(&submit(&client, &drawn(1)).await["id"]);
+    let newer = text(&detect(&server, json!({ "image": picture(&drawn(2)) })).await["id"]);
+    let heard = items(&mut live, 2).await;
+    assert_eq!(heard[0]["detection"]["id"], newer.as_str());
+    assert_eq!(heard[1]["detection"]["id"], older.as_str());
+    let mut replay = Socket::connect(&server).await;
+    replay.subscribe("1", FEED, json!({ "after": heard[0]["cursor"] })).await;
+    assert_eq!(items(&mut replay, 1).await, heard[1..]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn followers_that_come_in_the_middle_of_the_work_miss_nothing() {
+    let server = TestServer::start().await;
+    let (mark, client) = (mark(&server).await, server.client());
+    let submitting = tokio::spawn(async move { submit_all(&client, 90).await });
+    let mut followers = Vec::new();
+    for _ in 0..10 {
+        let mut socket = Socket::connect(&server).await;
+        socket.subscribe("1", FEED, json!({ "after": mark })).await;
+        followers.push(socket);
+    }
+    let submitted = submitting.await.unwrap();
+    let mut order = None;
+    for socket in &mut followers {
+        let heard = items(socket, 90).await;
+        assert_eq!(ids(&heard), submitted);
+        assert_eq!(*order.get_or_insert_with(|| heard.clone()), heard, "all hear the same order");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_cursor_nothing_is_told_that_finished_before() {
+    let server = TestServer::start().await;
+    mark(&server).await;
+    eventually(async || server.detections.feed.topic_count() == 0).await;
+    let mut live = follow(&server).await;
+    let id = text(&submit(&server.client(), &drawn(1)).await["id"]);
+    assert_eq!(live.said().await.unwrap()["detection"]["id"], id.as_str());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_thousand_followers_hear_every_one() {
+    let server = TestServer::start().await;
+    let mark = mark(&server).await;
+    let mut sockets = Vec::new();
+    for _ in 0..10 {
+        let mut socket = Socket::connect(&server).await;
+        for operation in 0..100 {
+            socket.subscribe(&operation.to_string(), FEED, json!({ "after": mark })).await;
+        }
+        sockets.push(socket);
+    }
+    let submitted = submit_all(&server.client(), 5).await;
+    for socket in &mut sockets {
+        let heard = items(socket, 500).await;
+        assert_eq!(ids(&heard), submitted);
+        let mut counts = HashMap::new();
+        for item in &heard {
+            *counts.entry(text(&item["cursor"])).or_insert(0) += 1;
+        }
+        assert!(counts.len() == 5 && counts.values().all(|count| *count == 100), "{counts:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn cursors_that_are_too_old_or_not_of_this_feed_say_so() {
+    let later = Arc::new(AtomicI64::new(0));
+    let seconds = later.clone();
+    #[expect(clippy::disallowed_methods, reason = "the test's own clock starts at the present")]
+    let clock = Clock::from_fn(move || Utc::now() + TimeDelta::seconds(seconds.load(Ordering::Relaxed)));
+    let settings = [("FACEQL_DETECTION_RETENTION_SECONDS", "3600")];
+    let server = TestServer::assemble(&settings, clock, real_encoder().await).await;
+    let mut live = follow(&server).await;
+    submit_all(&server.client(), 2).await;
+    let heard = items(&mut live, 2).await;
+    let refused = async |after: &str| {
+        let mut socket = Socket::connect(&server).await;
+        socket.subscribe("1", FEED, json!({ "after": after })).await;
+        match socket.next().await {
+            crate::support::Event::Error(code) => code,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(refused("nonsense").await, "BAD_USER_INPUT");
+    assert_eq!(refused(FURTHER).await, "BAD_USER_INPUT");
+    later.store(3601, Ordering::Relaxed);
+    assert_eq!(refused(&text(&heard[0]["cursor"])).await, "CURSOR_EXPIRED");
+    server.stop_with_jobs().await;
+}
