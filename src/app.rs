@@ -16,6 +16,7 @@ use vision::{EmbeddedEngine, FaceEngine, ModelCard, Pack};
 use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::contours::{Contours, DrawContour};
 use crate::database::{Database, OpenError};
 use crate::detection::{Detections, FindFaces};
 use crate::enrollment::Enrollments;
@@ -147,8 +148,17 @@ impl App {
             limits: config.engine.limits,
             config: config.detection.clone(),
         };
+        let contours = Contours {
+            database: database.clone(),
+            blobs: blobs.clone(),
+            queue: queue.clone(),
+            changes: Bus::new(),
+            clock: clock.clone(),
+            limits: config.engine.limits,
+            config: config.contours.clone(),
+        };
         let health = Health::new(database.clone(), blobs, engines, queue.clone());
-        let domains = Domains { verification, people, enrollments, detections };
+        let domains = Domains { verification, people, enrollments, detections, contours };
         Ok(Self { config, database, queue, domains, health, secret, clock })
     }
 
@@ -176,6 +186,12 @@ impl App {
         &self.domains.detections
     }
 
+    /// The domain of contours.
+    #[must_use]
+    pub fn contours(&self) -> &Contours {
+        &self.domains.contours
+    }
+
     /// Serves `listener` until `stop`, then drains: no new work, running work to its end within the grace time,
     /// leases given back.
     ///
@@ -196,13 +212,15 @@ impl App {
     /// Starts what goes on beside the requests.
     fn start_background(&self, stop: &CancellationToken) -> TaskTracker {
         let tasks = TaskTracker::new();
-        let Domains { verification, people, enrollments, detections } = self.domains.clone();
+        let Domains { verification, people, enrollments, detections, contours } = self.domains.clone();
         let Engines { encoder, embedded } = self.health.engines.clone();
         self.work(&tasks, EncodeImage::new(verification.clone(), encoder), stop);
         self.work(&tasks, FindFaces::new(detections.clone(), embedded), stop);
+        self.work(&tasks, DrawContour::new(contours.clone()), stop);
         self.sweep(&tasks, verification, stop);
         self.sweep(&tasks, people, stop);
         self.sweep(&tasks, detections, stop);
+        self.sweep(&tasks, contours, stop);
         let until = stop.clone();
         tasks.spawn(async move { enrollments.expire_until(until).await });
         let (database, until) = (self.database.clone(), stop.clone());

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::blobs::BlobsConfig;
+use crate::contours::ContourConfig;
 use crate::database::DatabaseConfig;
 use crate::detection::DetectionConfig;
 use crate::enrollment::EnrollmentConfig;
@@ -48,6 +49,8 @@ pub struct Config {
     pub enrollment: EnrollmentConfig,
     /// Detection jobs.
     pub detection: DetectionConfig,
+    /// Contour jobs.
+    pub contours: ContourConfig,
     /// When what has expired is removed.
     pub sweep: SweepConfig,
     /// How files are linked to.
@@ -83,6 +86,7 @@ impl Config {
             people: PeopleConfig::read(&mut settings),
             enrollment: EnrollmentConfig::read(&mut settings),
             detection: DetectionConfig::read(&mut settings),
+            contours: ContourConfig::read(&mut settings),
             sweep: SweepConfig::read(&mut settings),
             files: FilesConfig::read(&mut settings),
             secret: SecretConfig::read(&mut settings),
@@ -105,6 +109,7 @@ impl Config {
         PeopleConfig::read(&mut settings);
         EnrollmentConfig::read(&mut settings);
         DetectionConfig::read(&mut settings);
+        ContourConfig::read(&mut settings);
         SweepConfig::read(&mut settings);
         FilesConfig::read(&mut settings);
         SecretConfig::read(&mut settings);

@@ -2,6 +2,7 @@
 
 use sea_orm::DbErr;
 use vision::ImageError;
+use vision::contour::ContourError;
 
 use crate::blobs::BlobError;
 use crate::inference::EncodeError;
@@ -13,6 +14,9 @@ pub enum WorkError {
     /// The image is at fault, or the engine did not work.
     #[error(transparent)]
     Engine(#[from] EncodeError),
+    /// The contour cannot be drawn.
+    #[error(transparent)]
+    Contour(#[from] ContourError),
     /// Bytes could not be read or stored.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -55,6 +59,7 @@ impl From<&GaveUp<'_, WorkError>> for Explanation {
         };
         match error {
             WorkError::Engine(EncodeError::Image(error)) => Self::new(error.into(), error.to_string()),
+            WorkError::Contour(error) => Self::new(error.into(), error.to_string()),
             WorkError::Engine(EncodeError::Unavailable(_)) => Self::new(
                 ImageFailure::EngineUnavailable,
                 "the engine did not work; try the image again later",
@@ -132,6 +137,17 @@ impl From<&ImageError> for ImageFailure {
             ImageError::Empty | ImageError::Invalid { .. } => Self::Invalid,
             ImageError::TooManyBytes { .. } | ImageError::TooManyPixels { .. } => Self::TooLarge,
             ImageError::Unsupported => Self::Unsupported,
+        }
+    }
+}
+
+impl From<&ContourError> for ImageFailure {
+    fn from(error: &ContourError) -> Self {
+        match error {
+            ContourError::SegmentationMismatch(_) => Self::SegmentationMismatch,
+            ContourError::UnreadableMap(error) | ContourError::Embedding(error) => error.into(),
+            // Looked at before there was a job.
+            ContourError::InvalidLandmarks(_) | ContourError::BadStyle { .. } => Self::Internal,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Modules know each other in one direction only:
 //!
 //! ```text
-//! cli -> http -> graphql -> { verification, enrollment -> people }
+//! cli -> http -> graphql -> { verification, enrollment -> people, detection, contours }
 //!     -> { inference index jobs events blobs database idempotency } -> vision
 //! ```
 //!
@@ -15,6 +15,7 @@ pub mod caller;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contours;
 pub mod database;
 pub mod decimal;
 pub mod detection;

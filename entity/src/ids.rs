@@ -86,6 +86,11 @@ typed_id!(
     "detection"
 );
 typed_id!(
+    /// Names a contour.
+    ContourId,
+    "contour"
+);
+typed_id!(
     /// Names a job of the queue; never shown to clients.
     JobId,
     "job"

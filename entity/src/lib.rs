@@ -1,6 +1,7 @@
 //! `FaceQL`'s tables, one file each, and the typed ids. Knows `sea-orm` and nothing else.
 
 pub mod container;
+pub mod contour;
 pub mod detection;
 pub mod detection_counter;
 pub mod encoding;

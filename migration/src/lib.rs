@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 mod m0001_verification;
 mod m0002_people;
 mod m0003_detections;
+mod m0004_contours;
 
 /// Runs the steps in order.
 pub struct Migrator;
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_verification::Step),
             Box::new(m0002_people::Step),
             Box::new(m0003_detections::Step),
+            Box::new(m0004_contours::Step),
         ]
     }
 }

@@ -9,7 +9,7 @@ use entity::detection_counter;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio_stream::Stream;
 
-use super::list::owned;
+use super::look::owned;
 use super::{DetectionError, Detections};
 use crate::caller::Caller;
 use crate::events::Received;

@@ -5,10 +5,9 @@
 mod error;
 mod feed;
 mod find_faces;
-mod list;
+mod look;
 mod submit;
 mod sweep;
-mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +21,7 @@ use crate::blobs::{BlobName, Blobs};
 use crate::clock::Clock;
 use crate::config::{Setting, Settings};
 use crate::database::{Database, Write};
-use crate::events::{Bus, Topic};
+use crate::events::{Bus, Change, State, Topic};
 use crate::jobs::Queue;
 
 pub use error::DetectionError;
@@ -63,7 +62,7 @@ pub struct Detections {
     /// Where the work is asked for.
     pub queue: Queue,
     /// Who follows one detection.
-    pub changes: Bus<Change>,
+    pub changes: Bus<Change<Model>>,
     /// Who follows all that finish.
     pub feed: Bus<Arc<Model>>,
     /// The time.
@@ -74,13 +73,14 @@ pub struct Detections {
     pub config: DetectionConfig,
 }
 
-/// What happens to a detection.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// It is like this now.
-    State(Arc<Model>),
-    /// It is gone.
-    Deleted,
+impl State for Model {
+    fn revision(&self) -> i32 {
+        self.revision
+    }
+
+    fn is_final(&self) -> bool {
+        self.status.is_final()
+    }
 }
 
 impl Detections {

@@ -19,7 +19,7 @@ use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::{Setting, Settings};
 use crate::database::{Database, Write};
-use crate::events::{Bus, Topic};
+use crate::events::{Bus, Change, Topic};
 use crate::people::People;
 
 pub use error::{EnrollmentError, FrameRejection};
@@ -60,7 +60,7 @@ pub struct Enrollments {
     /// Judges frames, and takes them in as faces.
     pub people: People,
     /// Who hears of changes.
-    pub bus: Bus<Arc<Session>>,
+    pub bus: Bus<Change<Session>>,
     /// The time.
     pub clock: Clock,
     /// Times.
@@ -76,6 +76,6 @@ impl Enrollments {
     fn announce(&self, write: &mut Write, session: &Arc<Session>) {
         let (bus, session) = (self.bus.clone(), session.clone());
         let topic = Topic { tenant: session.row.tenant.clone(), node: session.row.id.0 };
-        write.after_commit(move || bus.publish(&topic, session));
+        write.after_commit(move || bus.publish(&topic, Change::State(session)));
     }
 }

@@ -3,12 +3,16 @@
 //! Publishing never waits. Each subscriber has a bounded backlog; one that falls behind is told so with
 //! [`Received::Lagged`] and reads the present state anew, so nobody holds up anybody.
 
+mod follow;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entity::ids::Tenant;
 use tokio::sync::broadcast;
 use uuid::Uuid;
+
+pub use follow::{Change, State};
 
 /// How many events a subscriber may fall behind.
 const BACKLOG: usize = 64;

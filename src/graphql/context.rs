@@ -8,6 +8,7 @@ use tracing::Instrument;
 use super::loaders::Loaders;
 use super::{ApiError, ErrorCode};
 use crate::caller::Caller;
+use crate::contours::Contours;
 use crate::detection::Detections;
 use crate::enrollment::Enrollments;
 use crate::people::People;
@@ -35,6 +36,8 @@ pub struct Domains {
     pub enrollments: Enrollments,
     /// Detection jobs.
     pub detections: Detections,
+    /// Contour jobs.
+    pub contours: Contours,
 }
 
 /// Belongs to one request, or to all operations of one WebSocket: who asks, and the loaders that ask for them.

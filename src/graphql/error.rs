@@ -5,6 +5,7 @@ use sea_orm::{DbErr, RuntimeErr};
 use vision::ImageError;
 
 use crate::blobs::BlobError;
+use crate::contours::ContourError;
 use crate::detection::DetectionError;
 use crate::enrollment::{EnrollmentError, FrameRejection};
 use crate::failure::ImageFailure;
@@ -234,6 +235,34 @@ impl From<DetectionError> for ApiError {
             DetectionError::Blob(error) => error.into(),
             DetectionError::Internal(cause) => Self::internal(cause),
         }
+    }
+}
+
+impl From<ContourError> for ApiError {
+    fn from(error: ContourError) -> Self {
+        let message = error.to_string();
+        match error {
+            ContourError::NotFound => Self::new(ErrorCode::NotFound, message),
+            ContourError::Image(error) => error.into(),
+            ContourError::Undrawable(error) => error.into(),
+            ContourError::Idempotency(error) => error.into(),
+            ContourError::Database(error) => error.into(),
+            ContourError::Blob(error) => error.into(),
+            ContourError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl From<vision::contour::ContourError> for ApiError {
+    fn from(error: vision::contour::ContourError) -> Self {
+        use vision::contour::ContourError as Undrawable;
+        let code = match &error {
+            Undrawable::InvalidLandmarks(_) => ErrorCode::InvalidLandmarks,
+            Undrawable::SegmentationMismatch(_) => ErrorCode::SegmentationMismatch,
+            Undrawable::BadStyle { .. } => ErrorCode::BadUserInput,
+            Undrawable::UnreadableMap(image) | Undrawable::Embedding(image) => return image.clone().into(),
+        };
+        Self::new(code, error.to_string())
     }
 }
 

@@ -120,6 +120,12 @@ impl From<vision::Point> for Point {
     }
 }
 
+impl From<vision::contour::Position> for Point {
+    fn from(vision::contour::Position { x, y }: vision::contour::Position) -> Self {
+        Self { x, y }
+    }
+}
+
 impl From<vision::BoundingBox> for BoundingBox {
     fn from(area: vision::BoundingBox) -> Self {
         Self { x: widen(area.x), y: widen(area.y), width: widen(area.width), height: widen(area.height) }

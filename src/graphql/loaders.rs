@@ -6,8 +6,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use entity::ids::{ContainerId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
-use entity::{container, detection, encoding, face, image, person};
+use entity::ids::{ContainerId, ContourId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
+use entity::{container, contour, detection, encoding, face, image, person};
 
 use super::{ApiError, Domains};
 use crate::caller::Caller;
@@ -153,6 +153,16 @@ impl Loader<DetectionId> for Loaders {
     async fn load(&self, ids: &[DetectionId]) -> Result<HashMap<DetectionId, detection::Model>, ApiError> {
         let found = self.domains.detections.detections(&self.caller, ids).await?;
         Ok(found.into_iter().map(|detection| (detection.id, detection)).collect())
+    }
+}
+
+impl Loader<ContourId> for Loaders {
+    type Value = contour::Model;
+    type Error = ApiError;
+
+    async fn load(&self, ids: &[ContourId]) -> Result<HashMap<ContourId, contour::Model>, ApiError> {
+        let found = self.domains.contours.contours(&self.caller, ids).await?;
+        Ok(found.into_iter().map(|contour| (contour.id, contour)).collect())
     }
 }
 

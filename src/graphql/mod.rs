@@ -4,6 +4,7 @@
 //! that evolves by its own rules, so no row type appears in it.
 
 mod context;
+mod contours;
 mod detection;
 mod enrollment;
 mod error;

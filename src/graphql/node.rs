@@ -1,9 +1,10 @@
 //! `node` and `nodes`: anything by its id alone.
 
 use async_graphql::{Context, ID, Interface, Object};
-use entity::ids::{ContainerId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
+use entity::ids::{ContainerId, ContourId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
 
 use super::context::ContextExt;
+use super::contours::Contour;
 use super::detection::Detection;
 use super::enrollment::Enrollment;
 use super::people::{Face, Person};
@@ -24,6 +25,7 @@ pub(super) enum Node {
     Face(Face),
     Enrollment(Enrollment),
     Detection(Detection),
+    Contour(Contour),
 }
 
 #[derive(Default)]
@@ -71,6 +73,8 @@ async fn load(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> 
         Ok(loaders.load_one(id).await?.map(|session| Node::Enrollment(Enrollment(session))))
     } else if let Some(id) = ids::parse_if::<DetectionId>(id) {
         Ok(loaders.load_one(id).await?.map(|row| Node::Detection(row.into())))
+    } else if let Some(id) = ids::parse_if::<ContourId>(id) {
+        Ok(loaders.load_one(id).await?.map(|row| Node::Contour(row.into())))
     } else {
         Err(ApiError::new(ErrorCode::InvalidId, "not the id of anything here"))
     }

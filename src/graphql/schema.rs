@@ -13,6 +13,7 @@ use async_graphql::{
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use super::contours::{ContourMutation, ContourQuery, ContourSubscription};
 use super::detection::{DetectionMutation, DetectionQuery, DetectionSubscription};
 use super::enrollment::{EnrollmentMutation, EnrollmentQuery, EnrollmentSubscription};
 use super::error::give_code;
@@ -30,7 +31,15 @@ const MAX_DEPTH: usize = 20;
 
 /// Reads.
 #[derive(Default, MergedObject)]
-pub struct Query(NodeQuery, VerificationQuery, PeopleQuery, EnrollmentQuery, DetectionQuery, ServiceQuery);
+pub struct Query(
+    NodeQuery,
+    VerificationQuery,
+    PeopleQuery,
+    EnrollmentQuery,
+    DetectionQuery,
+    ContourQuery,
+    ServiceQuery,
+);
 
 /// Writes.
 #[derive(Default, MergedObject)]
@@ -40,11 +49,17 @@ pub struct Mutation(
     RecognitionMutation,
     EnrollmentMutation,
     DetectionMutation,
+    ContourMutation,
 );
 
 /// Follows.
 #[derive(Default, MergedSubscription)]
-pub struct Subscription(VerificationSubscription, EnrollmentSubscription, DetectionSubscription);
+pub struct Subscription(
+    VerificationSubscription,
+    EnrollmentSubscription,
+    DetectionSubscription,
+    ContourSubscription,
+);
 
 /// The whole API. Cloning shares it.
 pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
@@ -52,12 +67,13 @@ pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
 /// The API over the given domains.
 #[must_use]
 pub fn schema(domains: Domains, health: Health, limits: Limits, links: FileLinks) -> FaceQlSchema {
-    let Domains { verification, people, enrollments, detections } = domains;
+    let Domains { verification, people, enrollments, detections, contours } = domains;
     builder()
         .data(verification)
         .data(people)
         .data(enrollments)
         .data(detections)
+        .data(contours)
         .data(health)
         .data(limits)
         .data(links)

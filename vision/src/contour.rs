@@ -138,7 +138,7 @@ pub struct Contours {
 }
 
 /// All closed outlines of one label.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Region {
     /// The label in the segmentation map.
     pub label: u32,

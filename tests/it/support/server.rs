@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use entity::job_status::JobStatus;
-use entity::{detection, image, job};
+use entity::{contour, detection, image, job};
 use faceql::app::{App, AppError, embedded_encoder};
 use faceql::caller::{Caller, Scopes};
 use faceql::clock::Clock;
 use faceql::config::{Config, Settings};
+use faceql::contours::Contours;
 use faceql::detection::Detections;
 use faceql::inference::{EmbeddedEncoder, Engines};
 use faceql::people::People;
@@ -33,6 +34,7 @@ pub(crate) struct TestServer {
     pub(crate) verification: Verification,
     pub(crate) people: People,
     pub(crate) detections: Detections,
+    pub(crate) contours: Contours,
     folder: TempDir,
     stop: CancellationToken,
     running: JoinHandle<Result<(), AppError>>,
@@ -84,9 +86,9 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let (verification, people) = (app.verification().clone(), app.people().clone());
-        let detections = app.detections().clone();
+        let (detections, contours) = (app.detections().clone(), app.contours().clone());
         let running = tokio::spawn(app.run(listener, stop.clone()));
-        Self { address, verification, people, detections, folder, stop, running }
+        Self { address, verification, people, detections, contours, folder, stop, running }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -121,9 +123,11 @@ impl TestServer {
         assert_eq!(job::Entity::find().count(reader).await.unwrap(), 0, "jobs are left over");
         let images = image::Entity::find().filter(image::Column::BytesKept.eq(true));
         let finished = detection::Entity::find().filter(detection::Column::Status.eq(JobStatus::Completed));
+        let drawn = contour::Entity::find().filter(contour::Column::Status.eq(JobStatus::Completed));
         let kept = images.count(reader).await.unwrap()
             + detection::Entity::find().count(reader).await.unwrap()
-            + finished.count(reader).await.unwrap();
+            + finished.count(reader).await.unwrap()
+            + drawn.count(reader).await.unwrap();
         let folder = self.stop_with_jobs().await;
         let blobs = files(&folder.path().join("blobs"));
         assert_eq!(blobs.len() as u64, kept, "bytes are left over: {blobs:?}");

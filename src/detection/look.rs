@@ -1,12 +1,16 @@
-//! Detections looked up, listed newest first, and deleted.
+//! Detections looked up, listed newest first, followed and deleted.
+
+use std::sync::Arc;
 
 use entity::detection::{Column, Entity, Model};
 use entity::ids::DetectionId;
 use entity::job_status::JobStatus;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
+use tokio_stream::Stream;
 
-use super::{Change, DetectionError, Detections, FindFaces};
+use super::{DetectionError, Detections, FindFaces};
 use crate::caller::Caller;
+use crate::events::Change;
 use crate::idempotency;
 use crate::jobs::Handler;
 use crate::page::{Page, PageRequest};
@@ -25,13 +29,22 @@ impl Detections {
         Ok(wanted.all(self.database.reader()).await?)
     }
 
-    /// One detection.
+    /// The detection now, then after each change; ends when it is COMPLETED, FAILED or deleted.
     ///
     /// # Errors
     /// [`DetectionError::NotFound`] when the caller has none by that id.
-    pub async fn detection(&self, caller: &Caller, id: DetectionId) -> Result<Model, DetectionError> {
-        let found = owned(caller).filter(Column::Id.eq(id)).one(self.database.reader()).await?;
-        found.ok_or(DetectionError::NotFound)
+    pub async fn watch(
+        &self,
+        caller: Caller,
+        id: DetectionId,
+    ) -> Result<impl Stream<Item = Result<Arc<Model>, DetectionError>> + use<>, DetectionError> {
+        let (detections, topic) = (self.clone(), Self::topic(&caller.tenant, id));
+        let read = move || {
+            let reader = detections.database.reader().clone();
+            let wanted = owned(&caller).filter(Column::Id.eq(id));
+            async move { Ok(wanted.one(&reader).await?) }
+        };
+        self.changes.follow(topic, read).await?.ok_or(DetectionError::NotFound)
     }
 
     /// A part of the caller's detections, newest first; with `status`, only those that have it.
