@@ -129,15 +129,13 @@ impl Contours {
         self.blobs.put(&blob(&row.tenant, row.id, IMAGES), image).await?;
         self.blobs.put(&blob(&row.tenant, row.id, MAPS), map).await?;
         let mut write = self.database.write().await?;
-        let earlier = self.earlier(&*write, &row, key).await?;
-        let kept = match earlier {
-            Some(earlier) => earlier,
-            None => {
-                let new = row.clone().into_active_model().reset_all();
-                Entity::insert(new).exec_without_returning(&*write).await?;
-                self.queue.enqueue(&mut write, &row.tenant, DrawContour::KIND, row.id.0).await?;
-                row
-            }
+        let kept = if let Some(earlier) = self.earlier(&*write, &row, key).await? {
+            earlier
+        } else {
+            let new = row.clone().into_active_model().reset_all();
+            Entity::insert(new).exec_without_returning(&*write).await?;
+            self.queue.enqueue(&mut write, &row.tenant, DrawContour::KIND, row.id.0).await?;
+            row
         };
         if let Some(key) = key
             && key.earlier(&*write).await?.is_none()

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::contour::Model;
 use entity::ids::ContourId;
 use entity::job_status;
+use serde::Serialize;
 use tokio_stream::{Stream, StreamExt};
 use vision::contour::{Position, Region, Style};
 
@@ -120,8 +121,8 @@ impl From<Model> for Contour {
 }
 
 /// All closed outlines of one label of the segmentation map, in pixels of the levelled image.
-#[derive(SimpleObject)]
-struct ContourRegion {
+#[derive(SimpleObject, Serialize)]
+pub(crate) struct ContourRegion {
     /// Its grey level in the segmentation map, or its colour as 0xRRGGBB.
     label: u32,
     /// Its colour in the drawing, `#rrggbb`.
@@ -217,7 +218,7 @@ struct SubmitContourInput {
     image: ImageInput,
     /// Same size as the image, best as PNG; each distinct non-zero grey level or colour is one region, at most 64.
     segmentation_map: ImageInput,
-    /// At least two, the first two being the eyes. Five (the order of FaceLandmarks) or 68 (iBUG order) are fitted to a
+    /// At least two, the first two being the eyes. Five (the order of `FaceLandmarks`) or 68 (iBUG order) are fitted to a
     /// template by least squares; with any other number the first two alone level the face.
     landmarks: Vec<PointInput>,
     /// How it is to look; all of it may be left out.

@@ -1,11 +1,12 @@
 //! Faces as clients see them.
 
 use async_graphql::{Enum, SimpleObject};
+use serde::Serialize;
 
 use crate::decimal::widen;
 
 /// A rectangle in pixels of the image as a person sees it; may reach out of it at the edges.
-#[derive(SimpleObject)]
+#[derive(SimpleObject, Serialize)]
 pub(super) struct BoundingBox {
     /// Left edge.
     x: f64,
@@ -18,7 +19,7 @@ pub(super) struct BoundingBox {
 }
 
 /// A point in pixels of the image as a person sees it, from its top left corner.
-#[derive(SimpleObject)]
+#[derive(SimpleObject, Serialize)]
 pub(super) struct Point {
     /// To the right.
     x: f64,
@@ -27,7 +28,8 @@ pub(super) struct Point {
 }
 
 /// Five points: eye centres, nose tip, mouth corners; left and right as seen in the image.
-#[derive(SimpleObject)]
+#[derive(SimpleObject, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct FaceLandmarks {
     /// Centre of the eye on the left.
     left_eye: Point,
@@ -42,7 +44,8 @@ pub(super) struct FaceLandmarks {
 }
 
 /// Each score is 0 (unusable) to 1 (ideal); angles are degrees.
-#[derive(SimpleObject)]
+#[derive(SimpleObject, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct FaceQuality {
     /// The least of all scores.
     overall: f64,
@@ -67,8 +70,9 @@ pub(super) struct FaceQuality {
 }
 
 /// What can be wrong with a face.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[graphql(remote = "vision::QualityIssue")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum QualityIssue {
     /// Too few pixels.
     TooSmall,
@@ -101,10 +105,12 @@ pub(super) enum MatchDecision {
 }
 
 /// A face and where it is.
-#[derive(SimpleObject)]
-pub(super) struct DetectedFace {
+#[derive(SimpleObject, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DetectedFace {
     /// Around the face.
     #[graphql(name = "box")]
+    #[serde(rename = "box")]
     bounding_box: BoundingBox,
     /// The detector's probability that it is a face, 0 to 1.
     confidence: f64,

@@ -21,7 +21,7 @@ async fn landmarks_that_cannot_be_a_faces_are_refused() {
         points(&[(-1.0, 50.0), (60.0, 50.0)]),
         points(&[(60.0, 50.0), (160.5, 50.0)]),
         points(&[(60.0, 50.0), (100.0, 1e300)]),
-        points(&[(60.0, 50.0); 2000]),
+        points(&vec![(60.0, 50.0); 2000]),
         points(&[(60.0, 50.0), (60.0, 50.0), (60.0, 50.0), (60.0, 50.0), (60.0, 50.0)]),
     ] {
         let response = try_submit(&client, &with(request(&two_regions()), "landmarks", landmarks)).await;

@@ -52,8 +52,10 @@ async fn tilted_eyes_are_levelled_on_a_canvas_that_holds_everything() {
     let drawn = draw(&server, &with(request(&two_regions()), "landmarks", tilted)).await;
     assert!((drawn["rotationDegrees"].as_f64().unwrap() + 45.0).abs() < 1e-6, "{}", drawn["rotationDegrees"]);
     assert!(drawn["width"].as_i64().unwrap() >= 197 && drawn["height"].as_i64().unwrap() >= 197);
-    let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(|at| drawn["transform"][at].as_f64().unwrap());
-    let levelled = |x: f64, y: f64| (a * x + c * y + e, b * x + d * y + f);
+    let number = |at: usize| drawn["transform"][at].as_f64().unwrap();
+    let levelled = |x: f64, y: f64| {
+        (number(0) * x + number(2) * y + number(4), number(1) * x + number(3) * y + number(5))
+    };
     let ((left, first), (right, second)) = (levelled(60.0, 40.0), levelled(100.0, 80.0));
     assert!((first - second).abs() < 1e-6 && left < right);
     for region in drawn["regions"].as_array().unwrap() {
