@@ -1,8 +1,11 @@
 //! The command line.
 
 mod config;
+mod contour;
+mod detect;
 mod doctor;
 mod encoder;
+mod local;
 mod schema;
 mod serve;
 mod stop;
@@ -34,6 +37,13 @@ enum Task {
     Config,
     /// Check engine, models, database and blob folder, and say how to mend what is not well.
     Doctor,
+    /// Find the faces of image files, without a server: writes NAME.faces.jpg and NAME.faces.json.
+    ///
+    /// Exits with 1 when one of the files could not be read.
+    Detect(detect::DetectArgs),
+    /// Draw the regions of a segmentation map, levelled by the eyes, without a server: writes NAME.contour.svg and
+    /// NAME.contour.json.
+    Contour(contour::ContourArgs),
 }
 
 /// Does what the command line asks for.
@@ -42,7 +52,7 @@ pub async fn run() -> ExitCode {
     match task {
         Task::Schema => return schema::print(),
         Task::Config => return config::print(),
-        Task::Serve | Task::Encoder | Task::Doctor => {}
+        _ => {}
     }
     let config = match Config::load() {
         Ok(config) => config,
@@ -50,21 +60,30 @@ pub async fn run() -> ExitCode {
     };
     telemetry::start(&config.log);
     let done = match task {
-        Task::Serve => serve::run(config).await,
-        Task::Encoder => encoder::run(config).await,
+        Task::Serve => serve::run(config).await.map_err(Into::into),
+        Task::Encoder => encoder::run(config).await.map_err(Into::into),
         Task::Doctor => return doctor::run(&config).await,
+        Task::Detect(images) => match detect::run(&config, &images) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Task::Contour(drawing) => contour::run(&config, &drawing),
         Task::Schema | Task::Config => Ok(()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) => fail(&*error),
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("faceql: {error}");
+    complain(error);
     ExitCode::FAILURE
+}
+
+#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
+fn complain(error: &dyn std::error::Error) {
+    eprintln!("faceql: {error}");
 }
 
 #[expect(clippy::print_stdout, reason = "the command line speaks to its user")]

@@ -22,6 +22,9 @@ mod schema;
 mod service;
 mod verification;
 
+pub(crate) use contours::ContourRegion;
+pub(crate) use faces::DetectedFace;
+
 pub use context::{Domains, Limits, RequestContext};
 pub use error::{ApiError, ErrorCode};
 pub use schema::{FaceQlSchema, schema, sdl};

@@ -11,6 +11,7 @@ mod hostile;
 mod house;
 mod limits;
 mod lists;
+mod local;
 mod omitted;
 mod people;
 mod process;

@@ -30,7 +30,7 @@ pub(crate) struct Binary {
     pub(crate) client: Client,
 }
 
-fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
+pub(crate) fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faceql"));
     command.arg(task).current_dir(folder).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
     command.stderr(Stdio::piped()).env("FACEQL_ONNX_RUNTIME", runtime());

@@ -1,0 +1,85 @@
+//! `faceql detect`: the faces of image files, without a server.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+use vision::{DetectOptions, EmbeddedEngine, FaceEngine, ImageLimits, Pack, Picture};
+
+use super::local::{Fault, read, write, write_json};
+use super::{complain, say};
+use crate::config::Config;
+use crate::graphql::DetectedFace;
+use crate::inference::EngineConfig;
+
+/// Which images, and which of their faces.
+#[derive(Args)]
+pub(super) struct DetectArgs {
+    /// Image files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// No face below this confidence, 0 to 1.
+    #[arg(long, value_parser = confidence)]
+    min_confidence: Option<f32>,
+    /// At most so many faces, the largest first.
+    #[arg(long)]
+    max_faces: Option<NonZeroUsize>,
+    /// Where to write; beside each image unless given.
+    #[arg(long)]
+    output: Option<PathBuf>,
+}
+
+fn confidence(text: &str) -> Result<f32, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "a number from 0 to 1".into())
+}
+
+/// Writes NAME.faces.jpg and NAME.faces.json for each image. One that cannot be read does not hinder the others.
+pub(super) fn run(config: &Config, arguments: &DetectArgs) -> Result<ExitCode, Fault> {
+    let mut engine = engine(&config.engine)?;
+    let mut code = ExitCode::SUCCESS;
+    for file in &arguments.files {
+        match detect(&mut engine, file, arguments, &config.engine.limits) {
+            Ok(line) => say(&line),
+            Err(fault) => {
+                complain(&*fault);
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn engine(config: &EngineConfig) -> Result<EmbeddedEngine, Fault> {
+    let pack = Pack::load(&config.pack)?;
+    let engine = EmbeddedEngine::load(&config.runtime, &pack, config.threads)?;
+    Ok(engine.with_least_scores(config.least_scores))
+}
+
+/// Returns a line about what was found.
+fn detect(
+    engine: &mut EmbeddedEngine,
+    file: &Path,
+    arguments: &DetectArgs,
+    limits: &ImageLimits,
+) -> Result<String, Fault> {
+    let at_fault = |error: &dyn std::error::Error| format!("{}: {error}", file.display());
+    let picture = Picture::decode(&read(file)?, limits).map_err(|error| at_fault(&error))?;
+    let options = DetectOptions {
+        min_confidence: arguments.min_confidence,
+        max_faces: arguments.max_faces.map(NonZeroUsize::get),
+    };
+    let faces = engine.detect(&picture, &options).map_err(|error| at_fault(&error))?;
+    let jpeg = vision::annotate(&picture, &faces).map_err(|error| at_fault(&error))?;
+    let (found, folder) = (faces.len(), arguments.output.as_deref());
+    let said = json!({
+        "width": picture.original_width(),
+        "height": picture.original_height(),
+        "faces": faces.into_iter().map(DetectedFace::from).collect::<Vec<_>>(),
+    });
+    let drawn = write(file, folder, "faces.jpg", &jpeg)?;
+    let data = write_json(file, folder, "faces.json", &said)?;
+    Ok(format!("{}: {found} face(s), {} and {}", file.display(), drawn.display(), data.display()))
+}
