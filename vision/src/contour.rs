@@ -40,9 +40,10 @@ pub const DEFAULT_LEAST_AREA: u32 = 16;
 
 /// The most bytes of a drawing, the embedded picture apart.
 const MAX_SVG_BYTES: usize = 300_000;
-/// What simplifying may move a border by, in pixels of the map: as much as a map's own steps. When the drawing is too
-/// large, the next is tried; after the last, a map of half the size.
-const TOLERANCES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+/// What simplifying may move a border by, in pixels of the map. The first is less than half a pixel, for else both sides
+/// of a line one pixel wide would become one. When the drawing is too large, the next is tried; after the last, a map of
+/// half the size.
+const TOLERANCES: [f64; 4] = [0.4, 1.0, 2.0, 4.0];
 /// The standard deviation of smoothing by 1, in pixels.
 const SMOOTHING_PIXELS: f64 = 2.0;
 /// What simplifying may move a smoothed border by, in pixels: too little to be seen as an edge.

@@ -55,6 +55,8 @@ impl Levelling {
 
     // radians: clockwise.
     fn turned(radians: f64, centre: Position, width: u32, height: u32) -> Self {
+        // Adding zero makes a plain zero of a negative one, which would be told as "-0".
+        let radians = radians + 0.0;
         let (sine, cosine) = radians.sin_cos();
         let mut levelling = Self {
             width,
@@ -134,7 +136,7 @@ fn fit(points: &[Position], template: &[Position]) -> Result<f64, LandmarkFault>
     if dot.hypot(cross) < LEAST_EYE_DISTANCE {
         return Err(LandmarkFault::NoFace { found: points.len() });
     }
-    Ok(cross.atan2(dot) + 0.0)
+    Ok(cross.atan2(dot))
 }
 
 fn bounds(values: [f64; 4]) -> (f64, f64) {

@@ -9,8 +9,13 @@
     reason = "a test fails by panicking, and its pictures are small"
 )]
 
+mod annotated;
+mod contours;
+mod drawings;
 mod faces;
+mod maps;
 mod packs;
 mod photographs;
 mod pictures;
 mod setup;
+mod shapes;
