@@ -1,0 +1,73 @@
+//! A map of a megapixel with 20 regions: from labels to the drawing, against imageproc's border following of each region
+//! and nothing more.
+
+use std::io::Cursor;
+
+use image::{GrayImage, ImageFormat, Luma};
+use imageproc::contours::{Contour, find_contours};
+use vision::ImageLimits;
+use vision::contour::{ContourRequest, Contours, DEFAULT_LEAST_AREA, Position, SegmentationMap, Style, draw};
+
+use crate::memory::peak_of;
+use crate::{medians, row, timed};
+
+const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000 };
+const TURNS: usize = 9;
+const SIDE: u32 = 1000;
+const REGIONS: u8 = 20;
+
+pub(crate) fn bench() {
+    let levels = levels();
+    let file = encoded(&levels);
+    let map = SegmentationMap::decode(&file, &LIMITS).unwrap();
+    assert_eq!(drawn(&map).regions.len(), usize::from(REGIONS));
+    let masks = (1..=REGIONS).map(|region| mask(&levels, region)).collect::<Vec<_>>();
+    let [followed, contours, decoded] = medians(TURNS, |step| match step {
+        0 => timed(|| masks.iter().map(find_contours).collect::<Vec<Vec<Contour<u32>>>>()),
+        1 => timed(|| drawn(&map)),
+        _ => timed(|| SegmentationMap::decode(&file, &LIMITS).unwrap()),
+    });
+    row("20 regions, imageproc's borders alone", followed, followed);
+    row("20 regions, levelled and drawn", contours, followed);
+    row("20 regions, the map's PNG decoded", decoded, followed);
+    let pixels = f64::from(SIDE) * f64::from(SIDE);
+    let a_pixel = |bytes: usize| f64::from(u32::try_from(bytes).unwrap()) / pixels;
+    println!("{:<40} {:>8.2}  bytes a pixel", "  most memory, drawing", a_pixel(peak_of(|| drawn(&map))));
+    let whole = peak_of(|| drawn(&SegmentationMap::decode(&file, &LIMITS).unwrap()));
+    println!("{:<40} {:>8.2}  bytes a pixel", "  most memory, decoding and drawing", a_pixel(whole));
+}
+
+fn drawn(map: &SegmentationMap) -> Contours {
+    let landmarks = &[Position::new(400.0, 400.0), Position::new(600.0, 450.0)];
+    let style = Style::default();
+    draw(
+        &ContourRequest { width: SIDE, height: SIDE, landmarks, style, least_area: DEFAULT_LEAST_AREA },
+        map,
+        None,
+    )
+    .unwrap()
+}
+
+/// Five by four fields with wavy borders, each a region, on a rim of background.
+fn levels() -> GrayImage {
+    GrayImage::from_fn(SIDE, SIDE, |x, y| {
+        let wave = |along: u32| (f64::from(along) / 17.0).sin() * 12.0;
+        let field =
+            |across: u32, along: u32, size: f64| ((f64::from(across) - 20.0 + wave(along)) / size).floor();
+        let (column, row) = (field(x, y, 192.0), field(y, x, 240.0));
+        let is_inside = (0.0..5.0).contains(&column) && (0.0..4.0).contains(&row);
+        let region =
+            (1..=REGIONS).find(|region| f64::from(*region) > row * 5.0 + column).filter(|_| is_inside);
+        Luma([region.unwrap_or(0)])
+    })
+}
+
+fn mask(levels: &GrayImage, region: u8) -> GrayImage {
+    GrayImage::from_fn(SIDE, SIDE, |x, y| Luma([if levels.get_pixel(x, y).0 == [region] { 255 } else { 0 }]))
+}
+
+fn encoded(levels: &GrayImage) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    levels.write_to(&mut file, ImageFormat::Png).unwrap();
+    file.into_inner()
+}

@@ -1,0 +1,71 @@
+//! A photo of 12 megapixels, as phones write it: baseline JPEG, colours at half the size.
+
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use image::imageops::{self, FilterType};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use vision::{DetectOptions, EmbeddedEngine, FaceEngine, ImageLimits, Pack, Picture, annotate};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+
+use crate::{medians, row, timed};
+
+const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000 };
+const TURNS: usize = 9;
+/// Three parts by four, as the sensor of a phone.
+const WIDTH: u16 = 3000;
+const HEIGHT: u16 = 4000;
+
+pub(crate) fn bench() {
+    let file = photo();
+    let mut engine = engine();
+    let options = DetectOptions::default();
+    let picture = Picture::decode(&file, &LIMITS).unwrap();
+    let faces = engine.detect(&picture, &options).unwrap();
+    assert_eq!(faces.len(), 1);
+    let [whole, reduced, decode_whole, decode_reduced, annotated] = medians(TURNS, |step| match step {
+        0 => timed(|| engine.detect(&decoded_whole(&file), &options).unwrap()),
+        1 => timed(|| engine.detect(&Picture::decode(&file, &LIMITS).unwrap(), &options).unwrap()),
+        2 => timed(|| decoded_whole(&file)),
+        3 => timed(|| Picture::decode(&file, &LIMITS).unwrap()),
+        _ => timed(|| annotate(&picture, &faces).unwrap()),
+    });
+    row("12 MP, decode whole and detect", whole, whole);
+    row("12 MP, decode reduced and detect", reduced, whole);
+    row("12 MP, decode whole", decode_whole, decode_whole);
+    row("12 MP, decode reduced", decode_reduced, decode_whole);
+    row("annotate and encode, 1,920 pixels", annotated, decode_whole);
+}
+
+fn decoded_whole(file: &[u8]) -> Picture {
+    let pixels = JpegDecoder::new(ZCursor::new(file)).decode().unwrap();
+    Picture::from_rgb(WIDTH.into(), HEIGHT.into(), pixels).unwrap()
+}
+
+/// A photo with one face, enlarged.
+fn photo() -> Vec<u8> {
+    let photo = Picture::decode(&std::fs::read(home().join("photos/obama.jpg")).unwrap(), &LIMITS).unwrap();
+    let photo = RgbImage::from_raw(photo.width(), photo.height(), photo.pixels().to_vec()).unwrap();
+    let large = imageops::resize(&photo, WIDTH.into(), HEIGHT.into(), FilterType::CatmullRom);
+    let mut file = Vec::new();
+    let mut encoder = Encoder::new(&mut file, 90);
+    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
+    encoder.encode(large.as_raw(), WIDTH, HEIGHT, ColorType::Rgb).unwrap();
+    file
+}
+
+fn engine() -> EmbeddedEngine {
+    let name = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let pack = Pack::load(&home().join("packs/standard")).unwrap();
+    let mut engine = EmbeddedEngine::load(&home().join("lib").join(name), &pack, 1).unwrap();
+    engine.warm_up().unwrap();
+    engine
+}
+
+fn home() -> PathBuf {
+    let home = std::env::var_os("FACEQL_HOME").map(PathBuf::from);
+    let home = home.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.faceql"));
+    assert!(home.is_dir(), "{} is missing: run `make prepare` first", home.display());
+    home
+}
