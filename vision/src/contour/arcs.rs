@@ -13,6 +13,9 @@ use super::position::Position;
 /// Points after which a map is too detailed for a drawing: several times what fits into one.
 const MAX_POINTS: usize = 200_000;
 
+/// Turns of a single border after which a map is too detailed, lest following it takes more time and memory than all else.
+const MAX_CORNERS: usize = 400_000;
+
 /// A border between two regions.
 #[derive(Debug)]
 pub(super) struct Arc {
@@ -47,6 +50,9 @@ pub(super) fn trace(grid: &Grid, tolerance_cells: f64) -> Option<Vec<Arc>> {
             for heading in Heading::ALL {
                 if crossing.is_border(heading) && !tracer.has_walked(corner, heading) {
                     let trail = tracer.walk(corner, heading);
+                    if trail.corners.len() > MAX_CORNERS {
+                        return None;
+                    }
                     let arc = trail.into_arc(grid, crossing.sides(heading), is_closed, tolerance_cells);
                     points += arc.points.len();
                     arcs.push(arc);

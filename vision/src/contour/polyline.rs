@@ -8,6 +8,9 @@ use super::position::Position;
 const MAX_SHORT_SIDES: u32 = 8;
 /// In straight runs longer than twice this, the line keeps to the run up to so many cells from either end.
 const MAX_SLOPE_CELLS: f64 = 4.0;
+/// Points that are simplified at once. The search may be as slow as their square, which nobody should be able to ask for
+/// with a spiral of millions; a point more in so many is not seen.
+const MAX_SPAN: usize = 256;
 /// A line is smoothed by less when it is shorter than this many times the smoothing, lest small shapes shrink away.
 const LEAST_LENGTH: f64 = 24.0;
 /// How far to both sides smoothing looks, in standard deviations.
@@ -47,14 +50,17 @@ pub(super) fn simplify(points: &mut Vec<Position>, is_closed: bool, tolerance: f
     if is_closed {
         points.push(first);
     }
-    let mut is_kept = vec![false; points.len()];
     let last = points.len() - 1;
-    is_kept[0] = true;
-    is_kept[last] = !is_closed;
     // A closed line is two, between its first point and the one that is farthest from it.
     let split = if is_closed { farthest(points, |at| at.distance(first)).0 } else { last };
-    is_kept[split] = true;
-    let mut spans = vec![(0, split), (split, last)];
+    let mut anchors: Vec<usize> = (0..last).step_by(MAX_SPAN).chain([split, last]).collect();
+    anchors.sort_unstable();
+    let mut is_kept = vec![false; points.len()];
+    for &anchor in &anchors {
+        is_kept[anchor] = true;
+    }
+    is_kept[last] = !is_closed;
+    let mut spans: Vec<_> = anchors.windows(2).map(|span| (span[0], span[1])).collect();
     while let Some((start, end)) = spans.pop() {
         if end - start < 2 {
             continue;

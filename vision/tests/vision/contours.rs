@@ -219,7 +219,12 @@ fn noisiest_map_fits_into_a_drawing() {
     let everywhere = SegmentationMap::from_labels(1000, 1000, &labels).unwrap();
     let labels: Vec<u32> = (0..1_000_000).map(|pixel| 1 + (pixel % 1000 + noise() % 60) / 100).collect();
     let on_borders = SegmentationMap::from_labels(1000, 1000, &labels).unwrap();
-    for (map, least_area) in [(&everywhere, 1), (&everywhere, DEFAULT_LEAST_AREA), (&on_borders, 1)] {
+    // One border with a million turns, and one with a third of them.
+    let [fine_comb, comb] =
+        [4, 12].map(|step| map(1000, 1000, |x, y| u32::from(y == 0 || (x + y % 2) % step < 2)));
+    let maps =
+        [(&everywhere, 1), (&everywhere, DEFAULT_LEAST_AREA), (&on_borders, 1), (&fine_comb, 1), (&comb, 1)];
+    for (map, least_area) in maps {
         let started = Instant::now();
         let contours = drawn_with(map, &LEVEL_EYES, Style::default(), least_area);
         assert!(contours.svg.len() < 300_000, "{} bytes", contours.svg.len());
