@@ -60,7 +60,10 @@ fn media_type(headers: &HeaderMap) -> String {
 
 fn too_large_or_broken(error: &axum::extract::rejection::BytesRejection) -> Refusal {
     if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-        Refusal::new(ErrorCode::PayloadTooLarge, "the request has more bytes than are taken")
+        Refusal::new(
+            ErrorCode::PayloadTooLarge,
+            "the request has more bytes than FACEQL_MAX_REQUEST_BYTES allows",
+        )
     } else {
         Refusal::new(ErrorCode::BadUserInput, "the request was cut off")
     }

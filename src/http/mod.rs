@@ -34,6 +34,8 @@ pub struct HttpConfig {
     pub answers_any_host: bool,
     /// Requests being answered at once.
     pub max_concurrent_requests: usize,
+    /// Largest request, all its files and base64 together.
+    pub max_request_bytes: usize,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
     /// How long running work may go on after SIGTERM.
@@ -58,6 +60,10 @@ impl HttpConfig {
         };
         let requests =
             Setting { name: "FACEQL_MAX_CONCURRENT_REQUESTS", about: "Requests being answered at once." };
+        let bytes = Setting {
+            name: "FACEQL_MAX_REQUEST_BYTES",
+            about: "Largest request, in bytes, all its files together; base64 makes four bytes of three.",
+        };
         let body = Setting {
             name: "FACEQL_BODY_TIMEOUT_SECONDS",
             about: "How long a request, its image included, may take to arrive.",
@@ -86,6 +92,7 @@ impl HttpConfig {
             answers_any_host: anonymous,
             allowed_hosts: hosts.split(',').map(|host| host.trim().to_lowercase()).collect(),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
+            max_request_bytes: settings.number(bytes, 67_108_864, 65_536..=4_294_967_295),
             body_timeout: settings.seconds(body, 60, 1..=3600),
             shutdown_grace: settings.seconds(grace, 25, 0..=3600),
         }

@@ -79,7 +79,7 @@ async fn bounded(mut field: Field<'_>, limit: u64) -> Result<Bytes, Refusal> {
     while let Some(chunk) = field.chunk().await.map_err(malformed)? {
         if (content.len() + chunk.len()) as u64 > limit {
             let name = field.name().unwrap_or_default();
-            let message = format!("'{name}' has more than the {limit} bytes that are taken");
+            let message = format!("'{name}' has more than the {limit} bytes that one part may have");
             return Err(Refusal::new(ErrorCode::PayloadTooLarge, message));
         }
         content.extend_from_slice(&chunk);

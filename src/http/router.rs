@@ -21,7 +21,7 @@ use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
 use crate::health::Health;
 use crate::inference::EmbeddedEncoder;
 
-/// Room for a request's other parts, beside its image.
+/// Room for the other parts of a request to the encoding service, beside its image.
 const ENVELOPE_BYTES: usize = 1 << 20;
 
 /// What the edge needs of the house. Cloning shares it.
@@ -53,9 +53,6 @@ impl Edge {
 
 /// The routes of the service.
 pub fn router(edge: &Edge, health: Health, config: &HttpConfig) -> Router {
-    // Base64 makes four bytes of three.
-    let body_limit =
-        usize::try_from(edge.limits.max_upload_bytes).unwrap_or(usize::MAX) / 3 * 4 + ENVELOPE_BYTES;
     let graphql = post(graphql::answer).get(websocket::serve).fallback(graphql::no_websocket);
     let files = Files { links: edge.links.clone(), blobs: health.blobs.clone() };
     let routes = Router::new()
@@ -64,7 +61,7 @@ pub fn router(edge: &Edge, health: Health, config: &HttpConfig) -> Router {
         .with_state(edge.clone())
         .merge(Router::new().route("/files/{kind}/{name}", get(files::serve)).with_state(files))
         .merge(health_routes(health))
-        .layer(DefaultBodyLimit::max(body_limit));
+        .layer(DefaultBodyLimit::max(config.max_request_bytes));
     // Outermost last: the id comes first, so that every refusal has one.
     guarded(routes, &edge.authenticator, config).layer(middleware::from_fn(request_id::identify))
 }

@@ -27,7 +27,8 @@ pub struct Queue {
     database: Database,
     clock: Clock,
     lease: Duration,
-    enqueued: Arc<watch::Sender<u64>>,
+    /// Counts what is enqueued in this process, kind by kind.
+    enqueued: Arc<Mutex<HashMap<&'static str, watch::Sender<u64>>>>,
     running: Arc<Mutex<HashMap<JobId, CancellationToken>>>,
 }
 
@@ -35,7 +36,7 @@ impl Queue {
     /// The queue in `database`; a claim lasts for `lease` unless it is renewed.
     #[must_use]
     pub fn new(database: Database, clock: Clock, lease: Duration) -> Self {
-        Self { database, clock, lease, enqueued: Arc::new(watch::Sender::new(0)), running: Arc::default() }
+        Self { database, clock, lease, enqueued: Arc::default(), running: Arc::default() }
     }
 
     /// Puts a job into the queue as part of `write`: both happen, or neither.
@@ -65,7 +66,7 @@ impl Queue {
             created_at: Set(now),
         };
         Entity::insert(job).exec_without_returning(&**write).await?;
-        let enqueued = self.enqueued.clone();
+        let enqueued = self.enqueued(kind);
         write.after_commit(move || enqueued.send_modify(|count| *count += 1));
         Ok(())
     }
@@ -93,9 +94,9 @@ impl Queue {
         Entity::find().count(self.database.reader()).await
     }
 
-    /// Tells of each enqueueing in this process.
-    pub(super) fn watch(&self) -> watch::Receiver<u64> {
-        self.enqueued.subscribe()
+    /// Tells of each enqueueing of `kind` in this process.
+    pub(super) fn watch(&self, kind: &'static str) -> watch::Receiver<u64> {
+        self.enqueued(kind).subscribe()
     }
 
     /// Whether a job of `kind` is due; a look that does not take the writer's turn.
@@ -167,6 +168,12 @@ impl Queue {
 
     fn lease_end(&self) -> chrono::DateTime<chrono::Utc> {
         self.clock.now() + self.lease
+    }
+
+    fn enqueued(&self, kind: &'static str) -> watch::Sender<u64> {
+        // No code that holds the lock can panic half-way through a change.
+        let mut counters = self.enqueued.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.entry(kind).or_insert_with(|| watch::Sender::new(0)).clone()
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<JobId, CancellationToken>> {

@@ -54,7 +54,7 @@ impl<H: Handler> Worker<H> {
     }
 
     async fn claim_until(&self, stop: &CancellationToken) {
-        let mut enqueued = self.queue.watch();
+        let mut enqueued = self.queue.watch(H::KIND);
         let mut wanted = 1;
         while let Some(slots) = self.free_slots(wanted, stop).await {
             // Look at the counter before the queue: what is enqueued in between wakes us again.

@@ -83,13 +83,14 @@ async fn replay_after_a_cursor_and_then_live_has_no_gap_and_nothing_twice() {
 
 #[tokio::test]
 async fn an_older_detection_that_finishes_later_comes_later_and_is_not_missed() {
-    let settings = [("FACEQL_JOBS_BACKOFF_MS", "400")];
-    let engine = Script::failing(1).encoder().await;
-    let server = TestServer::assemble(&settings, Clock::system(), engine).await;
+    let settings = [("FACEQL_JOBS_BACKOFF_MS", "3000")];
+    let script = Script::failing(1);
+    let server = TestServer::assemble(&settings, Clock::system(), script.encoder().await).await;
     let client = server.client();
     let mut live = follow(&server).await;
     // Its first attempt fails, so that it waits while the next one overtakes it.
     let older = text(&submit(&client, &drawn(1)).await["id"]);
+    script.asked(1).await;
     let newer = text(&detect(&server, json!({ "image": picture(&drawn(2)) })).await["id"]);
     let heard = items(&mut live, 2).await;
     assert_eq!(heard[0]["detection"]["id"], newer.as_str());
