@@ -126,7 +126,7 @@ async fn image_without_a_face_is_completed_without_encodings() {
 async fn metadata_is_kept_as_it_was_given() {
     let server = TestServer::start().await;
     let client = server.client();
-    let metadata = json!({ "order": 17, "tags": ["a", null], "nested": { "deep": 1.5 } });
+    let metadata = json!({ "order": 17, "tags": ["a", null], "nested": { "deep": 31.245_270_191_439_438 } });
     let query = "mutation($m: JSON) { createContainer(input: {metadata: $m}) { container { id metadata } } }";
     let made = client.data(query, json!({ "m": metadata })).await["createContainer"]["container"].take();
     assert_eq!(made["metadata"], metadata);
