@@ -100,14 +100,10 @@ impl App {
     /// Which part did not open, and why.
     pub async fn new(config: Config, clock: Clock, engines: impl Into<Engines>) -> Result<Self, AppError> {
         let engines = engines.into();
-        let scale = People::scale_of(&engines.embedded).ok_or(AppError::NoScale)?;
-        let database = Database::open(&config.database).await?;
-        let blobs = Blobs::open(&config.blobs, config.database.durable)?;
+        let people = open_people(&config, clock.clone(), &engines).await?;
+        let (database, blobs, models) =
+            (people.database.clone(), people.blobs.clone(), people.models.clone());
         let secret = Secret::open(&config.secret)?;
-        let models = KnownModels::new(database.clone());
-        for card in engines.models() {
-            models.note(card).await?;
-        }
         let queue = Queue::new(database.clone(), clock.clone(), config.jobs.lease);
         let verification = Verification {
             database: database.clone(),
@@ -115,20 +111,10 @@ impl App {
             queue: queue.clone(),
             bus: Bus::new(),
             snapshots: Snapshots::default(),
-            models: models.clone(),
+            models,
             clock: clock.clone(),
             limits: config.engine.limits,
             config: config.verification.clone(),
-        };
-        let people = People {
-            database: database.clone(),
-            blobs: blobs.clone(),
-            index: Arc::new(EmbeddedIndex::new()),
-            engine: engines.embedded.clone(),
-            scale,
-            models,
-            clock: clock.clone(),
-            config: config.people.clone(),
         };
         people.load().await?;
         let enrollments = Enrollments {
@@ -265,6 +251,39 @@ impl App {
 fn reachable(address: SocketAddr) -> SocketAddr {
     let own: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
     if address.ip().is_unspecified() { SocketAddr::new(own, address.port()) } else { address }
+}
+
+/// Opens the stores of `config` for the domain of people; its index is empty until [`People::load`].
+///
+/// # Errors
+/// Which part did not open, and why.
+pub async fn open_people(config: &Config, clock: Clock, engines: &Engines) -> Result<People, AppError> {
+    let scale = People::scale_of(&engines.embedded).ok_or(AppError::NoScale)?;
+    let database = Database::open(&config.database).await?;
+    let blobs = Blobs::open(&config.blobs, config.database.durable)?;
+    let models = KnownModels::new(database.clone());
+    for card in engines.models() {
+        models.note(card).await?;
+    }
+    Ok(People {
+        database,
+        blobs,
+        index: Arc::new(EmbeddedIndex::new()),
+        engine: engines.embedded.clone(),
+        scale,
+        models,
+        clock,
+        config: config.people.clone(),
+    })
+}
+
+/// An engine that looks at no picture, for work on what is stored: it knows the models of the configured pack.
+///
+/// # Errors
+/// When the pack cannot be loaded.
+pub fn idle_engines(config: &EngineConfig) -> Result<Engines, AppError> {
+    let pack = Pack::load(&config.pack)?;
+    Ok(EmbeddedEncoder::idle(pack.detector().clone(), pack.encoder().clone()).into())
 }
 
 /// Answers what comes to `listener` until `stop`, then lets running requests end within `grace`.

@@ -7,7 +7,8 @@ use serde_json::json;
 use vision::contour::{self, ContourRequest, Position, SegmentationMap, Style};
 use vision::{ImageHeader, Picture};
 
-use super::local::{Fault, read, write, write_json};
+use super::Fault;
+use super::local::{read, write, write_json};
 use super::say;
 use crate::config::Config;
 use crate::graphql::ContourRegion;

@@ -8,7 +8,8 @@ use clap::Args;
 use serde_json::json;
 use vision::{DetectOptions, EmbeddedEngine, FaceEngine, ImageLimits, Pack, Picture};
 
-use super::local::{Fault, read, write, write_json};
+use super::Fault;
+use super::local::{read, write, write_json};
 use super::{complain, say};
 use crate::config::Config;
 use crate::graphql::DetectedFace;

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Why a file could not be worked on: a sentence for the terminal.
-pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
+use super::Fault;
 
 /// Reads a file; the fault names it.
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, Fault> {

@@ -5,16 +5,26 @@ mod contour;
 mod detect;
 mod doctor;
 mod encoder;
+mod enroll;
+mod index;
 mod local;
+mod progress;
 mod schema;
 mod serve;
 mod stop;
+mod tenant;
+mod transfer;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app::{idle_engines, open_people};
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::database::Database;
+use crate::people::People;
 use crate::telemetry;
 
 /// A self-hosted face platform, spoken to in GraphQL.
@@ -44,7 +54,28 @@ enum Task {
     /// Draw the regions of a segmentation map, levelled by the eyes, without a server: writes NAME.contour.svg and
     /// NAME.contour.json.
     Contour(contour::ContourArgs),
+    /// Enroll many people from a folder tree or a CSV file; begun again, it goes on where it ended.
+    ///
+    /// Exits with 0 when every picture was taken, 1 when some were refused or it was stopped, 2 when it could not go
+    /// on. It needs the database for itself: stop the server first.
+    Enroll(enroll::EnrollArgs),
+    /// Write people, vectors and consents to a file, to be imported elsewhere.
+    ///
+    /// The file holds personal data. It needs the database for itself: stop the server first.
+    Export(transfer::ExportArgs),
+    /// Put the people of an exported file into the database: all of them, or nobody.
+    ///
+    /// People who are there get the faces that they have not. It needs the database for itself: stop the server first.
+    Import(transfer::ImportArgs),
+    /// Check or rebuild the index of faces.
+    ///
+    /// It needs the database for itself: stop the server first.
+    #[command(subcommand)]
+    Index(index::IndexTask),
 }
+
+/// Why a command came to nothing: a sentence for the terminal.
+type Fault = Box<dyn Error + Send + Sync>;
 
 /// Does what the command line asks for.
 pub async fn run() -> ExitCode {
@@ -59,30 +90,36 @@ pub async fn run() -> ExitCode {
         Err(error) => return fail(&error),
     };
     telemetry::start(&config.log);
-    let done = match task {
-        Task::Serve => serve::run(config).await.map_err(Into::into),
-        Task::Encoder => encoder::run(config).await.map_err(Into::into),
-        Task::Doctor => return doctor::run(&config).await,
-        Task::Detect(images) => match detect::run(&config, &images) {
-            Ok(code) => return code,
-            Err(error) => Err(error),
-        },
-        Task::Contour(drawing) => contour::run(&config, &drawing),
-        Task::Schema | Task::Config => Ok(()),
+    let succeeded = |()| ExitCode::SUCCESS;
+    let done: Result<ExitCode, Fault> = match task {
+        Task::Serve => serve::run(config).await.map(succeeded).map_err(Into::into),
+        Task::Encoder => encoder::run(config).await.map(succeeded).map_err(Into::into),
+        Task::Doctor => Ok(doctor::run(&config).await),
+        Task::Detect(images) => detect::run(&config, &images),
+        Task::Contour(drawing) => contour::run(&config, &drawing).map(succeeded),
+        Task::Enroll(enroll) => Ok(enroll::run(&config, enroll).await),
+        Task::Export(export) => transfer::export(&config, export).await.map(succeeded),
+        Task::Import(import) => transfer::import(&config, import).await.map(succeeded),
+        Task::Index(task) => index::run(&config, task).await,
+        Task::Schema | Task::Config => Ok(ExitCode::SUCCESS),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&*error),
-    }
+    done.unwrap_or_else(|error| fail(&*error))
 }
 
-fn fail(error: &dyn std::error::Error) -> ExitCode {
+/// The people of a database that must be there, for work that looks at no picture.
+async fn stored_people(config: &Config) -> Result<People, Fault> {
+    // Opening one that is not there would make it.
+    Database::look(&config.database).await?;
+    Ok(open_people(config, Clock::system(), &idle_engines(&config.engine)?).await?)
+}
+
+fn fail(error: &dyn Error) -> ExitCode {
     complain(error);
     ExitCode::FAILURE
 }
 
 #[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
-fn complain(error: &dyn std::error::Error) {
+fn complain(error: &dyn Error) {
     eprintln!("faceql: {error}");
 }
 

@@ -156,6 +156,13 @@ impl EmbeddedEncoder {
         Ok(Self { line, detector, model, threads })
     }
 
+    /// An engine without threads, which refuses every picture: for work on vectors that are there already.
+    #[must_use]
+    pub fn idle(detector: ModelCard, model: ModelCard) -> Self {
+        let (line, _nobody_waits) = line(1);
+        Self { line, detector, model, threads: Arc::default() }
+    }
+
     /// See [`super::Encoder::encode`]. When the caller goes away, the work is not begun.
     ///
     /// # Errors

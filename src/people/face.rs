@@ -95,6 +95,15 @@ pub(super) async fn templates_of(
         .await
 }
 
+impl People {
+    /// The numbers of a stored vector, if it can be of the model at work: as many as that gives, and all finite.
+    pub(super) fn sound_vector(&self, bytes: &[u8]) -> Option<Vec<f32>> {
+        let vector = vector_from_bytes(bytes);
+        let whole = bytes.len() == size_of::<f32>() * self.scale.dimensions;
+        (whole && vector.iter().all(|number| number.is_finite())).then_some(vector)
+    }
+}
+
 /// How well a stored face can be seen.
 ///
 /// # Errors

@@ -87,6 +87,7 @@ impl PersonChanges {
 
 /// That a person agreed to be enrolled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Consent {
     /// When.
     pub granted_at: DateTime<Utc>,

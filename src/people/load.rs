@@ -12,7 +12,6 @@ use sea_orm::{
 use tracing::{error, info};
 
 use super::People;
-use super::face::vector_from_bytes;
 use crate::index::{Collection, Template};
 
 /// Templates read at once.
@@ -98,14 +97,14 @@ impl People {
 
     fn fill(&self, rows: &[Row]) -> Loaded {
         let mut loaded = Loaded::default();
-        let vectors: Vec<Vec<f32>> = rows.iter().map(|row| vector_from_bytes(&row.vector)).collect();
+        let vectors: Vec<Option<Vec<f32>>> = rows.iter().map(|row| self.sound_vector(&row.vector)).collect();
         let mut by_gallery: HashMap<Collection, Vec<Template<'_>>> = HashMap::new();
         for (row, vector) in rows.iter().zip(&vectors) {
-            if vector.len() != self.scale.dimensions || vector.iter().any(|number| !number.is_finite()) {
+            let Some(vector) = vector else {
                 error!(face.id = %row.face_id, "a template is damaged and will not be found; enroll the face again");
                 loaded.damaged += 1;
                 continue;
-            }
+            };
             let template = Template { face: row.face_id, person: row.person_id, vector };
             by_gallery.entry(self.collection(&row.tenant, &row.gallery)).or_default().push(template);
         }
@@ -122,10 +121,10 @@ impl People {
     }
 }
 
-fn face_of_template() -> RelationDef {
+pub(super) fn face_of_template() -> RelationDef {
     template::Entity::belongs_to(face::Entity).from(template::Column::FaceId).to(face::Column::Id).into()
 }
 
-fn person_of_face() -> RelationDef {
+pub(super) fn person_of_face() -> RelationDef {
     face::Entity::belongs_to(person::Entity).from(face::Column::PersonId).to(person::Column::Id).into()
 }

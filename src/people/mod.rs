@@ -2,8 +2,10 @@
 //!
 //! Called by `graphql::people`, by guided enrollment and by the shell's bulk commands. Knows no GraphQL and no HTTP.
 
+mod check;
 mod chip;
 mod enroll;
+mod enroll_new;
 mod error;
 mod face;
 mod judge;
@@ -13,6 +15,7 @@ mod name;
 mod person;
 mod recognize;
 mod settle;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -26,7 +29,9 @@ use crate::database::Database;
 use crate::index::{Collection, VectorIndex};
 use crate::inference::{EmbeddedEncoder, KnownModels};
 
+pub use check::{IndexReport, TemplateCount};
 pub use enroll::{EnrollMode, Enrolled};
+pub use enroll_new::NewlyEnrolled;
 pub use error::{ImageMistake, PeopleError, Rejected, Rejection};
 pub use face::{stored_quality, vector_bytes, vector_from_bytes};
 pub use judge::{Judged, NewFace};
@@ -36,6 +41,7 @@ pub use name::{PersonKey, PersonRef};
 pub use person::{GalleryCount, PersonSearch};
 pub use recognize::{Candidate, Compared, Identified, MatchScore, SearchLimits, Verified};
 pub use settle::{EnrollRequest, Settled};
+pub use transfer::{Exported, Imported, NamedModel, TransferError};
 
 /// How people are enrolled.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::{People, PeopleError, check_name};
 use crate::caller::Caller;
 
 /// A person by the caller's own key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct PersonKey {
     /// The gallery.
     pub gallery: String,

@@ -1,0 +1,192 @@
+//! `faceql enroll`.
+
+mod list;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use clap::Args;
+use futures_util::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use super::Fault;
+use super::tenant::TenantArgs;
+use crate::app::{embedded_encoder, open_people};
+use crate::caller::Caller;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::graphql::{ApiError, ErrorCode};
+use crate::people::{Consent, EnrollRequest, People, PeopleError, Rejected, Rejection};
+use list::{Defaults, List, Listed};
+use report::{Outcome, Refusal, Report};
+
+/// Pictures of a person that are looked at together, and held in memory.
+const PICTURES_AT_ONCE: usize = 4;
+
+/// After so many failures of ours in a row, the next person would fare no better.
+const MOST_FAILURES: usize = 10;
+
+/// Who is enrolled.
+#[derive(Args)]
+pub(super) struct EnrollArgs {
+    /// A folder with a folder of pictures for each person, named by the externalId; or a CSV file with a row for each
+    /// picture and the columns externalId, path (from the file's folder) and consent (a time, as in
+    /// 2026-01-31T12:00:00Z, or empty), and if you like consentReference, displayName and gallery.
+    source: PathBuf,
+    /// The gallery of those of whom the list does not say it.
+    #[arg(long, default_value = "default")]
+    gallery: String,
+    /// When those agreed of whom the list does not say it. New people need a consent; the one of people who are there
+    /// is replaced.
+    #[arg(long, value_name = "TIME", value_parser = list::time)]
+    consent_granted_at: Option<DateTime<Utc>>,
+    /// Where the proof of that is kept.
+    #[arg(long, value_name = "TEXT", requires = "consent_granted_at")]
+    consent_reference: Option<String>,
+    /// A file for what is refused, a JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    tenant: TenantArgs,
+}
+
+/// 0 when all pictures were taken, 1 when some were refused or it was stopped, 2 when it could not go on.
+pub(super) async fn run(config: &Config, enroll: EnrollArgs) -> ExitCode {
+    match enroll_all(config, enroll).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            super::fail(&*error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn enroll_all(config: &Config, enroll: EnrollArgs) -> Result<bool, Fault> {
+    let EnrollArgs { source, gallery, consent_granted_at, consent_reference, report, tenant } = enroll;
+    let consent = consent_granted_at.map(|granted_at| Consent { granted_at, reference: consent_reference });
+    let List { people: listed, refused } = list::read(&source, &Defaults { gallery, consent })?;
+    let stop = super::stop::on_signal();
+    let engine = embedded_encoder(&config.engine).await?;
+    let people = open_people(config, Clock::system(), &engine.into()).await?;
+    people.load().await?;
+    let mut report = Report::new(report.as_deref(), listed.len())?;
+    refused.iter().try_for_each(|refusal| report.refuse(refusal))?;
+    let work = Work { people: &people, caller: tenant.caller(), max_bytes: config.engine.limits.max_bytes };
+    // While one is read or written, others keep the engine's threads busy.
+    let outcomes = work.outcomes(listed, 2 * config.engine.threads + 2, &stop);
+    let gone_through = report.note_all(outcomes, MOST_FAILURES).await;
+    people.database.clone().close().await;
+    let all_taken = report.finish();
+    gone_through?;
+    Ok(all_taken)
+}
+
+/// What is the same for everybody.
+struct Work<'a> {
+    people: &'a People,
+    caller: Caller,
+    max_bytes: u64,
+}
+
+impl Work<'_> {
+    /// What comes of everybody, `at_once` of them at the same time; nobody is begun after `stop`.
+    fn outcomes(
+        &self,
+        listed: Vec<Listed>,
+        at_once: usize,
+        stop: &CancellationToken,
+    ) -> impl Stream<Item = Outcome> {
+        futures_util::stream::iter(listed)
+            .take_while(|_| std::future::ready(!stop.is_cancelled()))
+            .map(|person| self.enroll(person))
+            .buffer_unordered(at_once)
+    }
+
+    async fn enroll(&self, Listed { request, pictures }: Listed) -> Outcome {
+        let mut outcome = Outcome::default();
+        let at_once = PICTURES_AT_ONCE.min(self.people.config.faces_per_person);
+        for paths in pictures.chunks(at_once) {
+            if let Err(error) = self.enroll_some(&request, paths, &mut outcome).await {
+                outcome.broken = is_ours(&error);
+                let (external_id, message) = (Some(request.key.external_id), error.to_string());
+                let code = ApiError::from(error).code.name();
+                outcome.refused.push(Refusal { external_id, path: None, code, message });
+                break;
+            }
+        }
+        outcome
+    }
+
+    async fn enroll_some(
+        &self,
+        request: &EnrollRequest,
+        paths: &[PathBuf],
+        outcome: &mut Outcome,
+    ) -> Result<(), PeopleError> {
+        let (mut read, mut images) = (Vec::new(), Vec::new());
+        let refusal = |path: &Path, code, message| Refusal {
+            external_id: Some(request.key.external_id.clone()),
+            path: Some(path.display().to_string()),
+            code,
+            message,
+        };
+        for path in paths {
+            match self.picture(path).await {
+                Ok(image) => {
+                    read.push(path);
+                    images.push(image);
+                }
+                Err(error) => outcome.refused.push(refusal(path, "UNREADABLE", error.to_string())),
+            }
+        }
+        if images.is_empty() {
+            return Ok(());
+        }
+        let enrolled = self.people.enroll_new(&self.caller, request, images).await?;
+        outcome.taken += enrolled.taken;
+        outcome.known += enrolled.known;
+        for Rejected { index, reason } in enrolled.rejected {
+            let (code, message) = (ErrorCode::from(&reason).name(), self.words(&reason).await);
+            outcome.refused.push(refusal(read[index], code, message));
+        }
+        Ok(())
+    }
+
+    /// A picture's bytes; one that is too large is not read.
+    async fn picture(&self, path: &Path) -> std::io::Result<Bytes> {
+        let metadata = tokio::fs::metadata(path).await?;
+        if !metadata.is_file() {
+            return Err(std::io::Error::other("it is no file"));
+        }
+        let (size, most) = (metadata.len(), self.max_bytes);
+        if size > most {
+            let reason = format!("it has {size} bytes, more than FACEQL_MAX_UPLOAD_BYTES ({most})");
+            return Err(std::io::Error::other(reason));
+        }
+        Ok(tokio::fs::read(path).await?.into())
+    }
+
+    /// Names the other person as well, where that is the reason.
+    async fn words(&self, reason: &Rejection) -> String {
+        let Rejection::DuplicatePerson { conflicting } = reason else { return reason.to_string() };
+        match self.people.people(&self.caller, &[*conflicting]).await.as_deref() {
+            Ok([other]) => format!("{reason}: {:?}", other.external_id),
+            _ => reason.to_string(),
+        }
+    }
+}
+
+/// Whether the fault is neither the person's nor the list's.
+fn is_ours(error: &PeopleError) -> bool {
+    matches!(
+        error,
+        PeopleError::EngineUnavailable(_)
+            | PeopleError::Database(_)
+            | PeopleError::Blob(_)
+            | PeopleError::Internal(_)
+    )
+}

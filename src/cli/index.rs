@@ -1,0 +1,76 @@
+//! `faceql index check` and `faceql index rebuild`.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Subcommand;
+
+use super::progress::Progress;
+use super::{Fault, say, stored_people};
+use crate::config::Config;
+use crate::people::{IndexReport, TemplateCount};
+
+/// What to do about the index.
+#[derive(Subcommand)]
+pub(super) enum IndexTask {
+    /// See that every stored vector is sound and is found by the index that a server would build of them.
+    ///
+    /// Exits with 1 when not.
+    Check {
+        /// How many faces are searched for at most, evenly spread; all others are counted.
+        #[arg(long, value_name = "FACES", default_value_t = 10_000)]
+        sample: usize,
+    },
+    /// Build the index from the database and say how long that takes and what is damaged.
+    ///
+    /// Nothing of it is stored: a server does the same at each start, so restarting it is all that is ever needed.
+    Rebuild,
+}
+
+/// The index lives in memory only, so both fill one first.
+pub(super) async fn run(config: &Config, task: IndexTask) -> Result<ExitCode, Fault> {
+    let people = stored_people(config).await?;
+    let start = Instant::now();
+    let loaded = people.load().await?;
+    let took = start.elapsed().as_secs_f64();
+    let well = match task {
+        IndexTask::Check { sample } => {
+            let mut progress = Progress::new("faces searched for", None);
+            let report = people.check_index(sample, |searched| progress.set(searched as u64)).await?;
+            progress.finish();
+            tell(&report);
+            report.is_well()
+        }
+        IndexTask::Rebuild => {
+            say(&format!("built with {} faces in {took:.1} s, {} damaged", loaded.faces, loaded.damaged));
+            say("nothing of it is stored: a server builds it from the database at each start");
+            loaded.damaged == 0
+        }
+    };
+    people.database.close().await;
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn tell(report: &IndexReport) {
+    for count in &report.templates {
+        let TemplateCount { tenant, gallery, model, at_work, stored, damaged, indexed } = count;
+        let model = model.get(..12).unwrap_or(model);
+        let state = if *at_work {
+            format!("{damaged} damaged, {indexed} in the index")
+        } else {
+            "of a model that is not at work: these faces are not found".into()
+        };
+        let verdict = verdict(count.is_well());
+        say(&format!("{verdict} {tenant}/{gallery}, model {model}: {stored} templates, {state}"));
+    }
+    let (searched, lost) = (report.searched, report.lost.len());
+    let verdict = verdict(report.lost.is_empty());
+    say(&format!("{verdict} {searched} faces searched for by their own vectors, {lost} not found"));
+    for face in report.lost.iter().take(20) {
+        say(&format!("         not found: face {face}"));
+    }
+}
+
+fn verdict(well: bool) -> &'static str {
+    if well { "well    " } else { "NOT WELL" }
+}

@@ -1,0 +1,64 @@
+//! How far a command has come: a bar on a terminal, now and again a line elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How often a line tells what a bar would show.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Shown on standard error, so that standard output holds results alone.
+pub(super) struct Progress {
+    bar: Option<ProgressBar>,
+    told: Instant,
+    total: Option<u64>,
+    what: &'static str,
+}
+
+impl Progress {
+    /// Of `total` things, which `what` names in the plural; nobody may know how many there are.
+    pub(super) fn new(what: &'static str, total: Option<u64>) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+            let template = match total {
+                Some(_) => "{wide_bar} {pos}/{len} {msg}, {eta} to go",
+                None => "{spinner} {pos} {msg}, {elapsed}",
+            };
+            // The templates are ours; a mistake in one shows the plain bar.
+            let style = ProgressStyle::with_template(template);
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.with_message(what)
+        });
+        Self { bar, told: Instant::now(), total, what }
+    }
+
+    /// So many are done.
+    #[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
+    pub(super) fn set(&mut self, done: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        } else if self.told.elapsed() >= INTERVAL {
+            self.told = Instant::now();
+            match self.total {
+                Some(total) => eprintln!("{done} of {total} {}", self.what),
+                None => eprintln!("{done} {}", self.what),
+            }
+        }
+    }
+
+    /// Prints a result, without leaving parts of the bar behind.
+    pub(super) fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| super::say(line)),
+            None => super::say(line),
+        }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
