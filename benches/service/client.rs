@@ -34,12 +34,18 @@ impl Client {
         let query = "mutation ($container: ID!, $file: Upload!) {
             uploadImage(input: { containerId: $container, image: { upload: $file } }) { image { id } }
         }";
-        let operations = json!({ "query": query, "variables": { "container": container, "file": null } });
+        self.send_image(query, json!({ "container": container }), image).await;
+    }
+
+    /// The data of a request whose variable `file` is `image`.
+    pub(crate) async fn send_image(&self, query: &str, mut variables: Value, image: Bytes) -> Value {
+        variables["file"] = Value::Null;
+        let operations = json!({ "query": query, "variables": variables });
         let form = Form::new()
             .text("operations", operations.to_string())
             .text("map", r#"{"0":["variables.file"]}"#)
             .part("0", Part::stream(image).file_name("photo.jpg"));
-        let answer: Value = self
+        let mut answer: Value = self
             .http
             .post(self.url())
             .multipart(form)
@@ -50,6 +56,7 @@ impl Client {
             .await
             .expect("JSON");
         assert!(answer["errors"].is_null(), "{answer}");
+        answer["data"].take()
     }
 
     /// Waits until nothing in `containers` is PROCESSING.

@@ -1,5 +1,6 @@
 //! What the service costs over its engine and over a bare web server. Prints ratios against references that are
-//! measured in the same run; asserts nothing. `make bench` runs it.
+//! measured in the same run; asserts nothing. `make bench` runs it, `cargo bench --bench service -- people` only that
+//! part.
 //!
 //! The service is the real binary in a process of its own, so that its processor time and memory can be read.
 
@@ -10,11 +11,18 @@
 )]
 
 mod client;
+mod enrolling;
+#[expect(dead_code, reason = "the other benchmark needs more of it")]
+#[path = "../search/faces.rs"]
+mod faces;
 mod process;
 mod reading;
+mod recognizing;
 mod uploading;
 
 use std::path::PathBuf;
+
+use bytes::Bytes;
 
 #[tokio::main]
 async fn main() {
@@ -24,8 +32,18 @@ async fn main() {
     // An error means that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     println!("{:<58} {:>12} {:>12} {:>8}", "", "service", "reference", "ratio");
-    reading::measure().await;
-    uploading::measure().await;
+    let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
+    if wanted("reading") {
+        reading::measure().await;
+    }
+    if wanted("uploading") {
+        uploading::measure().await;
+    }
+    if wanted("people") {
+        enrolling::measure().await;
+        recognizing::measure().await;
+    }
 }
 
 /// One row of the table.
@@ -35,4 +53,9 @@ fn row(what: &str, service: &str, reference: &str, ratio: f64) {
 
 fn root(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The bytes of one of the set-up's photos.
+fn photo(name: &str) -> Bytes {
+    std::fs::read(root(".faceql/photos").join(name)).expect("run `make prepare`").into()
 }

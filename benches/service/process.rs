@@ -1,6 +1,7 @@
 //! A server in a process of its own, and what the system says of it.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -18,21 +19,19 @@ pub(crate) struct Server {
 impl Server {
     /// The real binary, on data of its own.
     pub(crate) async fn start() -> Self {
-        let data = tempfile::tempdir().expect("a temporary folder");
+        Self::start_on(tempfile::tempdir().expect("a temporary folder")).await
+    }
+
+    /// The real binary, on what [`faceql`] put into `data`.
+    pub(crate) async fn start_on(data: TempDir) -> Self {
         let address = free_address();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_faceql"));
-        command
-            .arg("serve")
-            .current_dir(root(""))
-            .env("FACEQL_LISTEN", address.to_string())
-            .env("DATABASE_URL", format!("sqlite:{}", data.path().join("faceql.db").display()))
-            .env("FACEQL_BLOB_FOLDER", data.path().join("blobs"))
-            .env("FACEQL_LOG", "error");
+        let mut command = faceql(data.path());
+        command.arg("serve").env("FACEQL_LISTEN", address.to_string());
         Self::spawn(command, address, data).await
     }
 
     /// This benchmark, serving `file` from memory.
-    pub(crate) async fn start_bare_route(file: &std::path::Path) -> Self {
+    pub(crate) async fn start_bare_route(file: &Path) -> Self {
         let address = free_address();
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.arg("--bare-route").arg(file).env("BENCH_LISTEN", address.to_string());
@@ -72,6 +71,24 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The real binary, which keeps everything in `data`.
+pub(crate) fn faceql(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faceql"));
+    command
+        .current_dir(root(""))
+        .env("DATABASE_URL", format!("sqlite:{}", data.join("faceql.db").display()))
+        .env("FACEQL_BLOB_FOLDER", data.join("blobs"))
+        .env("FACEQL_LOG", "error");
+    command
+}
+
+/// Runs `command` to its end.
+pub(crate) async fn finished(mut command: Command) {
+    let run = tokio::task::spawn_blocking(move || command.output());
+    let output = run.await.expect("a thread").expect("the command starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn free_address() -> SocketAddr {

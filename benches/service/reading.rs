@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::process::Server;
-use crate::{root, row};
+use crate::{photo, row};
 
 /// Requests between two looks at the clock.
 const REQUESTS: usize = 4000;
@@ -53,7 +53,7 @@ pub(crate) async fn serve_bare_route(file: PathBuf) {
 }
 
 async fn full_container(client: &Client) -> String {
-    let photo = Bytes::from(std::fs::read(root(".faceql/photos/obama.jpg")).expect("run `make prepare`"));
+    let photo = photo("obama.jpg");
     let id = client.create_container().await;
     for _ in 0..5 {
         client.upload(&id, photo.clone()).await;

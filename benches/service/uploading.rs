@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::client::Client;
 use crate::process::Server;
-use crate::{root, row};
+use crate::{photo, root, row};
 
 const IMAGES: usize = 640;
 const ROUNDS: usize = 2;
@@ -61,12 +61,11 @@ pub(crate) async fn measure() {
     );
 }
 
-fn photos() -> Arc<Vec<Bytes>> {
-    let read = |name: &str| std::fs::read(root(".faceql/photos").join(name)).expect("run `make prepare`");
-    Arc::new(["obama.jpg", "obama2.jpg", "biden.jpg"].map(|name| Bytes::from(read(name))).into())
+pub(crate) fn photos() -> Arc<Vec<Bytes>> {
+    Arc::new(["obama.jpg", "obama2.jpg", "biden.jpg"].map(photo).into())
 }
 
-async fn engine_alone() -> EmbeddedEncoder {
+pub(crate) async fn engine_alone() -> EmbeddedEncoder {
     let path = |path: &str| root(path).to_string_lossy().into_owned();
     let settings = Settings::from_values([
         ("FACEQL_ONNX_RUNTIME", path(".faceql/lib/libonnxruntime.so")),
@@ -76,13 +75,13 @@ async fn engine_alone() -> EmbeddedEncoder {
     app::embedded_encoder(&config.engine).await.expect("the engine")
 }
 
-async fn timed(work: impl Future<Output = ()>) -> Duration {
+pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> Duration {
     let start = Instant::now();
     work.await;
     start.elapsed()
 }
 
-async fn encode_all(encoder: &EmbeddedEncoder, photos: &Arc<Vec<Bytes>>, images: usize) {
+pub(crate) async fn encode_all(encoder: &EmbeddedEncoder, photos: &Arc<Vec<Bytes>>, images: usize) {
     let mut work = JoinSet::new();
     for uploader in 0..UPLOADERS {
         let (encoder, photos) = (encoder.clone(), photos.clone());
@@ -136,6 +135,6 @@ async fn acknowledgement(client: &Client, photos: &[Bytes], wait_between: bool) 
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-fn rate(images: usize, elapsed: Duration) -> f64 {
+pub(crate) fn rate(images: usize, elapsed: Duration) -> f64 {
     images as f64 / elapsed.as_secs_f64()
 }
