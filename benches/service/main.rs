@@ -15,6 +15,7 @@ mod enrolling;
 #[expect(dead_code, reason = "the other benchmark needs more of it")]
 #[path = "../search/faces.rs"]
 mod faces;
+mod feed;
 mod process;
 mod reading;
 mod recognizing;
@@ -43,6 +44,9 @@ async fn main() {
     if wanted("people") {
         enrolling::measure().await;
         recognizing::measure().await;
+    }
+    if wanted("feed") {
+        feed::measure().await;
     }
 }
 
