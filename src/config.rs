@@ -92,6 +92,12 @@ impl Config {
             secret: SecretConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
         };
+        let (request, image) = (config.http.max_request_bytes as u64, config.engine.limits.max_bytes);
+        if request < image {
+            let expected =
+                "at least as much as FACEQL_MAX_UPLOAD_BYTES, and a third more for images as base64";
+            settings.problem("FACEQL_MAX_REQUEST_BYTES", expected);
+        }
         settings.finish().map(|()| config)
     }
 

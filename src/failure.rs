@@ -17,6 +17,9 @@ pub enum WorkError {
     /// The contour cannot be drawn.
     #[error(transparent)]
     Contour(#[from] ContourError),
+    /// A defect of ours.
+    #[error("{0}")]
+    Defect(String),
     /// Bytes could not be read or stored.
     #[error(transparent)]
     Blob(#[from] BlobError),
@@ -68,6 +71,9 @@ impl From<&GaveUp<'_, WorkError>> for Explanation {
                 ImageFailure::EngineUnavailable,
                 "the encoding service refuses this server; tell whoever runs it",
             ),
+            WorkError::Defect(_) | WorkError::Database(DbErr::Json(_)) => {
+                Self::new(ImageFailure::Internal, "something went wrong on the server; its log tells more")
+            }
             WorkError::Blob(BlobError::NotFound) => {
                 Self::new(ImageFailure::StorageUnavailable, "the image's bytes are gone; upload it again")
             }

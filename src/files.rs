@@ -14,6 +14,9 @@ use crate::clock::Clock;
 use crate::config::{Setting, Settings};
 use crate::secret::Secret;
 
+/// The kinds of blobs that links may lead to. What else is stored, no signature makes public.
+const KINDS: [&str; 3] = ["detections", "annotated", "contours"];
+
 /// What is served: the ending of the link, and the media type.
 const TYPES: [(&str, &str); 6] = [
     ("jpg", "image/jpeg"),
@@ -40,8 +43,10 @@ impl FilesConfig {
             about: "Where clients reach this server, as in https://faces.example; links to files begin with it. \
                     Empty: where it listens.",
         };
-        let lifetime =
-            Setting { name: "FACEQL_FILE_LINK_SECONDS", about: "How long a link to a file is valid." };
+        let lifetime = Setting {
+            name: "FACEQL_FILE_LINK_SECONDS",
+            about: "How long a link to a file is valid, at least; a quarter longer at most.",
+        };
         let read = |text: &str| {
             let url = text.trim_end_matches('/');
             let web = url.starts_with("http://") || url.starts_with("https://");
@@ -96,7 +101,7 @@ impl FileLinks {
             TYPES.iter().find(|(_, known)| *known == content_type).map_or("bin", |(ending, _)| ending);
         let file = format!("{}.{ending}", blob.owner);
         let expires = self.expiry();
-        let signature = hex::encode(hmac::sign(&self.key, &signed(&blob.kind, &file, &blob.tenant, expires)));
+        let signature = hex::encode(hmac::sign(&self.key, &signed(blob.kind, &file, &blob.tenant, expires)));
         format!(
             "{}/files/{}/{file}?tenant={}&expires={expires}&signature={signature}",
             self.base, blob.kind, blob.tenant
@@ -113,7 +118,8 @@ impl FileLinks {
         let remaining = remaining.to_std().ok().filter(|time| !time.is_zero())?;
         let (owner, ending) = file.split_once('.')?;
         let (_, content_type) = TYPES.iter().find(|(known, _)| *known == ending)?;
-        let blob = BlobName { tenant, kind: kind.to_owned().into(), owner: Uuid::parse_str(owner).ok()? };
+        let kind = KINDS.into_iter().find(|known| *known == kind)?;
+        let blob = BlobName { tenant, kind, owner: Uuid::parse_str(owner).ok()? };
         Some(LinkedFile { blob, content_type, remaining })
     }
 
@@ -164,7 +170,7 @@ mod tests {
         let lifetime = Duration::from_hours(1);
         let links = FileLinks::new("https://faces.example".into(), lifetime, &secret("a"), clock.clone());
         let tenant = Tenant::parse("acme").unwrap();
-        let blob = BlobName { tenant, kind: "annotated".into(), owner: Uuid::now_v7() };
+        let blob = BlobName { tenant, kind: "annotated", owner: Uuid::now_v7() };
         let link = links.link(&blob, "image/jpeg");
         let (kind, file, good) = parts(&link);
 
@@ -183,6 +189,9 @@ mod tests {
         ] {
             assert_eq!(links.find(kind, &file, &forged), None);
         }
+        let private = BlobName { kind: "chips", ..blob.clone() };
+        let (kind_of_private, file_of_private, signed) = parts(&links.link(&private, "image/jpeg"));
+        assert_eq!(links.find(&kind_of_private, &file_of_private, &signed), None, "never linked to");
         let other = FileLinks::new("https://faces.example".into(), lifetime, &secret("b"), clock);
         assert_eq!(other.find(&kind, &file, &good), None, "another server's");
 

@@ -1,7 +1,7 @@
 //! The server's own secret: made at its first start, kept in a file that only its user can read. What is signed with
 //! it is valid for as long as the file stays the same.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -91,10 +91,18 @@ fn make(file: &Path) -> io::Result<Zeroizing<String>> {
     SystemRandom::new().fill(bytes.as_mut()).map_err(|_| io::Error::other("no randomness"))?;
     let text = Zeroizing::new(hex::encode(bytes.as_ref()));
     let half = file.with_extension("new");
-    let mut written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
+    // One that a killed process left may be readable to others.
+    match fs::remove_file(&half) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
     written.write_all(text.as_bytes())?;
     written.sync_all()?;
     fs::rename(half, file)?;
+    if let Some(folder) = file.parent() {
+        File::open(folder)?.sync_all()?;
+    }
     Ok(text)
 }
 

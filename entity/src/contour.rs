@@ -26,8 +26,6 @@ pub struct Model {
     pub style: Json,
     /// How the face was levelled, once it is completed.
     pub levelling: Option<Json>,
-    /// The outlines, once it is completed.
-    pub regions: Option<Json>,
     /// Why it failed, by name.
     pub error_code: Option<String>,
     /// Why it failed, in a sentence a client may read.

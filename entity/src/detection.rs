@@ -28,8 +28,8 @@ pub struct Model {
     pub width: i32,
     /// Pixels as a person sees it.
     pub height: i32,
-    /// What was found, once it is completed.
-    pub faces: Option<Json>,
+    /// What was found, as JSON that only those read who ask for it; once it is completed.
+    pub faces: Option<String>,
     /// Its place among the tenant's finished detections, from 1, in the order of finishing.
     pub sequence: Option<i64>,
     /// Why it failed, by name.

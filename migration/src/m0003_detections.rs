@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
-    big_integer, big_integer_null, double_null, integer, json_null, string, string_null, text_null,
+    big_integer, big_integer_null, double_null, integer, string, string_null, text_null,
     timestamp_with_time_zone, timestamp_with_time_zone_null, uuid,
 };
 
@@ -40,7 +40,7 @@ fn detections() -> TableCreateStatement {
         .col(string("content_type"))
         .col(integer("width"))
         .col(integer("height"))
-        .col(json_null("faces"))
+        .col(text_null("faces"))
         .col(big_integer_null("sequence"))
         .col(string_null("error_code"))
         .col(text_null("error_message"))

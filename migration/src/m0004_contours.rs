@@ -35,7 +35,6 @@ fn contours() -> TableCreateStatement {
         .col(json("landmarks"))
         .col(json("style"))
         .col(json_null("levelling"))
-        .col(json_null("regions"))
         .col(string_null("error_code"))
         .col(text_null("error_message"))
         .col(timestamp_with_time_zone("created_at"))

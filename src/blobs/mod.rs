@@ -2,7 +2,6 @@
 //!
 //! A blob is written before the row that names it and deleted after; one that no row names is swept.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::ops::Range;
@@ -87,14 +86,14 @@ pub struct BlobName {
     /// Whose it is.
     pub tenant: Tenant,
     /// The owner's kind, for example `images`.
-    pub kind: Cow<'static, str>,
+    pub kind: &'static str,
     /// The owner.
     pub owner: Uuid,
 }
 
 impl BlobName {
     fn path(&self) -> Path {
-        Path::from_iter([self.kind.as_ref(), self.tenant.as_str(), &self.owner.to_string()])
+        Path::from_iter([self.kind, self.tenant.as_str(), &self.owner.to_string()])
     }
 
     fn parse(path: &Path, kind: &'static str) -> Option<Self> {
@@ -102,7 +101,7 @@ impl BlobName {
         let of_kind = parts.next()?.as_ref() == kind;
         let tenant = Tenant::parse(parts.next()?.as_ref())?;
         let owner = Uuid::parse_str(parts.next()?.as_ref()).ok()?;
-        (of_kind && parts.next().is_none()).then_some(Self { tenant, kind: kind.into(), owner })
+        (of_kind && parts.next().is_none()).then_some(Self { tenant, kind, owner })
     }
 }
 
@@ -141,6 +140,25 @@ impl Blobs {
     pub async fn put(&self, name: &BlobName, bytes: Bytes) -> Result<(), BlobError> {
         self.store.put(&name.path(), PutPayload::from_bytes(bytes)).await?;
         Ok(())
+    }
+
+    /// Stores `bytes` for a row that may be deleted meanwhile: when `exists` then says that it was, they go again. Done to
+    /// the end also when nobody waits for it any longer.
+    ///
+    /// # Errors
+    /// [`BlobError::Store`], with nothing stored.
+    pub async fn put_while(
+        &self,
+        name: &BlobName,
+        bytes: Bytes,
+        exists: impl Future<Output = bool> + Send + 'static,
+    ) -> Result<(), BlobError> {
+        let (blobs, name) = (self.clone(), name.clone());
+        let putting = tokio::spawn(async move {
+            blobs.put(&name, bytes).await?;
+            if exists.await { Ok(()) } else { blobs.delete(&name).await }
+        });
+        putting.await.unwrap_or(Err(BlobError::NotFound))
     }
 
     /// Whether blobs can be written: writes one, and deletes it.
@@ -277,7 +295,7 @@ mod tests {
     use super::*;
 
     fn name() -> BlobName {
-        BlobName { tenant: Tenant::parse("acme").unwrap(), kind: "images".into(), owner: Uuid::now_v7() }
+        BlobName { tenant: Tenant::parse("acme").unwrap(), kind: "images", owner: Uuid::now_v7() }
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! `faceql detect`: the faces of image files, without a server.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use serde_json::json;
 use vision::{DetectOptions, EmbeddedEngine, FaceEngine, ImageLimits, Pack, Picture};
 
 use super::Fault;
-use super::local::{read, write, write_json};
+use super::local::{read, target, write, write_json};
 use super::{complain, say};
 use crate::config::Config;
 use crate::graphql::DetectedFace;
@@ -39,6 +40,7 @@ fn confidence(text: &str) -> Result<f32, String> {
 
 /// Writes NAME.faces.jpg and NAME.faces.json for each image. One that cannot be read does not hinder the others.
 pub(super) fn run(config: &Config, arguments: &DetectArgs) -> Result<ExitCode, Fault> {
+    check_output(arguments)?;
     let mut engine = engine(&config.engine)?;
     let mut code = ExitCode::SUCCESS;
     for file in &arguments.files {
@@ -51,6 +53,21 @@ pub(super) fn run(config: &Config, arguments: &DetectArgs) -> Result<ExitCode, F
         }
     }
     Ok(code)
+}
+
+/// Refuses, before any work is done, what could not be written, or would be written over.
+fn check_output(arguments: &DetectArgs) -> Result<(), Fault> {
+    if let Some(folder) = arguments.output.as_ref().filter(|folder| !folder.is_dir()) {
+        return Err(format!("{} is no folder", folder.display()).into());
+    }
+    let mut results = HashSet::new();
+    for file in &arguments.files {
+        let result = target(file, arguments.output.as_deref(), "faces.json");
+        if !results.insert(result.clone()) {
+            return Err(format!("two of the images would be written to {}", result.display()).into());
+        }
+    }
+    Ok(())
 }
 
 fn engine(config: &EngineConfig) -> Result<EmbeddedEngine, Fault> {

@@ -10,6 +10,15 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Fault> {
     fs::read(file).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
+/// Where what is made of `source` is written.
+pub(super) fn target(source: &Path, folder: Option<&Path>, ending: &str) -> PathBuf {
+    let file = source.with_extension(ending);
+    match (folder, file.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => file,
+    }
+}
+
 /// Writes `bytes` beside `source`, or into `folder`, under its name with another ending. Returns where.
 pub(super) fn write(
     source: &Path,
@@ -17,11 +26,7 @@ pub(super) fn write(
     ending: &str,
     bytes: &[u8],
 ) -> Result<PathBuf, Fault> {
-    let file = source.with_extension(ending);
-    let file = match (folder, file.file_name()) {
-        (Some(folder), Some(name)) => folder.join(name),
-        _ => file,
-    };
+    let file = target(source, folder, ending);
     fs::write(&file, bytes).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(file)
 }

@@ -1,7 +1,6 @@
 //! The job that draws a contour.
 
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,10 +12,11 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, UpdateMan
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tracing::info;
-use vision::contour::{self, ContourRequest, Position, Region, SegmentationMap};
+use vision::contour::{self, ContourRequest, Position, SegmentationMap};
 use vision::{ImageError, ImageHeader, ImageLimits, Picture};
 
-use super::{ContourStyle, Contours, IMAGES, Levelling, MAPS, blob, drawing};
+use super::submit::StoredStyle;
+use super::{ContourStyle, Contours, DRAWINGS, IMAGES, Levelling, MAPS, REGIONS, blob};
 use crate::database::Write;
 use crate::failure::{Explanation, WorkError};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
@@ -24,34 +24,36 @@ use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 /// Draws contours, one a job.
 pub struct DrawContour {
     contours: Contours,
-    /// How many are drawn at once: drawing keeps a processor busy.
+    /// How many are drawn at once. Drawing keeps a processor busy, and people who wait for the engine come first.
     turns: Arc<Semaphore>,
 }
 
 impl DrawContour {
-    /// Draws the contours of `contours`, as many at once as there are processors.
+    /// Draws the contours of `contours`, as many at once as half of the processors can.
     #[must_use]
     pub fn new(contours: Contours) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self { contours, turns: Arc::new(Semaphore::new(processors)) }
+        Self { contours, turns: Arc::new(Semaphore::new(processors.div_ceil(2))) }
     }
 
     async fn work(&self, job: &Job) -> Result<Work, Failure<WorkError>> {
         let (contours, id) = (&self.contours, ContourId(job.subject));
         let row = Entity::find_by_id(id).one(contours.database.reader()).await;
         let row: Model = row.map_err(|error| Failure::Transient(error.into()))?.ok_or(Failure::Lost)?;
-        let unreadable = |error: serde_json::Error| DbErr::Json(error.to_string());
-        let read = || Ok((Vec::deserialize(&row.landmarks)?, ContourStyle::deserialize(&row.style)?));
-        let (landmarks, style) =
-            read().map_err(unreadable).map_err(|error| Failure::Permanent(error.into()))?;
+        let unreadable = |error: serde_json::Error| Failure::Permanent(DbErr::Json(error.to_string()).into());
         Ok(Work {
             image: contours.blobs.get(&blob(&job.tenant, id, IMAGES)).await?,
             map: contours.blobs.get(&blob(&job.tenant, id, MAPS)).await?,
-            landmarks,
-            style,
-            least_area: contours.config.least_area,
+            landmarks: Vec::deserialize(&row.landmarks).map_err(unreadable)?,
+            style: StoredStyle::deserialize(&row.style).map_err(unreadable)?,
             limits: contours.limits,
         })
+    }
+
+    async fn keep(&self, job: &Job, kind: &'static str, bytes: Bytes) -> Result<(), Failure<WorkError>> {
+        let (contours, id) = (self.contours.clone(), ContourId(job.subject));
+        let exists = async move { contours.exists(id).await };
+        Ok(self.contours.blobs.put_while(&blob(&job.tenant, id, kind), bytes, exists).await?)
     }
 
     async fn end(&self, write: &mut Write, job: &Job, update: UpdateMany<Entity>) -> Result<(), DbErr> {
@@ -74,7 +76,7 @@ impl DrawContour {
 impl Handler for DrawContour {
     const KIND: &'static str = "draw_contour";
 
-    type Output = Drawn;
+    type Output = Levelling;
 
     type Error = WorkError;
 
@@ -86,36 +88,42 @@ impl Handler for DrawContour {
         self.change(write, processing).await
     }
 
-    async fn perform(&self, job: &Job) -> Result<Drawn, Failure<WorkError>> {
-        let Ok(_turn) = self.turns.acquire().await else { return Err(Failure::Lost) };
+    async fn perform(&self, job: &Job) -> Result<Levelling, Failure<WorkError>> {
+        let Ok(turn) = self.turns.clone().acquire_owned().await else { return Err(Failure::Lost) };
         let work = self.work(job).await?;
-        let drawing_it = tokio::task::spawn_blocking(move || work.draw());
-        let (drawn, svg) = match drawing_it.await {
-            Ok(result) => result.map_err(|error| Failure::Permanent(error.into()))?,
-            Err(_) => return Err(Failure::Lost),
+        // The turn is over with the drawing, also when nobody waits for it any longer.
+        let drawing = tokio::task::spawn_blocking(move || {
+            let drawn = work.draw();
+            drop(turn);
+            drawn
+        });
+        let drawn = match drawing.await {
+            Ok(drawn) => drawn.map_err(|error| Failure::Permanent(error.into()))?,
+            Err(panic) => return Err(Failure::Permanent(WorkError::Defect(panic.to_string()))),
         };
-        self.contours.blobs.put(&drawing(&job.tenant, ContourId(job.subject)), svg.into()).await?;
-        Ok(drawn)
+        let regions =
+            serde_json::to_vec(&drawn.regions).map_err(|error| WorkError::Defect(error.to_string()));
+        self.keep(job, REGIONS, regions.map_err(Failure::Permanent)?.into()).await?;
+        self.keep(job, DRAWINGS, drawn.svg.into()).await?;
+        let contour::Contours { width, height, transform, rotation_degrees, dropped_specks, .. } = drawn;
+        Ok(Levelling { width, height, transform, rotation_degrees, dropped_specks })
     }
 
-    async fn finish(&self, write: &mut Write, done: &[&Done<Drawn>]) -> Result<(), DbErr> {
+    async fn finish(&self, write: &mut Write, done: &[&Done<Levelling>]) -> Result<(), DbErr> {
         for Done { job, output } in done {
-            let json = |error: serde_json::Error| DbErr::Json(error.to_string());
-            let levelling = serde_json::to_value(&output.levelling).map_err(json)?;
-            let regions = serde_json::to_value(&output.regions).map_err(json)?;
+            let levelling = serde_json::to_value(output).map_err(|error| DbErr::Json(error.to_string()))?;
             let completed = Entity::update_many()
                 .col_expr(Column::Status, Expr::value(JobStatus::Completed))
-                .col_expr(Column::Levelling, Expr::value(levelling))
-                .col_expr(Column::Regions, Expr::value(regions));
+                .col_expr(Column::Levelling, Expr::value(levelling));
             self.end(write, job, completed).await?;
         }
         Ok(())
     }
 
-    async fn clean_up(&self, done: &[Done<Drawn>]) {
+    async fn clean_up(&self, done: &[Done<Levelling>]) {
         for Done { job, output } in done {
             let id = ContourId(job.subject);
-            info!(contour.id = %id, regions = output.regions.len(), attempts = job.attempt, "drew a contour");
+            info!(contour.id = %id, specks = output.dropped_specks, attempts = job.attempt, "drew a contour");
             self.contours.remove(&job.tenant, id, &[IMAGES, MAPS]).await;
         }
     }
@@ -136,20 +144,14 @@ impl Handler for DrawContour {
         self.end(write, job, failed).await?;
         let (contours, tenant, id) = (self.contours.clone(), job.tenant.clone(), ContourId(job.subject));
         write.after_commit(move || {
-            tokio::spawn(remove_input(contours, tenant, id));
+            tokio::spawn(remove_all(contours, tenant, id));
         });
         Ok(())
     }
 }
 
-async fn remove_input(contours: Contours, tenant: Tenant, id: ContourId) {
-    contours.remove(&tenant, id, &[IMAGES, MAPS]).await;
-}
-
-/// What a drawing says beside its picture.
-pub struct Drawn {
-    levelling: Levelling,
-    regions: Vec<Region>,
+async fn remove_all(contours: Contours, tenant: Tenant, id: ContourId) {
+    contours.remove(&tenant, id, &[IMAGES, MAPS, DRAWINGS, REGIONS]).await;
 }
 
 /// All that one drawing needs.
@@ -157,37 +159,27 @@ struct Work {
     image: Bytes,
     map: Bytes,
     landmarks: Vec<Position>,
-    style: ContourStyle,
-    least_area: u32,
+    style: StoredStyle,
     limits: ImageLimits,
 }
 
 impl Work {
-    /// The numbers, and the SVG document.
-    fn draw(self) -> Result<(Drawn, String), contour::ContourError> {
-        // A panic in a decoder, which would be a defect, ends this contour and not the service.
-        catch_unwind(AssertUnwindSafe(|| self.try_draw())).unwrap_or_else(|_| {
-            let reason = "the decoder broke off".into();
-            Err(contour::ContourError::Embedding(ImageError::Invalid { reason }))
-        })
-    }
-
-    fn try_draw(&self) -> Result<(Drawn, String), contour::ContourError> {
-        let unreadable = contour::ContourError::Embedding;
+    fn draw(&self) -> Result<contour::Contours, contour::ContourError> {
+        let StoredStyle { style: ContourStyle { style, embeds_image }, least_area } = self.style;
         let header = ImageHeader::read(&self.image, &self.limits).map_err(unreadable)?;
         let request = ContourRequest {
             width: header.width,
             height: header.height,
             landmarks: &self.landmarks,
-            style: self.style.style,
-            least_area: self.least_area,
+            style,
+            least_area,
         };
         let map = SegmentationMap::decode(&self.map, &self.limits)?;
-        let picture = Picture::decode(&self.image, &self.limits).map_err(unreadable)?;
-        let drawn = contour::draw(&request, &map, self.style.embeds_image.then_some(&picture))?;
-        let contour::Contours { width, height, transform, rotation_degrees, regions, dropped_specks, svg } =
-            drawn;
-        let levelling = Levelling { width, height, transform, rotation_degrees, dropped_specks };
-        Ok((Drawn { levelling, regions }, svg))
+        let picture = embeds_image.then(|| Picture::decode(&self.image, &self.limits)).transpose();
+        contour::draw(&request, &map, picture.map_err(unreadable)?.as_ref())
     }
+}
+
+fn unreadable(error: ImageError) -> contour::ContourError {
+    contour::ContourError::Embedding(error)
 }

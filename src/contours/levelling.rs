@@ -1,9 +1,7 @@
 //! What a contour says beside its drawing, as it is stored.
 
 use entity::contour::Model;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use vision::contour::Region;
 
 use super::ContourError;
 
@@ -27,18 +25,6 @@ pub struct Levelling {
 /// # Errors
 /// When what is stored is not readable: a defect, or damage.
 pub fn stored_levelling(row: &Model) -> Result<Option<Levelling>, ContourError> {
-    read(row.levelling.as_ref())
-}
-
-/// The outlines, by label, ascending; none until the contour is COMPLETED.
-///
-/// # Errors
-/// When what is stored is not readable: a defect, or damage.
-pub fn stored_regions(row: &Model) -> Result<Vec<Region>, ContourError> {
-    Ok(read(row.regions.as_ref())?.unwrap_or_default())
-}
-
-fn read<T: DeserializeOwned>(stored: Option<&serde_json::Value>) -> Result<Option<T>, ContourError> {
-    let read = stored.map(T::deserialize).transpose();
-    read.map_err(|error| ContourError::Internal(format!("a stored contour: {error}")))
+    let levelling = row.levelling.as_ref().map(Deserialize::deserialize).transpose();
+    levelling.map_err(|error: serde_json::Error| ContourError::Internal(format!("a stored contour: {error}")))
 }

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use entity::contour::{Column, Entity, Model};
 use entity::ids::ContourId;
+use entity::job_status::JobStatus;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 use tokio_stream::Stream;
+use vision::contour::Region;
 
-use super::{ContourError, Contours, DRAWINGS, DrawContour, IMAGES, MAPS, drawing};
+use super::{ContourError, Contours, DRAWINGS, DrawContour, IMAGES, MAPS, REGIONS, blob};
 use crate::blobs::BlobError;
 use crate::caller::Caller;
 use crate::events::Change;
@@ -24,17 +27,42 @@ impl Contours {
         Ok(wanted.all(self.database.reader()).await?)
     }
 
-    /// The SVG document of a contour; `None` when it has been removed meanwhile.
+    /// The SVG document of a contour; `None` until it is COMPLETED.
     ///
     /// # Errors
     /// When the blob store fails.
     pub async fn svg(&self, row: &Model) -> Result<Option<String>, ContourError> {
-        let bytes = match self.blobs.get(&drawing(&row.tenant, row.id)).await {
-            Err(BlobError::NotFound) => return Ok(None),
-            bytes => bytes?,
-        };
+        if row.status != JobStatus::Completed {
+            return Ok(None);
+        }
+        let Some(bytes) = self.read(row, DRAWINGS).await? else { return Ok(None) };
         let text = String::from_utf8(bytes.into());
         text.map(Some).map_err(|error| ContourError::Internal(format!("a stored drawing: {error}")))
+    }
+
+    /// The outlines of a contour, by label, ascending; none until it is COMPLETED.
+    ///
+    /// # Errors
+    /// When the blob store fails.
+    pub async fn regions(&self, row: &Model) -> Result<Vec<Region>, ContourError> {
+        if row.status != JobStatus::Completed {
+            return Ok(Vec::new());
+        }
+        let Some(bytes) = self.read(row, REGIONS).await? else { return Ok(Vec::new()) };
+        let regions = serde_json::from_slice(&bytes);
+        regions.map_err(|error| ContourError::Internal(format!("stored regions: {error}")))
+    }
+
+    async fn read(&self, row: &Model, kind: &'static str) -> Result<Option<Bytes>, ContourError> {
+        match self.blobs.get(&blob(&row.tenant, row.id, kind)).await {
+            Err(BlobError::NotFound) => Ok(None),
+            bytes => Ok(Some(bytes?)),
+        }
+    }
+
+    /// Whether the contour has not been deleted; when nobody can tell, it is for the sweeper to see.
+    pub(super) async fn exists(&self, id: ContourId) -> bool {
+        !matches!(Entity::find_by_id(id).one(self.database.reader()).await, Ok(None))
     }
 
     /// The contour now, then after each change; ends when it is COMPLETED, FAILED or deleted.
@@ -75,7 +103,7 @@ impl Contours {
         write.after_commit(move || changes.publish(&topic, Change::Deleted));
         self.database.erase_after(&mut write);
         write.commit().await?;
-        self.remove(&caller.tenant, id, &[IMAGES, MAPS, DRAWINGS]).await;
+        self.remove(&caller.tenant, id, &[IMAGES, MAPS, DRAWINGS, REGIONS]).await;
         Ok(())
     }
 }

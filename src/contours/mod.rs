@@ -26,7 +26,7 @@ use crate::jobs::Queue;
 
 pub use draw::DrawContour;
 pub use error::ContourError;
-pub use levelling::{Levelling, stored_levelling, stored_regions};
+pub use levelling::{Levelling, stored_levelling};
 pub use submit::{ContourRequest, ContourStyle, Submitted};
 
 /// The kind of blob that an image is while its contour is not drawn.
@@ -37,6 +37,9 @@ const MAPS: &str = "contour_maps";
 
 /// The kind of blob that a drawing is.
 const DRAWINGS: &str = "contours";
+
+/// The kind of blob that the regions of a drawing are, as JSON: a row that holds them would be slow to read.
+const REGIONS: &str = "contour_regions";
 
 /// Contours and what is kept of them.
 #[derive(Clone, Debug)]
@@ -120,5 +123,5 @@ pub fn drawing(tenant: &Tenant, id: ContourId) -> BlobName {
 }
 
 fn blob(tenant: &Tenant, id: ContourId, kind: &'static str) -> BlobName {
-    BlobName { tenant: tenant.clone(), kind: kind.into(), owner: id.0 }
+    BlobName { tenant: tenant.clone(), kind, owner: id.0 }
 }

@@ -1,7 +1,6 @@
 //! A request for a contour: found among those that were drawn before, or stored, its job enqueued.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use entity::contour::{Column, Entity, Model};
 use entity::ids::ContourId;
 use entity::job_status::JobStatus;
@@ -10,7 +9,7 @@ use sea_orm::{
     QueryFilter,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 use vision::contour::{ALGORITHM_VERSION, Position, Style};
 
@@ -33,7 +32,7 @@ pub struct ContourRequest {
     pub style: ContourStyle,
 }
 
-/// How a contour is to look. Stored with it.
+/// How a contour is to look.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ContourStyle {
     /// The outlines and what is in them.
@@ -41,6 +40,15 @@ pub struct ContourStyle {
     pub style: Style,
     /// Whether the picture lies under them.
     pub embeds_image: bool,
+}
+
+/// All that says how a contour is drawn. Stored with it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct StoredStyle {
+    #[serde(flatten)]
+    pub(super) style: ContourStyle,
+    /// Parts of a region with fewer pixels are not drawn.
+    pub(super) least_area: u32,
 }
 
 /// A contour that was asked for.
@@ -69,21 +77,20 @@ impl Contours {
         key: Option<&str>,
     ) -> Result<Submitted, ContourError> {
         let ContourRequest { image, segmentation_map, landmarks, style } = request;
-        let (image, map) = tokio::try_join!(
-            Upload::measure(image, self.limits),
-            Upload::measure(segmentation_map, self.limits)
-        )?;
+        let image = Upload::measure(image, self.limits).await?;
+        let map = Upload::measure(segmentation_map, self.limits).await;
+        let map = map.map_err(vision::contour::ContourError::UnreadableMap)?;
         self.drawing_of(&image, &landmarks, style.style).check(map.header.width, map.header.height)?;
-        let row = self.pending(caller, [&image, &map], &landmarks, style)?;
+        let input = json!([image.sha256, map.sha256, landmarks, style]);
         let key = key.map(|key| IdempotencyKey {
             tenant: &caller.tenant,
             operation: "submitContour",
             parent: Uuid::nil(),
             key,
-            input_digest: row.cache_key.clone().unwrap_or_default(),
+            input_digest: idempotency::digest(input.to_string().as_bytes()),
         });
-        // A first look spares the disk; the write below decides.
-        if let Some(earlier) = self.earlier(self.database.reader(), &row, key.as_ref()).await? {
+        let row = self.pending(caller, &input, &landmarks, style)?;
+        if let Some(earlier) = self.known(&row, key.as_ref()).await? {
             return Ok(earlier.into());
         }
         let id = row.id;
@@ -101,6 +108,37 @@ impl Contours {
                 Err(error)
             }
         }
+    }
+
+    /// A first look, which spares the disk: the contour that the key led to before, or that is of the same request, to
+    /// which the key leads from now on.
+    async fn known(
+        &self,
+        row: &Model,
+        key: Option<&IdempotencyKey<'_>>,
+    ) -> Result<Option<Model>, ContourError> {
+        let Some(earlier) = self.earlier(self.database.reader(), row, key).await? else { return Ok(None) };
+        let Some(key) = key else { return Ok(Some(earlier)) };
+        if key.earlier(self.database.reader()).await?.is_some() {
+            return Ok(Some(earlier));
+        }
+        let write = self.database.write().await?;
+        let Some(earlier) = self.earlier(&*write, row, Some(key)).await? else { return Ok(None) };
+        self.remember(&write, key, &earlier).await?;
+        write.commit().await?;
+        Ok(Some(earlier))
+    }
+
+    async fn remember(
+        &self,
+        write: &Write,
+        key: &IdempotencyKey<'_>,
+        row: &Model,
+    ) -> Result<(), ContourError> {
+        if key.earlier(&**write).await?.is_none() {
+            key.remember(write, row.id.0, self.clock.now()).await?;
+        }
+        Ok(())
     }
 
     /// What [`vision::contour`] is asked for.
@@ -137,10 +175,8 @@ impl Contours {
             self.queue.enqueue(&mut write, &row.tenant, DrawContour::KIND, row.id.0).await?;
             row
         };
-        if let Some(key) = key
-            && key.earlier(&*write).await?.is_none()
-        {
-            key.remember(&write, kept.id.0, self.clock.now()).await?;
+        if let Some(key) = key {
+            self.remember(&write, key, &kept).await?;
         }
         Ok((write, kept))
     }
@@ -162,37 +198,30 @@ impl Contours {
         Ok(Entity::find().filter(same).one(database).await?)
     }
 
-    /// A new row.
+    /// A new row. What is drawn depends on `input`, and on how it is drawn by this server.
     fn pending(
         &self,
         caller: &Caller,
-        [image, map]: [&Upload; 2],
+        input: &Value,
         landmarks: &[Position],
         style: ContourStyle,
     ) -> Result<Model, ContourError> {
         let json = |error: serde_json::Error| DbErr::Json(error.to_string());
-        let landmarks = serde_json::to_value(landmarks).map_err(json)?;
-        let style = serde_json::to_value(style).map_err(json)?;
-        let least_area = self.config.least_area;
-        let of = json!([ALGORITHM_VERSION, least_area, image.sha256, map.sha256, landmarks, style]);
+        let how = StoredStyle { style, least_area: self.config.least_area };
+        let drawn_from = json!([ALGORITHM_VERSION, how, input]);
         Ok(Model {
             id: ContourId(Uuid::now_v7()),
             tenant: caller.tenant.clone(),
             status: JobStatus::Pending,
             revision: 1,
-            cache_key: Some(idempotency::digest(of.to_string().as_bytes())),
-            landmarks,
-            style,
+            cache_key: Some(idempotency::digest(drawn_from.to_string().as_bytes())),
+            landmarks: serde_json::to_value(landmarks).map_err(json)?,
+            style: serde_json::to_value(how).map_err(json)?,
             levelling: None,
-            regions: None,
             error_code: None,
             error_message: None,
-            created_at: self.now(),
+            created_at: self.clock.now(),
             completed_at: None,
         })
-    }
-
-    fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
     }
 }

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use entity::contour::{Column, Entity};
+use entity::ids::{ContourId, Tenant};
 use entity::job_status::JobStatus;
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect};
 use tracing::info;
 use uuid::Uuid;
 
-use super::{ContourError, Contours, DRAWINGS, IMAGES, MAPS};
+use super::{ContourError, Contours, DRAWINGS, IMAGES, MAPS, REGIONS};
 use crate::idempotency;
 use crate::sweeper::Sweep;
 
@@ -26,7 +27,7 @@ impl Sweep for Contours {
         let before = self.clock.now() - orphan_grace;
         let waiting = [JobStatus::Pending, JobStatus::Processing];
         let drawn = [JobStatus::Processing, JobStatus::Completed];
-        for (kind, owners) in [(IMAGES, waiting), (MAPS, waiting), (DRAWINGS, drawn)] {
+        for (kind, owners) in [(IMAGES, waiting), (MAPS, waiting), (DRAWINGS, drawn), (REGIONS, drawn)] {
             self.blobs.remove_orphans(kind, before, |ids| self.with_status(ids, owners)).await?;
         }
         Ok(())
@@ -37,18 +38,20 @@ impl Contours {
     /// Removes some of those whose time is over; returns how many.
     async fn expire(&self) -> Result<usize, ContourError> {
         let over = Column::CompletedAt.lte(self.clock.now() - self.config.retention);
-        let rows = Entity::find().filter(over).limit(BATCH).all(self.database.reader()).await?;
+        let rows = Entity::find().select_only().column(Column::Id).column(Column::Tenant);
+        let rows = rows.filter(over).limit(BATCH).into_tuple::<(ContourId, Tenant)>();
+        let rows = rows.all(self.database.reader()).await?;
         if rows.is_empty() {
             return Ok(0);
         }
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+        let ids: Vec<Uuid> = rows.iter().map(|(id, _)| id.0).collect();
         let mut write = self.database.write().await?;
         Entity::delete_many().filter(Column::Id.is_in(ids.iter().copied())).exec(&*write).await?;
         idempotency::forget_nodes(&write, &ids).await?;
         self.database.erase_after(&mut write);
         write.commit().await?;
-        for row in &rows {
-            self.remove(&row.tenant, row.id, &[DRAWINGS]).await;
+        for (id, tenant) in &rows {
+            self.remove(tenant, *id, &[DRAWINGS, REGIONS]).await;
         }
         info!(contours = rows.len(), "removed contours whose time was over");
         Ok(rows.len())

@@ -15,7 +15,7 @@ use crate::caller::Caller;
 use crate::events::Received;
 
 /// Detections read at once when a follower catches up.
-const BATCH: u64 = 100;
+const BATCH: u64 = 20;
 
 /// A place in the feed: right behind a finished detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

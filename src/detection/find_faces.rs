@@ -9,7 +9,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, ExprTrait, Quer
 use tracing::info;
 use vision::DetectedFace;
 
-use super::{DetectionError, Detections, Wanted, annotated, original};
+use super::{ANNOTATED, DetectionError, Detections, Wanted, annotated, original};
 use crate::database::Write;
 use crate::failure::{Explanation, WorkError};
 use crate::inference::{AnnotatedImage, EmbeddedEncoder, Urgency};
@@ -60,13 +60,15 @@ impl Handler for FindFaces {
         let image = blobs.get(&original(&job.tenant, id)).await?;
         let AnnotatedImage { faces, jpeg } =
             self.engine.annotate(image, Wanted::of(&row), Urgency::Background).await?;
-        blobs.put(&annotated(&job.tenant, id), jpeg).await?;
+        let detections = self.detections.clone();
+        let exists = async move { detections.exists(id).await };
+        blobs.put_while(&annotated(&job.tenant, id), jpeg, exists).await?;
         Ok(faces)
     }
 
     async fn finish(&self, write: &mut Write, done: &[&Done<Vec<DetectedFace>>]) -> Result<(), DbErr> {
         for Done { job, output } in done {
-            let faces = serde_json::to_value(output).map_err(|error| DbErr::Json(error.to_string()))?;
+            let faces = serde_json::to_string(output).map_err(|error| DbErr::Json(error.to_string()))?;
             let completed = Entity::update_many()
                 .col_expr(Column::Status, Expr::value(JobStatus::Completed))
                 .col_expr(Column::Faces, Expr::value(faces));
@@ -93,11 +95,23 @@ impl Handler for FindFaces {
             .col_expr(Column::Status, Expr::value(JobStatus::Failed))
             .col_expr(Column::ErrorCode, Expr::value(failure.name()))
             .col_expr(Column::ErrorMessage, Expr::value(message));
-        self.end(write, job, failed).await
+        self.end(write, job, failed).await?;
+        // An attempt whose result could not be written may have left one.
+        let (detections, tenant, id) =
+            (self.detections.clone(), job.tenant.clone(), DetectionId(job.subject));
+        write.after_commit(move || {
+            tokio::spawn(async move { detections.remove(&tenant, id, &[ANNOTATED]).await });
+        });
+        Ok(())
     }
 }
 
 impl Detections {
+    /// Whether the detection has not been deleted; when nobody can tell, it is for the sweeper to see.
+    async fn exists(&self, id: DetectionId) -> bool {
+        !matches!(Entity::find_by_id(id).one(self.database.reader()).await, Ok(None))
+    }
+
     /// Applies `update` to all detections that it picks, raises their revisions, and tells of them once `write` is
     /// committed.
     async fn change(&self, write: &mut Write, update: UpdateMany<Entity>) -> Result<(), DbErr> {
@@ -114,7 +128,7 @@ impl Detections {
 /// # Errors
 /// When the stored faces are not readable: a defect, or damage.
 pub fn stored_faces(row: &Model) -> Result<Vec<DetectedFace>, DetectionError> {
-    let faces = row.faces.as_ref().map(serde::Deserialize::deserialize).transpose();
+    let faces = row.faces.as_deref().map(serde_json::from_str).transpose();
     let faces = faces.map_err(|error| DetectionError::Internal(format!("stored faces: {error}")))?;
     Ok(faces.unwrap_or_default())
 }

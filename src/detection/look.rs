@@ -8,7 +8,7 @@ use entity::job_status::JobStatus;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 use tokio_stream::Stream;
 
-use super::{DetectionError, Detections, FindFaces};
+use super::{ANNOTATED, DetectionError, Detections, FindFaces, ORIGINALS};
 use crate::caller::Caller;
 use crate::events::Change;
 use crate::idempotency;
@@ -88,7 +88,7 @@ impl Detections {
         write.after_commit(move || changes.publish(&topic, Change::Deleted));
         self.database.erase_after(&mut write);
         write.commit().await?;
-        self.remove_pictures(&caller.tenant, id).await;
+        self.remove(&caller.tenant, id, &[ORIGINALS, ANNOTATED]).await;
         Ok(())
     }
 }

@@ -104,10 +104,10 @@ impl Detections {
         });
     }
 
-    async fn remove_pictures(&self, tenant: &Tenant, id: DetectionId) {
-        for name in [original(tenant, id), annotated(tenant, id)] {
-            if let Err(error) = self.blobs.delete(&name).await {
-                tracing::warn!(%error, detection.id = %id, "could not remove a picture; the sweeper will");
+    async fn remove(&self, tenant: &Tenant, id: DetectionId, kinds: &[&'static str]) {
+        for kind in kinds {
+            if let Err(error) = self.blobs.delete(&blob(tenant, id, kind)).await {
+                tracing::warn!(%error, detection.id = %id, kind, "could not remove a picture; the sweeper will");
             }
         }
     }
@@ -116,11 +116,15 @@ impl Detections {
 /// The submitted image.
 #[must_use]
 pub fn original(tenant: &Tenant, id: DetectionId) -> BlobName {
-    BlobName { tenant: tenant.clone(), kind: ORIGINALS.into(), owner: id.0 }
+    blob(tenant, id, ORIGINALS)
 }
 
 /// The annotated copy, once the detection is COMPLETED: a JPEG.
 #[must_use]
 pub fn annotated(tenant: &Tenant, id: DetectionId) -> BlobName {
-    BlobName { tenant: tenant.clone(), kind: ANNOTATED.into(), owner: id.0 }
+    blob(tenant, id, ANNOTATED)
+}
+
+fn blob(tenant: &Tenant, id: DetectionId, kind: &'static str) -> BlobName {
+    BlobName { tenant: tenant.clone(), kind, owner: id.0 }
 }

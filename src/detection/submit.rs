@@ -9,7 +9,7 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 use vision::DetectOptions;
 
-use super::{DetectionError, Detections, FindFaces, original};
+use super::{DetectionError, Detections, FindFaces, ORIGINALS, original};
 use crate::caller::Caller;
 use crate::database::Write;
 use crate::idempotency::{self, IdempotencyKey};
@@ -90,7 +90,7 @@ impl Detections {
             }
             other => {
                 let outcome = other.map(|(_, earlier)| earlier);
-                self.remove_pictures(&caller.tenant, id).await;
+                self.remove(&caller.tenant, id, &[ORIGINALS]).await;
                 outcome
             }
         }

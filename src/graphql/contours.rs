@@ -16,9 +16,7 @@ use super::detection::JobStatus;
 use super::faces::Point;
 use super::images::{ImageError, ImageInput};
 use super::{ApiError, ids};
-use crate::contours::{
-    ContourRequest, ContourStyle, Contours, Levelling, drawing, stored_levelling, stored_regions,
-};
+use crate::contours::{ContourRequest, ContourStyle, Contours, Levelling, drawing, stored_levelling};
 use crate::files::FileLinks;
 
 /// The regions of a face as levelled outlines, drawn in the background.
@@ -49,9 +47,6 @@ impl Contour {
 
     /// Standalone SVG document; null until COMPLETED. Below 300,000 bytes without the picture.
     async fn svg(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
-        if self.0.status != job_status::JobStatus::Completed {
-            return Ok(None);
-        }
         Ok(context.part::<Contours>()?.svg(&self.0).await?)
     }
 
@@ -91,9 +86,9 @@ impl Contour {
     }
 
     /// The regions by label, ascending; none until COMPLETED.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
-    async fn regions(&self) -> Result<Vec<ContourRegion>, ApiError> {
-        Ok(stored_regions(&self.0)?.into_iter().map(ContourRegion::from).collect())
+    async fn regions(&self, context: &Context<'_>) -> Result<Vec<ContourRegion>, ApiError> {
+        let regions = context.part::<Contours>()?.regions(&self.0).await?;
+        Ok(regions.into_iter().map(ContourRegion::from).collect())
     }
 
     /// Regions smaller than the smallest area that is drawn, and parts of others that are; null until COMPLETED.
@@ -216,7 +211,8 @@ impl ContourSubscription {
 struct SubmitContourInput {
     /// The picture of a face.
     image: ImageInput,
-    /// Same size as the image, best as PNG; each distinct non-zero grey level or colour is one region, at most 64.
+    /// Same size as the image, best as PNG; each distinct non-zero grey level or colour is one region, at most 64. Alpha is
+    /// not looked at.
     segmentation_map: ImageInput,
     /// At least two, the first two being the eyes. Five (the order of `FaceLandmarks`) or 68 (iBUG order) are fitted to a
     /// template by least squares; with any other number the first two alone level the face.
@@ -248,7 +244,8 @@ struct ContourStyleInput {
     /// Whether outlines are dashed.
     #[graphql(default = false)]
     dashed: bool,
-    /// How far outlines are evened out, 0 to 10; at 0 they keep to the map's pixels.
+    /// How far outlines are evened out, 0 to 10; at 0 they keep to the map's pixels, unless the map has so much detail
+    /// that the drawing must be simplified to stay below 300,000 bytes.
     #[graphql(default = 1.0)]
     smoothing: f64,
     /// Whether the picture lies under them.

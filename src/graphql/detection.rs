@@ -240,7 +240,7 @@ fn parse_place(cursor: &str) -> Result<FeedPlace, ApiError> {
 struct SubmitDetectionInput {
     /// JPEG, PNG, WebP, GIF (its first frame) or BMP.
     image: ImageInput,
-    /// No face below this confidence, 0 to 1; the detector's own measure unless given.
+    /// No face below this confidence, 0 to 1. The detector's own threshold holds as well.
     min_confidence: Option<f64>,
     /// At most so many faces, the largest first; 1 to 1,000.
     #[graphql(default = 100)]

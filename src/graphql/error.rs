@@ -260,7 +260,7 @@ impl From<vision::contour::ContourError> for ApiError {
             Undrawable::InvalidLandmarks(_) => ErrorCode::InvalidLandmarks,
             Undrawable::SegmentationMismatch(_) => ErrorCode::SegmentationMismatch,
             Undrawable::BadStyle { .. } => ErrorCode::BadUserInput,
-            Undrawable::UnreadableMap(image) | Undrawable::Embedding(image) => return image.clone().into(),
+            Undrawable::UnreadableMap(image) | Undrawable::Embedding(image) => image_code(image),
         };
         Self::new(code, error.to_string())
     }
@@ -297,14 +297,17 @@ impl From<&Rejection> for ErrorCode {
 
 impl From<ImageError> for ApiError {
     fn from(error: ImageError) -> Self {
-        let code = match error {
-            ImageError::Empty => ErrorCode::NoImage,
-            ImageError::TooManyBytes { .. } => ErrorCode::PayloadTooLarge,
-            ImageError::TooManyPixels { .. } => ErrorCode::ImageTooLarge,
-            ImageError::Unsupported => ErrorCode::UnsupportedImage,
-            ImageError::Invalid { .. } => ErrorCode::InvalidImage,
-        };
-        Self::new(code, error.to_string())
+        Self::new(image_code(&error), error.to_string())
+    }
+}
+
+fn image_code(error: &ImageError) -> ErrorCode {
+    match error {
+        ImageError::Empty => ErrorCode::NoImage,
+        ImageError::TooManyBytes { .. } => ErrorCode::PayloadTooLarge,
+        ImageError::TooManyPixels { .. } => ErrorCode::ImageTooLarge,
+        ImageError::Unsupported => ErrorCode::UnsupportedImage,
+        ImageError::Invalid { .. } => ErrorCode::InvalidImage,
     }
 }
 

@@ -4,14 +4,15 @@
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{
     AcceptRanges, CacheControl, ContentLength, ContentRange, ContentType, ETag, HeaderMapExt, IfMatch,
     IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, LastModified,
 };
+use http_range_header::StartPosition;
 use tracing::warn;
 
 use crate::blobs::{BlobError, Blobs};
@@ -26,20 +27,30 @@ pub(super) struct Files {
 
 pub(super) async fn serve(
     State(files): State<Files>,
-    Path((kind, name)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<LinkQuery>, QueryRejection>,
-    headers: HeaderMap,
+    method: Method,
+    mut headers: HeaderMap,
 ) -> Response {
-    let file = query.ok().and_then(|Query(query)| files.links.find(&kind, &name, &query));
-    let Some(file) = file else { return StatusCode::NOT_FOUND.into_response() };
+    let (Ok(Path((kind, name))), Ok(Query(query))) = (path, query) else { return nothing() };
+    let Some(file) = files.links.find(&kind, &name, &query) else { return nothing() };
+    if method != Method::GET {
+        // A range is a part of what GET gives.
+        headers.remove(header::RANGE);
+    }
     match answer(&files.blobs, &file, &headers).await {
         Ok(response) => response,
-        Err(BlobError::NotFound) => StatusCode::NOT_FOUND.into_response(),
+        Err(BlobError::NotFound) => nothing(),
         Err(error) => {
             warn!(%error, "could not read a file");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
+}
+
+/// Whatever is wrong with a link, the answer is the same.
+fn nothing() -> Response {
+    StatusCode::NOT_FOUND.into_response()
 }
 
 async fn answer(blobs: &Blobs, file: &LinkedFile, request: &HeaderMap) -> Result<Response, BlobError> {
@@ -67,7 +78,11 @@ async fn answer(blobs: &Blobs, file: &LinkedFile, request: &HeaderMap) -> Result
             }
         },
     };
-    describe(response.headers_mut(), file, state);
+    if response.status().is_client_error() {
+        response.headers_mut().typed_insert(CacheControl::new().with_no_store());
+    } else {
+        describe(response.headers_mut(), file, state);
+    }
     Ok(response)
 }
 
@@ -117,10 +132,12 @@ fn wanted_range(request: &HeaderMap, state: &FileState, size: u64) -> Wanted {
         return Wanted::Whole;
     };
     let Ok(ranges) = http_range_header::parse_range_header(range) else { return Wanted::Whole };
-    match ranges.validate(size).as_deref() {
-        Ok([range]) => Wanted::Part { first: *range.start(), end: range.end() + 1 },
-        Ok(_) => Wanted::Whole,
-        Err(_) => Wanted::Nothing,
+    let [only] = &*ranges.ranges else { return Wanted::Whole };
+    match (only.start, ranges.validate(size).as_deref()) {
+        (_, Ok([range])) => Wanted::Part { first: *range.start(), end: range.end() + 1 },
+        // The last so many bytes of a file that has fewer are all of it.
+        (StartPosition::FromLast(_), _) if size > 0 => Wanted::Part { first: 0, end: size },
+        _ => Wanted::Nothing,
     }
 }
 

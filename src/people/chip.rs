@@ -65,5 +65,5 @@ impl Sweep for People {
 }
 
 fn chip_name(tenant: &Tenant, face: FaceId) -> BlobName {
-    BlobName { tenant: tenant.clone(), kind: CHIP_BLOBS.into(), owner: face.0 }
+    BlobName { tenant: tenant.clone(), kind: CHIP_BLOBS, owner: face.0 }
 }

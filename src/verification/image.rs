@@ -230,7 +230,7 @@ impl Verification {
 
 /// The blob of an image.
 pub(super) fn blob_name(tenant: &Tenant, id: ImageId) -> BlobName {
-    BlobName { tenant: tenant.clone(), kind: IMAGE_BLOBS.into(), owner: id.0 }
+    BlobName { tenant: tenant.clone(), kind: IMAGE_BLOBS, owner: id.0 }
 }
 
 /// The kind of blob that images own.

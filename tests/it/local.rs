@@ -34,6 +34,10 @@ fn detect_writes_a_picture_and_json_and_goes_on_after_a_broken_file() {
     assert_eq!(face["quality"]["issues"], json!([]));
     assert!(std::fs::read(path.join("photo.faces.jpg")).unwrap().starts_with(&[0xFF, 0xD8, 0xFF]));
     assert_eq!(run(path, &["detect", "photo.jpg", "--max-faces", "0"]).status.code(), Some(2));
+    std::fs::copy(path.join("photo.jpg"), path.join("photo.png")).unwrap();
+    for refused in [&["detect", "photo.jpg", "photo.png"][..], &["detect", "photo.jpg", "--output", "none"]] {
+        assert_eq!(run(path, refused).status.code(), Some(1), "{refused:?}");
+    }
 }
 
 #[test]

@@ -10,16 +10,20 @@ use crate::tenants::{ACME, OTHER};
 #[tokio::test]
 async fn identical_request_is_answered_at_once_and_makes_no_job() {
     let server = TestServer::start().await;
-    let client = server.client();
     let request = request(&two_regions());
     let first = draw(&server, &request).await;
+    // A job would wait for ten minutes now.
+    let server = server.restart(&[("FACEQL_JOBS_DELAY_MS", "600000")]).await;
+    let client = server.client();
     let again = submit(&client, &request).await;
     assert_eq!(again["cached"], true);
+    assert_eq!(server.holdings().await.1, 0);
     assert_eq!((&again["contour"]["id"], &again["contour"]["svg"]), (&first["id"], &first["svg"]));
     // The same as what is meant when nothing is said.
     let style =
         json!({ "fillOpacity": 0.25, "strokeWidth": 2, "dashed": false, "smoothing": 1, "embedImage": true });
     assert_eq!(submit(&client, &with(request.clone(), "style", style)).await["contour"]["id"], first["id"]);
+    let server = server.restart(&[]).await;
     for (field, value) in [
         ("style", json!({ "strokeWidth": 1 })),
         ("style", json!({ "embedImage": false })),
@@ -34,13 +38,14 @@ async fn identical_request_is_answered_at_once_and_makes_no_job() {
 
 #[tokio::test]
 async fn ten_identical_requests_at_once_are_drawn_once() {
-    let server = TestServer::with(&[("FACEQL_JOBS_DELAY_MS", "200")]).await;
+    let server = TestServer::with(&[("FACEQL_JOBS_DELAY_MS", "600000")]).await;
     let (client, request) = (server.client(), request(&two_regions()));
     let answers = join_all((0..10).map(|_| submit(&client, &request))).await;
-    assert!(answers.iter().all(|answer| answer["contour"]["id"] == answers[0]["contour"]["id"]));
+    let id = &answers[0]["contour"]["id"];
+    assert!(answers.iter().all(|answer| answer["contour"]["id"] == *id));
     assert!(answers.iter().all(|answer| answer["cached"] == false), "none had been drawn before");
-    let drawn = draw(&server, &request).await;
-    assert_eq!(drawn["status"], "COMPLETED");
+    assert_eq!((server.holdings().await.1, server.blobs().len()), (1, 2), "one job, one image and one map");
+    delete(&client, id).await;
     server.stop().await;
 }
 
@@ -82,7 +87,9 @@ async fn same_key_with_another_input_is_a_conflict() {
     let server = TestServer::start().await;
     let client = server.client();
     let keyed = |request: Value| with(request, "idempotencyKey", json!("once"));
-    let first = draw(&server, &keyed(request(&two_regions()))).await;
+    // Drawn before without a key: the key leads to it from now on.
+    let first = draw(&server, &request(&two_regions())).await;
+    assert_eq!(submit(&client, &keyed(request(&two_regions()))).await["cached"], true);
     assert_eq!(submit(&client, &keyed(request(&two_regions()))).await["contour"]["id"], first["id"]);
     let other = keyed(with(request(&two_regions()), "style", json!({ "strokeWidth": 1 })));
     assert_eq!(code(&try_submit(&client, &other).await), "CONFLICT");

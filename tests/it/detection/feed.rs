@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use faceql::clock::Clock;
 use serde_json::{Value, json};
 
@@ -33,6 +33,13 @@ async fn mark(server: &TestServer) -> Value {
     let mut live = follow(server).await;
     submit(&server.client(), &drawn(99)).await;
     live.said().await.unwrap()["cursor"].take()
+}
+
+/// A clock, and by how many seconds it is ahead.
+fn clock() -> (Arc<AtomicI64>, Clock) {
+    let later = Arc::new(AtomicI64::new(0));
+    let (seconds, system) = (later.clone(), Clock::system());
+    (later, Clock::from_fn(move || system.now() + TimeDelta::seconds(seconds.load(Ordering::Relaxed))))
 }
 
 async fn items(socket: &mut Socket, count: usize) -> Vec<Value> {
@@ -83,15 +90,17 @@ async fn replay_after_a_cursor_and_then_live_has_no_gap_and_nothing_twice() {
 
 #[tokio::test]
 async fn an_older_detection_that_finishes_later_comes_later_and_is_not_missed() {
-    let settings = [("FACEQL_JOBS_BACKOFF_MS", "3000")];
+    let (later, clock) = clock();
+    let settings = [("FACEQL_JOBS_BACKOFF_MS", "600000"), ("FACEQL_JOBS_MAX_BACKOFF_MS", "600000")];
     let script = Script::failing(1);
-    let server = TestServer::assemble(&settings, Clock::system(), script.encoder().await).await;
+    let server = TestServer::assemble(&settings, clock, script.encoder().await).await;
     let client = server.client();
     let mut live = follow(&server).await;
     // Its first attempt fails, so that it waits while the next one overtakes it.
     let older = text(&submit(&client, &drawn(1)).await["id"]);
     script.asked(1).await;
     let newer = text(&detect(&server, json!({ "image": picture(&drawn(2)) })).await["id"]);
+    later.store(600, Ordering::Relaxed);
     let heard = items(&mut live, 2).await;
     assert_eq!(heard[0]["detection"]["id"], newer.as_str());
     assert_eq!(heard[1]["detection"]["id"], older.as_str());
@@ -160,10 +169,7 @@ async fn a_thousand_followers_hear_every_one() {
 
 #[tokio::test]
 async fn cursors_that_are_too_old_or_not_of_this_feed_say_so() {
-    let later = Arc::new(AtomicI64::new(0));
-    let seconds = later.clone();
-    #[expect(clippy::disallowed_methods, reason = "the test's own clock starts at the present")]
-    let clock = Clock::from_fn(move || Utc::now() + TimeDelta::seconds(seconds.load(Ordering::Relaxed)));
+    let (later, clock) = clock();
     let settings = [("FACEQL_DETECTION_RETENTION_SECONDS", "3600")];
     let server = TestServer::assemble(&settings, clock, real_encoder().await).await;
     let mut live = follow(&server).await;

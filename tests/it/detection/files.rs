@@ -56,6 +56,7 @@ async fn parts_are_served_and_impossible_parts_refused() {
         ("bytes=100-199", 100, 200),
         (&*last, size - 10, size),
         ("bytes=-10", size - 10, size),
+        ("bytes=-999999999", 0, size),
         (&*beyond, 0, size),
     ] {
         let part = get(&url, &[(header::RANGE, range)]).await;
@@ -63,10 +64,13 @@ async fn parts_are_served_and_impossible_parts_refused() {
         assert_eq!(value(&part, "content-range"), format!("bytes {first}-{}/{size}", end - 1));
         assert_eq!(part.bytes().await.unwrap(), whole[first..end], "{range}");
     }
+    let head = http().head(&url).header(header::RANGE, "bytes=0-9").send().await.unwrap();
+    assert_eq!(head.status(), StatusCode::OK, "a part is of what GET gives");
     let outside = get(&url, &[(header::RANGE, &format!("bytes={size}-"))]).await;
+    assert_eq!(value(&outside, "cache-control"), "no-store");
     assert_eq!(outside.status(), StatusCode::RANGE_NOT_SATISFIABLE);
     assert_eq!(value(&outside, "content-range"), format!("bytes */{size}"));
-    for range in ["bytes=0-9,20-29", "lines=0-9", "bytes=x"] {
+    for range in ["bytes=0-9,20-29", "bytes=0-15,10-20", "bytes=0-0,999999999-", "lines=0-9", "bytes=x"] {
         let answer = get(&url, &[(header::RANGE, range)]).await;
         assert_eq!((answer.status(), answer.bytes().await.unwrap().len()), (StatusCode::OK, size), "{range}");
     }
@@ -123,7 +127,9 @@ async fn links_that_are_forged_expired_deleted_or_anothers_lead_nowhere() {
         url.replace("expires=1", "expires=2"),
         url.replace(".jpg", ".svg"),
         url.replace("/detections/", "/detections%2F..%2F"),
+        url.replace("/detections/", "/%FF/"),
         format!("{path}?{}", query.replace("signature=", "signature=0")),
+        format!("{path}?{}", with_another_digit(query)),
     ];
     for url in forged {
         assert_eq!(status(&url).await, StatusCode::NOT_FOUND, "{url}");
@@ -137,6 +143,12 @@ async fn links_that_are_forged_expired_deleted_or_anothers_lead_nowhere() {
     delete(&server.client(), &text(&ended["id"])).await;
     assert_eq!(status(&fresh).await, StatusCode::NOT_FOUND, "deleted");
     server.stop().await;
+}
+
+/// The query of a link with the last digit of its signature changed.
+fn with_another_digit(query: &str) -> String {
+    let (rest, last) = query.split_at(query.len() - 1);
+    format!("{rest}{}", if last == "0" { "1" } else { "0" })
 }
 
 #[tokio::test]

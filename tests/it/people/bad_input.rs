@@ -102,7 +102,9 @@ async fn person_must_be_named_in_exactly_one_way() {
 
 #[tokio::test]
 async fn base64_of_200_megabytes_is_refused_while_it_streams_in() {
-    let server = TestServer::with(&[("FACEQL_MAX_REQUEST_BYTES", "1048576")]).await;
+    let server =
+        TestServer::with(&[("FACEQL_MAX_REQUEST_BYTES", "1048576"), ("FACEQL_MAX_UPLOAD_BYTES", "65536")])
+            .await;
     let head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Content-Length: 200000000\r\n\r\n{\"variables\": {\"base64\": \"";
     // More than is taken, then nothing: only a server that counts on the way can answer.

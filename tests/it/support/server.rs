@@ -127,7 +127,7 @@ impl TestServer {
         let kept = images.count(reader).await.unwrap()
             + detection::Entity::find().count(reader).await.unwrap()
             + finished.count(reader).await.unwrap()
-            + drawn.count(reader).await.unwrap();
+            + 2 * drawn.count(reader).await.unwrap();
         let folder = self.stop_with_jobs().await;
         let blobs = files(&folder.path().join("blobs"));
         assert_eq!(blobs.len() as u64, kept, "bytes are left over: {blobs:?}");
