@@ -48,6 +48,7 @@ impl Client {
         let mut answer: Value = self
             .http
             .post(self.url())
+            .header("Apollo-Require-Preflight", "1")
             .multipart(form)
             .send()
             .await

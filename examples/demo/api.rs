@@ -100,7 +100,14 @@ impl Api {
             .text("operations", operations.to_string())
             .text("map", json!({ "0": ["variables.file"] }).to_string())
             .part("0", Part::bytes(bytes).file_name(name));
-        let answer = self.client.post(self.endpoint()).multipart(form).send().await?;
+        let answer = self
+            .client
+            .post(self.endpoint())
+            // An upload without it could come from a foreign web page.
+            .header("Apollo-Require-Preflight", "1")
+            .multipart(form)
+            .send()
+            .await?;
         read(answer.json().await?, "/uploadImage/image/id")
     }
 

@@ -1,70 +1,137 @@
-//! GraphQL over HTTP: JSON and multipart in, JSON out.
+//! GraphQL over HTTP: requests in by POST and GET, one answer, a batch or a stream of events out.
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Multipart, Request, State};
-use axum::http::{HeaderMap, header};
+use std::time::Duration;
+
+use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::{Request as GraphQlRequest, Response as GraphQlResponse};
+use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
+use axum::http::Method;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use futures_util::future::join_all;
 
-use super::multipart;
+use super::format::{Accepted, Format};
+use super::parameters::{self, Parameters};
 use super::refusal::Refusal;
 use super::router::Edge;
-use crate::graphql::ErrorCode;
+use super::{answer, websocket};
+use crate::caller::Caller;
+use crate::graphql::{ApiError, ErrorCode};
 
-/// Answers one request.
-pub(super) async fn answer(State(edge): State<Edge>, request: Request) -> Result<Response, Refusal> {
+/// Answers one HTTP request. A `GET` may also ask for a WebSocket.
+pub(super) async fn serve(State(edge): State<Edge>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        return websocket::serve(edge, &parts, upgrade);
+    }
+    let accepted = match Accepted::of(&parts.headers) {
+        Ok(accepted) => accepted,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let answered = answer_to(&edge, Request::from_parts(parts, body), accepted).await;
+    answered.unwrap_or_else(|refusal| refusal.in_format(accepted.format.unwrap_or(Format::Json)))
+}
+
+/// Anything but `GET` and `POST`.
+pub(super) async fn other_method() -> Refusal {
+    Refusal::new(ErrorCode::MethodNotAllowed, "send requests by POST, or queries by GET")
+}
+
+async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<Response, Refusal> {
     let caller = edge.authenticator.by_headers(request.headers())?;
     let _turn = edge
         .turns
         .try_acquire()
         .map_err(|_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later"))?;
+    let method = request.method().clone();
     // A body that trickles in would hold its turn for ever.
-    let reading = tokio::time::timeout(edge.body_timeout, read(&edge, request));
+    let reading = tokio::time::timeout(edge.body_timeout, parameters::read(edge, request));
     let late = |_| Refusal::new(ErrorCode::Timeout, "the request did not arrive in time");
-    let request = reading.await.map_err(late)??.data(edge.request_context(caller));
-    Ok(Json(edge.schema.execute(request).await).into_response())
+    match reading.await.map_err(late)?? {
+        Parameters::One(request) => one(edge, &caller, *request, &method, accepted).await,
+        Parameters::Batch(requests) => batch(edge, &caller, requests, accepted).await,
+    }
 }
 
-/// `GET` is for WebSockets alone.
-pub(super) async fn no_websocket() -> Refusal {
-    Refusal::new(ErrorCode::MethodNotAllowed, "send queries by POST; GET is for WebSockets")
-}
-
-async fn read(edge: &Edge, request: Request) -> Result<async_graphql::Request, Refusal> {
-    match media_type(request.headers()).as_str() {
-        "application/json" => {
-            let body =
-                Bytes::from_request(request, &()).await.map_err(|error| too_large_or_broken(&error))?;
-            serde_json::from_slice(&body).map_err(|error| {
-                Refusal::new(ErrorCode::BadUserInput, format!("the body is no GraphQL request: {error}"))
-            })
+async fn one(
+    edge: &Edge,
+    caller: &Caller,
+    mut request: GraphQlRequest,
+    method: &Method,
+    accepted: Accepted,
+) -> Result<Response, Refusal> {
+    let kind = operation_type(&mut request);
+    if method == Method::GET && kind == Some(OperationType::Mutation) {
+        return Err(Refusal::new(ErrorCode::MethodNotAllowed, "send mutations by POST"));
+    }
+    let request = request.data(edge.request_context(caller.clone()));
+    match accepted.format {
+        Some(format) if kind != Some(OperationType::Subscription) => {
+            Ok(answer::one(&execute(edge, request).await, format))
         }
-        "multipart/form-data" => {
-            let multipart = Multipart::from_request(request, &())
-                .await
-                .map_err(|error| Refusal::new(ErrorCode::BadUserInput, error.body_text()))?;
-            multipart::read(multipart, edge.limits.max_upload_bytes).await
-        }
+        _ if accepted.events => Ok(answer::events(until_stopped(edge, request))),
         _ => {
-            let message = "send application/json, or multipart/form-data with files";
-            Err(Refusal::new(ErrorCode::UnsupportedMediaType, message))
+            let message = "a subscription needs a WebSocket, or Accept: text/event-stream";
+            Err(Refusal::new(ErrorCode::NotAcceptable, message))
         }
     }
 }
 
-fn media_type(headers: &HeaderMap) -> String {
-    let content_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+async fn batch(
+    edge: &Edge,
+    caller: &Caller,
+    requests: Vec<GraphQlRequest>,
+    accepted: Accepted,
+) -> Result<Response, Refusal> {
+    let Some(format) = accepted.format else {
+        return Err(Refusal::new(ErrorCode::NotAcceptable, "a batch is answered by JSON, not by events"));
+    };
+    let executed = requests.into_iter().map(|mut request| async {
+        if operation_type(&mut request) == Some(OperationType::Subscription) {
+            let message = "a batch takes no subscriptions";
+            return GraphQlResponse::from_errors(vec![refused(ErrorCode::BadUserInput, message)]);
+        }
+        execute(edge, request.data(edge.request_context(caller.clone()))).await
+    });
+    Ok(answer::batch(&join_all(executed).await, format))
 }
 
-fn too_large_or_broken(error: &axum::extract::rejection::BytesRejection) -> Refusal {
-    if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-        Refusal::new(
-            ErrorCode::PayloadTooLarge,
-            "the request has more bytes than FACEQL_MAX_REQUEST_BYTES allows",
-        )
-    } else {
-        Refusal::new(ErrorCode::BadUserInput, "the request was cut off")
-    }
+/// Executes a query or a mutation, within the time that a request may take.
+async fn execute(edge: &Edge, request: GraphQlRequest) -> GraphQlResponse {
+    within(edge.request_timeout, edge.schema.execute(request)).await
+}
+
+/// Gives up after `limit`. Nothing that a mutation did is written then, unless it was committed already.
+pub(super) async fn within(
+    limit: Duration,
+    execution: impl Future<Output = GraphQlResponse>,
+) -> GraphQlResponse {
+    tokio::time::timeout(limit, execution).await.unwrap_or_else(|_| {
+        let message =
+            "the request took longer than FACEQL_REQUEST_TIMEOUT_SECONDS; ask for less, or again later";
+        GraphQlResponse::from_errors(vec![refused(ErrorCode::Timeout, message)])
+    })
+}
+
+fn until_stopped(
+    edge: &Edge,
+    request: GraphQlRequest,
+) -> impl futures_util::Stream<Item = GraphQlResponse> + Send + 'static {
+    edge.schema.execute_stream(request).take_until(edge.stop.clone().cancelled_owned())
+}
+
+fn refused(code: ErrorCode, message: &str) -> async_graphql::ServerError {
+    ApiError::new(code, message).into_server_error()
+}
+
+/// What the request would do; `None` when it cannot be told, and executing it says why.
+pub(super) fn operation_type(request: &mut GraphQlRequest) -> Option<OperationType> {
+    let name = request.operation_name.clone();
+    let operations = &request.parsed_query().ok()?.operations;
+    let operation = match (operations, name) {
+        (DocumentOperations::Single(operation), _) => operation,
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str())?,
+        (DocumentOperations::Multiple(operations), None) => operations.values().next()?,
+    };
+    Some(operation.node.ty)
 }

@@ -6,39 +6,44 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::refusal::Refusal;
 use crate::graphql::ErrorCode;
 
+/// Who may be addressed, and who may address it.
+pub(super) struct Allowed {
+    pub(super) hosts: BTreeSet<String>,
+    pub(super) origins: BTreeSet<String>,
+}
+
 /// Lets a request pass when its `Host` is this machine by number or by an allowed name, and no foreign page sends
 /// it.
-pub(super) async fn check(
-    State(allowed): State<Arc<BTreeSet<String>>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn check(State(allowed): State<Arc<Allowed>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !is_allowed(host, &allowed) {
+    if !is_allowed(host, &allowed.hosts) {
         let message =
             "this server answers to no such Host; name it in FACEQL_ALLOWED_HOSTS, or set FACEQL_API_KEY";
         return Refusal::new(ErrorCode::Forbidden, message).into_response();
     }
-    if comes_from_elsewhere(&request, host) {
+    if !is_allowed_origin(request.headers(), &allowed.origins) {
         let message = "a web page of another origin may not speak to this server without a key";
         return Refusal::new(ErrorCode::CsrfRefused, message).into_response();
     }
     next.run(request).await
 }
 
-/// Whether a browser says that a page of another origin is asking.
-fn comes_from_elsewhere(request: &Request, host: &str) -> bool {
-    let origin = request.headers().get(header::ORIGIN);
-    let same =
-        |origin: &str| origin.split_once("://").is_some_and(|(_scheme, of)| of.eq_ignore_ascii_case(host));
-    origin.is_some_and(|origin| !origin.to_str().is_ok_and(same))
+/// Whether no page sends the request, or one of this server or of an allowed origin.
+pub(super) fn is_allowed_origin(headers: &HeaderMap, allowed: &BTreeSet<String>) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    origin.to_str().is_ok_and(|origin| is_own(origin, host) || allowed.contains(&origin.to_lowercase()))
+}
+
+fn is_own(origin: &str, host: &str) -> bool {
+    origin.split_once("://").is_some_and(|(_scheme, of)| of.eq_ignore_ascii_case(host))
 }
 
 fn is_allowed(host: &str, allowed: &BTreeSet<String>) -> bool {
@@ -56,15 +61,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_page_of_the_same_origin_passes() {
+    fn only_pages_of_the_same_or_an_allowed_origin_pass() {
+        let allowed = BTreeSet::from(["https://app.example".to_owned()]);
         let from = |origin: &str| {
-            let request = Request::builder().header(header::ORIGIN, origin).body(axum::body::Body::empty());
-            comes_from_elsewhere(&request.unwrap(), "localhost:8080")
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "localhost:8080".parse().unwrap());
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+            is_allowed_origin(&headers, &allowed)
         };
-        assert!(!from("http://localhost:8080"));
-        for origin in ["https://evil.example", "http://localhost:3000", "null"] {
-            assert!(from(origin), "{origin}");
+        assert!(from("http://localhost:8080"));
+        assert!(from("https://App.example"));
+        for origin in ["https://evil.example", "http://localhost:3000", "http://app.example", "null"] {
+            assert!(!from(origin), "{origin}");
         }
+        assert!(is_allowed_origin(&HeaderMap::new(), &allowed), "no page at all");
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! The edge: reads requests, authenticates them, hands them to the schema. Knows no domain.
 
+mod answer;
 mod auth;
 mod files;
+mod format;
 mod graphql;
 mod health;
 mod host;
 mod multipart;
+mod parameters;
 mod refusal;
 mod request_id;
 mod router;
 mod selfie;
+mod transport_ws;
 mod websocket;
 
 use std::collections::BTreeSet;
@@ -38,6 +42,16 @@ pub struct HttpConfig {
     pub max_request_bytes: usize,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
+    /// How long a query or a mutation may take.
+    pub request_timeout: Duration,
+    /// Requests that one body may hold; 0 takes no batches.
+    pub max_batch: usize,
+    /// Origins of web pages that may speak to the server, beside its own.
+    pub allowed_origins: BTreeSet<String>,
+    /// How often an open socket is pinged.
+    pub socket_ping: Duration,
+    /// Operations at once on one socket.
+    pub max_socket_operations: usize,
     /// How long running work may go on after SIGTERM.
     pub shutdown_grace: Duration,
 }
@@ -68,6 +82,25 @@ impl HttpConfig {
             name: "FACEQL_BODY_TIMEOUT_SECONDS",
             about: "How long a request, its image included, may take to arrive.",
         };
+        let timeout = Setting {
+            name: "FACEQL_REQUEST_TIMEOUT_SECONDS",
+            about: "How long a query or a mutation may take before it is answered by TIMEOUT.",
+        };
+        let batch = Setting {
+            name: "FACEQL_MAX_BATCH",
+            about: "Requests that one body may hold as a list; 0 takes no lists.",
+        };
+        let origins = Setting {
+            name: "FACEQL_ALLOWED_ORIGINS",
+            about: "Origins of web pages that may speak to the server, as in https://app.example, separated by \
+                    commas; its own may always.",
+        };
+        let ping =
+            Setting { name: "FACEQL_SOCKET_PING_SECONDS", about: "How often an open WebSocket is pinged." };
+        let operations = Setting {
+            name: "FACEQL_MAX_SOCKET_OPERATIONS",
+            about: "Operations that one WebSocket may have at once.",
+        };
         let grace = Setting {
             name: "FACEQL_SHUTDOWN_GRACE_SECONDS",
             about: "How long running work may go on after SIGTERM.",
@@ -85,16 +118,28 @@ impl HttpConfig {
                             FACEQL_ALLOW_ANONYMOUS=true if everybody on the network may see and change everything";
             settings.problem("FACEQL_LISTEN", expected);
         }
-        let hosts = settings.optional(hosts).unwrap_or_default();
+        let hosts = settings.optional(hosts);
         Self {
             listen,
             keys,
             answers_any_host: anonymous,
-            allowed_hosts: hosts.split(',').map(|host| host.trim().to_lowercase()).collect(),
+            allowed_hosts: list(hosts),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
             max_request_bytes: settings.number(bytes, 67_108_864, 65_536..=4_294_967_295),
             body_timeout: settings.seconds(body, 60, 1..=3600),
+            request_timeout: settings.seconds(timeout, 30, 1..=3600),
+            max_batch: settings.number(batch, 0, 0..=1000),
+            allowed_origins: list(settings.optional(origins)),
+            socket_ping: settings.seconds(ping, 20, 1..=3600),
+            max_socket_operations: settings.number(operations, 200, 1..=100_000),
             shutdown_grace: settings.seconds(grace, 25, 0..=3600),
         }
     }
+}
+
+/// What is separated by commas, in lower case.
+fn list(text: Option<String>) -> BTreeSet<String> {
+    let text = text.unwrap_or_default();
+    let parts = text.split(',').map(|part| part.trim().trim_end_matches('/').to_lowercase());
+    parts.filter(|part| !part.is_empty()).collect()
 }

@@ -9,6 +9,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 
+use super::parameters::of_json;
 use super::refusal::Refusal;
 use crate::graphql::ErrorCode;
 
@@ -21,7 +22,7 @@ const MAX_FILES: usize = 20;
 type Map = HashMap<String, Vec<String>>;
 
 pub(super) async fn read(mut multipart: Multipart, max_file_bytes: u64) -> Result<Request, Refusal> {
-    let mut request: Request = json_part(&mut multipart, "operations").await?;
+    let mut request = of_json(json_part(&mut multipart, "operations").await?)?;
     let mut map: Map = json_part(&mut multipart, "map").await?;
     check(&map)?;
     while let Some(field) = multipart.next_field().await.map_err(malformed)? {

@@ -1,10 +1,10 @@
 //! A refusal before the schema is reached: a well-formed GraphQL response with a code, and a fitting status.
 
-use async_graphql::Response as GraphQlResponse;
-use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::answer::body;
+use super::format::Format;
 use crate::graphql::{ApiError, ErrorCode};
 
 /// Why a request goes no further.
@@ -14,6 +14,19 @@ pub(super) struct Refusal(ApiError);
 impl Refusal {
     pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self(ApiError::new(code, message))
+    }
+
+    /// The refusal in the form that the client takes.
+    pub(super) fn in_format(self, format: Format) -> Response {
+        let status = status(self.0.code);
+        let refused = async_graphql::Response::from_errors(vec![self.0.into_server_error()]);
+        let mut response = (status, body(&refused)).into_response();
+        let content_type = HeaderValue::from_static(format.content_type());
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+        }
+        response
     }
 }
 
@@ -25,9 +38,7 @@ impl From<ApiError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = status(self.0.code);
-        let response = GraphQlResponse::from_errors(vec![self.0.into_server_error()]);
-        (status, Json(response)).into_response()
+        self.in_format(Format::Json)
     }
 }
 
@@ -37,6 +48,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::Forbidden | ErrorCode::CsrfRefused => StatusCode::FORBIDDEN,
         ErrorCode::Timeout => StatusCode::REQUEST_TIMEOUT,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,

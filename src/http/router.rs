@@ -1,5 +1,6 @@
 //! Which path leads where, and what every request passes on its way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::Authenticator;
 use super::files::{self, Files};
+use super::host::Allowed;
 use super::selfie::Selfie;
-use super::{HttpConfig, graphql, health, host, request_id, selfie, websocket};
+use super::{HttpConfig, graphql, health, host, request_id, selfie};
 use crate::caller::Caller;
 use crate::files::FileLinks;
 use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
@@ -37,6 +39,16 @@ pub struct Edge {
     pub turns: Arc<Semaphore>,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
+    /// How long a query or a mutation may take.
+    pub request_timeout: Duration,
+    /// Requests that one body may hold; 0 takes no batches.
+    pub max_batch: usize,
+    /// Origins of web pages that may speak to the server, beside its own.
+    pub allowed_origins: Arc<BTreeSet<String>>,
+    /// How often an open socket is pinged.
+    pub socket_ping: Duration,
+    /// Operations at once on one socket.
+    pub max_socket_operations: usize,
     /// What is refused for being too much.
     pub limits: Limits,
     /// Which file a link is for.
@@ -53,7 +65,7 @@ impl Edge {
 
 /// The routes of the service.
 pub fn router(edge: &Edge, health: Health, config: &HttpConfig) -> Router {
-    let graphql = post(graphql::answer).get(websocket::serve).fallback(graphql::no_websocket);
+    let graphql = post(graphql::serve).get(graphql::serve).fallback(graphql::other_method);
     let files = Files { links: edge.links.clone(), blobs: health.blobs.clone() };
     let routes = Router::new()
         .route("/", get(graphiql))
@@ -98,7 +110,8 @@ fn guarded(routes: Router, authenticator: &Authenticator, config: &HttpConfig) -
     if authenticator.asks_for_key() || config.answers_any_host {
         return routes;
     }
-    routes.layer(middleware::from_fn_with_state(Arc::new(config.allowed_hosts.clone()), host::check))
+    let allowed = Allowed { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
+    routes.layer(middleware::from_fn_with_state(Arc::new(allowed), host::check))
 }
 
 async fn graphiql() -> Html<String> {

@@ -1,68 +1,46 @@
-//! Subscriptions over WebSocket, by the graphql-transport-ws protocol.
+//! WebSockets: who may open one, and which protocol is spoken on it.
 
-use async_graphql::http::ALL_WEBSOCKET_PROTOCOLS;
-use async_graphql::{Data, Error};
-use async_graphql_axum::{GraphQLProtocol, GraphQLWebSocket};
-use axum::Extension;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{State, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::WebSocketUpgrade;
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 use tracing::{Instrument, info_span};
 
-use super::auth::bearer;
-use super::graphql::no_websocket;
+use super::host::is_allowed_origin;
+use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
+use super::transport_ws::{self, SUBPROTOCOL, Socket};
+use crate::graphql::ErrorCode;
 
 /// Largest message from a client: documents, not images.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// Serves the operations of one socket.
-pub(super) async fn serve(
-    State(edge): State<Edge>,
-    Extension(id): Extension<RequestId>,
-    headers: HeaderMap,
-    protocol: Result<GraphQLProtocol, StatusCode>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Response {
-    let (Ok(protocol), Ok(upgrade)) = (protocol, upgrade) else {
-        return no_websocket().await.into_response();
-    };
-    let upgrade = upgrade.protocols(ALL_WEBSOCKET_PROTOCOLS).max_message_size(MAX_MESSAGE_BYTES);
+pub(super) fn serve(edge: Edge, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
+    // Browsers let any page open a socket, and send its visitor's cookies and address along.
+    if !is_allowed_origin(&parts.headers, &edge.allowed_origins) {
+        let message =
+            "a web page of another origin may not open a socket here; FACEQL_ALLOWED_ORIGINS can let it";
+        return Refusal::new(ErrorCode::CsrfRefused, message).into_response();
+    }
+    let id = parts.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::new);
+    let headers = parts.headers.clone();
+    let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(MAX_MESSAGE_BYTES);
     upgrade.on_upgrade(move |socket| {
-        let (span, stop) = (info_span!("socket", request.id = %id), edge.stop.clone());
-        let schema = edge.schema.clone();
-        let authenticate = move |init: Value| async move { data(&edge, &headers, &init) };
-        let serving =
-            GraphQLWebSocket::new(socket, schema, protocol).on_connection_init(authenticate).serve();
+        let span = info_span!("socket", request.id = %id);
         async move {
-            tokio::select! {
-                () = serving => {}
-                () = stop.cancelled() => {}
+            if socket.protocol().is_none_or(|protocol| protocol != SUBPROTOCOL) {
+                return refuse_protocol(socket).await;
             }
+            transport_ws::serve(Socket::new(socket, edge, headers)).await;
         }
         .instrument(span)
     })
 }
 
-/// The key may come with the upgrade request or, from browsers, in the payload of `connection_init`.
-fn data(edge: &Edge, headers: &HeaderMap, init: &Value) -> Result<Data, Error> {
-    let caller = match key_in(init) {
-        Some(key) => edge.authenticator.by_key(Some(key)),
-        None => edge.authenticator.by_headers(headers),
-    };
-    let caller = caller.map_err(|_| Error::new("a valid API key is needed"))?;
-    let mut data = Data::default();
-    data.insert(edge.request_context(caller));
-    Ok(data)
-}
-
-fn key_in(init: &Value) -> Option<&str> {
-    let init = init.as_object()?;
-    let text = |wanted: &str| {
-        init.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| value.as_str())
-    };
-    text("x-api-key").or_else(|| text("authorization").and_then(bearer))
+async fn refuse_protocol(mut socket: WebSocket) {
+    let close = CloseFrame { code: 4406, reason: "Subprotocol not acceptable".into() };
+    // The client may be gone already.
+    let _ = socket.send(Message::Close(Some(close))).await;
 }

@@ -138,7 +138,7 @@ fn endless_upload(container: &str) -> Vec<u8> {
     .concat();
     let chunk = |data: &str| format!("{:x}\r\n{data}\r\n", data.len());
     let head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\
-                Content-Type: multipart/form-data; boundary=x\r\n\r\n";
+                Apollo-Require-Preflight: 1\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n";
     [head.to_owned(), chunk(&parts), chunk(&"B".repeat(4096)).repeat(64)].concat().into_bytes()
 }
 

@@ -17,6 +17,8 @@ mod omitted;
 mod people;
 mod process;
 mod remote;
+mod socket_protocol;
 mod subscribers;
 mod support;
 mod tenants;
+mod transport;

@@ -37,7 +37,7 @@ fn image(name: &str) -> Value {
 }
 
 /// Bytes as an `ImageInput`.
-fn picture(bytes: &[u8]) -> Value {
+pub(crate) fn picture(bytes: &[u8]) -> Value {
     json!({ "base64": STANDARD.encode(bytes) })
 }
 

@@ -28,6 +28,7 @@ impl Client {
 
     pub(crate) fn post(&self) -> RequestBuilder {
         let request = self.http.post(format!("http://{}/graphql", self.address));
+        let request = request.header("Apollo-Require-Preflight", "1");
         match &self.key {
             Some(key) => request.header("X-API-Key", key),
             None => request,

@@ -1,0 +1,78 @@
+//! GraphQL responses as HTTP answers: one, a batch, or a stream of events.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use async_graphql::{Response as GraphQlResponse, ServerError, Value};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt};
+use serde::Serialize;
+use tokio_stream::once;
+
+use super::format::Format;
+
+/// A response as it is written. A request that was not executed has no `data`, which is not the same as null.
+#[derive(Serialize)]
+pub(super) struct Body<'response> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'response Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'response [ServerError],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'response BTreeMap<String, Value>,
+}
+
+impl<'response> Body<'response> {
+    pub(super) fn of(response: &'response GraphQlResponse) -> Self {
+        let GraphQlResponse { data, errors, extensions, .. } = response;
+        Self { data: (!was_not_executed(response)).then_some(data), errors, extensions }
+    }
+}
+
+/// Whether the document did not get as far as its first field: an error in a field has a path.
+pub(super) fn was_not_executed(response: &GraphQlResponse) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
+/// A response as JSON.
+pub(super) fn body(response: &GraphQlResponse) -> Vec<u8> {
+    // What is in a response can always be written as JSON.
+    serde_json::to_vec(&Body::of(response)).unwrap_or_default()
+}
+
+/// The answer to one request. In the newer format its status tells what became of the request.
+pub(super) fn one(response: &GraphQlResponse, format: Format) -> Response {
+    let status = match format {
+        Format::Response if was_not_executed(response) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    };
+    with_type(status, body(response), format)
+}
+
+/// The answers to a batch, in its order.
+pub(super) fn batch(responses: &[GraphQlResponse], format: Format) -> Response {
+    let bodies: Vec<Body<'_>> = responses.iter().map(Body::of).collect();
+    with_type(StatusCode::OK, serde_json::to_vec(&bodies).unwrap_or_default(), format)
+}
+
+/// Responses as they come, by the distinct connections mode of graphql-sse: `next` for each, then `complete`.
+pub(super) fn events(responses: impl Stream<Item = GraphQlResponse> + Send + 'static) -> Response {
+    let next = responses.map(|response| {
+        let text = String::from_utf8(body(&response)).unwrap_or_default();
+        Event::default().event("next").data(text)
+    });
+    let complete = once(Event::default().event("complete").data(""));
+    let events = next.chain(complete).map(Ok::<_, Infallible>);
+    let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
+    // Proxies that gather what they pass on would hold back events.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+fn with_type(status: StatusCode, body: Vec<u8>, format: Format) -> Response {
+    (status, [(header::CONTENT_TYPE, format.content_type())], body).into_response()
+}

@@ -1,0 +1,274 @@
+//! The graphql-transport-ws protocol, to the letter of its PROTOCOL.md: <https://github.com/enisdenjo/graphql-ws>.
+//!
+//! One task serves a socket: it reads, executes, and writes. While a client does not read, nothing is executed for it,
+//! and what it missed it learns from the next state; one that does not read for long is cut off.
+
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::http::HeaderMap;
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, once};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tokio_stream::StreamMap;
+use tracing::debug;
+
+use super::answer::{Body, was_not_executed};
+use super::auth::bearer;
+use super::graphql::operation_type;
+use super::parameters;
+use super::router::Edge;
+use crate::caller::Caller;
+use crate::graphql::{ApiError, ErrorCode};
+
+/// Names the protocol in the WebSocket's handshake.
+pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
+
+/// How long a client may take to send `connection_init`.
+const INIT_TIME: Duration = Duration::from_secs(10);
+/// How long one message may take to be sent.
+const SEND_TIME: Duration = Duration::from_secs(10);
+/// A client that says nothing for so many pings is gone.
+const SILENT_PINGS: u32 = 3;
+
+/// What a client says.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ClientMessage {
+    ConnectionInit { payload: Option<Value> },
+    Ping { payload: Option<Value> },
+    Pong,
+    Subscribe { id: String, payload: Value },
+    Complete { id: String },
+}
+
+/// What the server says about an operation.
+#[derive(Serialize)]
+struct OperationMessage<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Body<'a>>,
+}
+
+/// What an operation gives.
+enum Outcome {
+    Next(Box<Response>),
+    Complete,
+}
+
+/// Why a socket is closed: the code and the reason of its last frame.
+struct Close {
+    code: u16,
+    reason: String,
+}
+
+impl Close {
+    fn new(code: u16, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+/// How a socket ends.
+enum End {
+    /// We close it.
+    Close(Close),
+    /// The client has closed it, or is gone.
+    Gone,
+}
+
+impl From<Close> for End {
+    fn from(close: Close) -> Self {
+        Self::Close(close)
+    }
+}
+
+/// One client's socket and its operations.
+pub(super) struct Socket {
+    stream: WebSocket,
+    edge: Edge,
+    /// Of the request that opened it: may hold the key.
+    headers: HeaderMap,
+    /// Who it is, once `connection_init` was acknowledged.
+    caller: Option<Caller>,
+    operations: StreamMap<String, BoxStream<'static, Outcome>>,
+    pings: Interval,
+    last_heard: Instant,
+}
+
+/// Serves a socket to its end.
+pub(super) async fn serve(mut socket: Socket) {
+    let end = socket.run().await;
+    if let End::Close(Close { code, reason }) = end {
+        debug!(code, reason, "closing a socket");
+        // A reason has at most 123 bytes.
+        let reason: String = reason.chars().take(100).collect();
+        let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+        // One who does not read will not read this either.
+        let _ = timeout(Duration::from_secs(1), socket.stream.send(frame)).await;
+    }
+}
+
+impl Socket {
+    pub(super) fn new(socket: WebSocket, edge: Edge, headers: HeaderMap) -> Self {
+        let mut pings = interval(edge.socket_ping);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pings.reset();
+        let last_heard = Instant::now();
+        Self { stream: socket, edge, headers, caller: None, operations: StreamMap::new(), pings, last_heard }
+    }
+
+    async fn run(&mut self) -> End {
+        let stop = self.edge.stop.clone();
+        let deadline = Instant::now() + INIT_TIME;
+        loop {
+            let gone_on = tokio::select! {
+                message = self.stream.recv() => match message {
+                    Some(Ok(message)) => self.read(message).await,
+                    Some(Err(_)) | None => Err(End::Gone),
+                },
+                Some((id, outcome)) = self.operations.next(), if !self.operations.is_empty() => {
+                    self.tell(&id, outcome).await
+                }
+                _ = self.pings.tick() => self.ping().await,
+                () = tokio::time::sleep_until(deadline), if self.caller.is_none() => {
+                    Err(Close::new(4408, "Connection initialisation timeout").into())
+                }
+                () = stop.cancelled() => Err(Close::new(1001, "the server is shutting down").into()),
+            };
+            if let Err(end) = gone_on {
+                return end;
+            }
+        }
+    }
+
+    async fn read(&mut self, message: Message) -> Result<(), End> {
+        self.last_heard = Instant::now();
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Close(_) => return Err(End::Gone),
+            // Answered by the library.
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Binary(_) => return Err(Close::new(4400, "messages are text").into()),
+        };
+        let message = serde_json::from_str(&text)
+            .map_err(|error| Close::new(4400, format!("Invalid message received: {error}")))?;
+        match message {
+            ClientMessage::ConnectionInit { payload } => self.init(payload.as_ref()).await,
+            ClientMessage::Ping { payload } => {
+                self.say(&match payload {
+                    Some(payload) => json!({ "type": "pong", "payload": payload }),
+                    None => json!({ "type": "pong" }),
+                })
+                .await
+            }
+            ClientMessage::Pong => Ok(()),
+            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            ClientMessage::Complete { id } => {
+                self.operations.remove(&id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets the client in by the key in `payload`, or in the request that opened the socket.
+    async fn init(&mut self, payload: Option<&Value>) -> Result<(), End> {
+        if self.caller.is_some() {
+            return Err(Close::new(4429, "Too many initialisation requests").into());
+        }
+        let caller = match payload.and_then(key_in) {
+            Some(key) => self.edge.authenticator.by_key(Some(key)),
+            None => self.edge.authenticator.by_headers(&self.headers),
+        };
+        self.caller = Some(caller.map_err(|_| Close::new(4403, "Forbidden"))?);
+        self.say(&json!({ "type": "connection_ack" })).await
+    }
+
+    async fn subscribe(&mut self, id: String, payload: Value) -> Result<(), End> {
+        let Some(caller) = self.caller.clone() else {
+            return Err(Close::new(4401, "Unauthorized").into());
+        };
+        if self.operations.contains_key(&id) {
+            return Err(Close::new(4409, format!("Subscriber for {id} already exists")).into());
+        }
+        if self.operations.len() >= self.edge.max_socket_operations {
+            let message =
+                format!("a socket has at most {} operations at once", self.edge.max_socket_operations);
+            return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
+        }
+        let Ok(request) = parameters::of_json(payload) else {
+            return Err(Close::new(4400, "Invalid message received: the payload is no request").into());
+        };
+        let responses = self.execute(request, caller);
+        let outcomes = responses.map(|response| Outcome::Next(Box::new(response)));
+        let outcomes = outcomes.chain(once(async { Outcome::Complete }));
+        self.operations.insert(id, outcomes.boxed());
+        Ok(())
+    }
+
+    fn execute(&self, mut request: Request, caller: Caller) -> BoxStream<'static, Response> {
+        let is_subscription = operation_type(&mut request) == Some(OperationType::Subscription);
+        let request = request.data(self.edge.request_context(caller));
+        if is_subscription {
+            return self.edge.schema.execute_stream(request).boxed();
+        }
+        let (schema, limit) = (self.edge.schema.clone(), self.edge.request_timeout);
+        once(async move { super::graphql::within(limit, schema.execute(request)).await }).boxed()
+    }
+
+    async fn tell(&mut self, id: &str, outcome: Outcome) -> Result<(), End> {
+        let response = match outcome {
+            Outcome::Next(response) => response,
+            Outcome::Complete => {
+                return self.say(&OperationMessage { id, r#type: "complete", payload: None }).await;
+            }
+        };
+        if was_not_executed(&response) {
+            // The operation ends with its errors: there is no `complete` then.
+            self.operations.remove(id);
+            return self.say(&json!({ "id": id, "type": "error", "payload": response.errors })).await;
+        }
+        self.say(&OperationMessage { id, r#type: "next", payload: Some(Body::of(&response)) }).await
+    }
+
+    async fn refuse(&mut self, id: &str, error: ApiError) -> Result<(), End> {
+        let errors = [error.into_server_error()];
+        self.say(&json!({ "id": id, "type": "error", "payload": errors })).await
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        if self.last_heard.elapsed() > self.edge.socket_ping * SILENT_PINGS {
+            return Err(Close::new(4408, "no answer to pings").into());
+        }
+        if self.caller.is_none() {
+            return Ok(());
+        }
+        self.say(&json!({ "type": "ping" })).await
+    }
+
+    async fn say(&mut self, message: &impl Serialize) -> Result<(), End> {
+        // What we say can always be written as JSON.
+        let text = serde_json::to_string(message).unwrap_or_default();
+        match timeout(SEND_TIME, self.stream.send(Message::text(text))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(Close::new(1013, "events were not read in time").into()),
+        }
+    }
+}
+
+/// The key in the payload of `connection_init`, by the names of its headers.
+fn key_in(payload: &Value) -> Option<&str> {
+    let payload = payload.as_object()?;
+    let text = |wanted: &str| {
+        payload
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .and_then(|(_, value)| value.as_str())
+    };
+    text("x-api-key").or_else(|| text("authorization").and_then(bearer))
+}

@@ -1,0 +1,221 @@
+//! GraphQL over HTTP by its specification: media types, status codes, methods, batches, and what foreign pages may do.
+
+use reqwest::{Response, header};
+use serde_json::{Value, json};
+
+use crate::support::client::{http, read, upload_form};
+use crate::support::{TestServer, code, drawn};
+
+const RESPONSE: &str = "application/graphql-response+json";
+const JSON: &str = "application/json";
+
+async fn post(server: &TestServer, accept: &str, body: &Value) -> Response {
+    let request = http().post(url(server)).header(header::ACCEPT, accept);
+    request.json(body).send().await.unwrap()
+}
+
+fn url(server: &TestServer) -> String {
+    format!("http://{}/graphql", server.address)
+}
+
+/// The status, the media type and the body of an answer.
+async fn told(response: Response) -> (u16, String, Value) {
+    let status = response.status().as_u16();
+    let content_type = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    (status, content_type, read(response).await)
+}
+
+#[tokio::test]
+async fn answers_come_in_the_media_type_that_the_client_prefers() {
+    let server = TestServer::start().await;
+    let query = json!({ "query": "{ __typename }" });
+    for (accept, expected) in [
+        (RESPONSE, RESPONSE),
+        (JSON, JSON),
+        ("*/*", JSON),
+        ("application/graphql-response+json, application/json;q=0.9", RESPONSE),
+    ] {
+        let (status, content_type, body) = told(post(&server, accept, &query).await).await;
+        assert_eq!((status, &body), (200, &json!({ "data": { "__typename": "Query" } })));
+        assert_eq!(content_type, format!("{expected}; charset=utf-8"), "{accept}");
+    }
+    let (status, _, body) = told(post(&server, "text/html", &query).await).await;
+    assert_eq!((status, code(&body)), (406, "NOT_ACCEPTABLE"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn status_tells_what_became_of_the_request() {
+    let server = TestServer::start().await;
+    for (query, variables, expected) in [
+        ("{", json!({}), "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", json!({}), "GRAPHQL_VALIDATION_FAILED"),
+        (
+            "query($first: Int!) { containers(first: $first) { totalCount } }",
+            json!({}),
+            "GRAPHQL_VALIDATION_FAILED",
+        ),
+        ("query A { __typename } query B { __typename }", json!({}), "BAD_USER_INPUT"),
+    ] {
+        let body = json!({ "query": query, "variables": variables });
+        let (status, _, response) = told(post(&server, RESPONSE, &body).await).await;
+        assert_eq!(status, 400, "{query}");
+        assert!(response.get("data").is_none(), "it was not executed: {response}");
+        if query != "query($first: Int!) { containers(first: $first) { totalCount } }" {
+            assert_eq!(code(&response), expected, "{query}");
+        }
+        let (status, _, response) = told(post(&server, JSON, &body).await).await;
+        assert_eq!((status, response.get("data")), (200, None), "{query}");
+    }
+    // A field that fails is data that is null.
+    let body = json!({ "query": "mutation { deleteContainer(input: { containerId: \"x\" }) { deletedContainerId } }" });
+    for accept in [RESPONSE, JSON] {
+        let (status, _, response) = told(post(&server, accept, &body).await).await;
+        assert_eq!((status, &response["data"], code(&response)), (200, &Value::Null, "INVALID_ID"));
+        assert!(response.as_object().unwrap().contains_key("data"));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn malformed_requests_are_400_in_every_media_type() {
+    let server = TestServer::start().await;
+    let query = "{ __typename }";
+    for body in [
+        json!({ "qeury": query }),
+        json!({ "query": 7 }),
+        json!({ "query": query, "operationName": ["a"] }),
+        json!({ "query": query, "variables": "a" }),
+        json!({ "query": query, "variables": [] }),
+        json!({ "query": query, "extensions": 0 }),
+        json!([{ "query": query }]),
+        json!("text"),
+    ] {
+        for accept in [RESPONSE, JSON] {
+            let (status, content_type, response) = told(post(&server, accept, &body).await).await;
+            assert_eq!((status, code(&response)), (400, "BAD_USER_INPUT"), "{body}");
+            assert!(content_type.starts_with(accept) && response.get("data").is_none());
+        }
+    }
+    let null = json!({ "query": query, "operationName": null, "variables": null, "extensions": null });
+    assert_eq!(post(&server, RESPONSE, &null).await.status(), 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn queries_may_be_asked_by_get_and_mutations_not() {
+    let server = TestServer::start().await;
+    let get = async |parameters: &[(&str, &str)]| {
+        let url = reqwest::Url::parse_with_params(&url(&server), parameters).unwrap();
+        told(http().get(url).send().await.unwrap()).await
+    };
+    let (status, _, response) = get(&[
+        ("query", "query Named($first: Int) { containers(first: $first) { totalCount } }"),
+        ("operationName", "Named"),
+        ("variables", r#"{"first": 1}"#),
+        ("extensions", "{}"),
+    ])
+    .await;
+    assert_eq!((status, &response), (200, &json!({ "data": { "containers": { "totalCount": 0 } } })));
+    let (status, _, response) = get(&[("query", "mutation { createContainer { container { id } } }")]).await;
+    assert_eq!((status, code(&response)), (405, "METHOD_NOT_ALLOWED"));
+    for wrong in [
+        &[][..],
+        &[("query", "{ __typename }"), ("variables", "first")],
+        &[("query", "{ __typename }"), ("variables", "[]")],
+    ] {
+        let (status, _, response) = get(wrong).await;
+        assert_eq!((status, code(&response)), (400, "BAD_USER_INPUT"), "{wrong:?}");
+    }
+    let put = http().put(url(&server)).body("{}").send().await.unwrap();
+    assert_eq!(put.headers()[header::ALLOW], "GET, POST");
+    assert_eq!(told(put).await.0, 405);
+    assert_eq!(server.holdings().await.0, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn batches_are_off_unless_configured_and_bounded_then() {
+    let server = TestServer::with(&[("FACEQL_MAX_BATCH", "2")]).await;
+    let one = json!({ "query": "{ __typename }" });
+    let wrong = json!({ "query": "{ nothing }" });
+    let (status, _, response) = told(post(&server, JSON, &json!([one, wrong])).await).await;
+    assert_eq!((status, &response[0]), (200, &json!({ "data": { "__typename": "Query" } })));
+    assert_eq!(code(&response[1]), "GRAPHQL_VALIDATION_FAILED");
+    for batch in [json!([]), json!([one, one, one])] {
+        let (status, _, response) = told(post(&server, JSON, &batch).await).await;
+        assert_eq!((status, code(&response)), (400, "BAD_USER_INPUT"));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn upload_without_a_header_that_a_page_must_ask_for_is_refused() {
+    let server = TestServer::start().await;
+    let container = server.client().create_container().await;
+    let form = || {
+        let file = reqwest::multipart::Part::bytes(drawn(1));
+        upload_form(&container, None).part("file", file)
+    };
+    let (status, _, response) = told(http().post(url(&server)).multipart(form()).send().await.unwrap()).await;
+    assert_eq!((status, code(&response)), (403, "CSRF_REFUSED"));
+    assert_eq!(server.holdings().await.0, 0);
+    // No file name is needed.
+    for name in ["apollo-require-preflight", "x-apollo-operation-name", "x-requested-with"] {
+        let request = http().post(url(&server)).header(name, "1").multipart(form());
+        let (status, _, response) = told(request.send().await.unwrap()).await;
+        assert!(status == 200 && response.get("errors").is_none(), "{name}: {response}");
+    }
+    server.stop_with_jobs().await;
+}
+
+#[tokio::test]
+async fn subscriptions_stream_as_server_sent_events() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let container = client.create_container().await;
+    client.upload(&container, drawn(1)).await;
+    let query =
+        "subscription($id: ID!) { imageStatusChanged(containerId: $id, untilSettled: true) { status } }";
+    let body = json!({ "query": query, "variables": { "id": container } });
+    let stream = post(&server, "text/event-stream", &body).await;
+    assert!(stream.headers()[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/event-stream"));
+    let events = events(&stream.text().await.unwrap());
+    let (last, states) = events.split_last().unwrap();
+    assert_eq!(last, &("complete".to_owned(), String::new()));
+    let settled = states.last().unwrap();
+    assert_eq!(settled.0, "next");
+    assert_eq!(settled.1, r#"{"data":{"imageStatusChanged":{"status":"COMPLETED"}}}"#);
+    // A query too, and what a subscription refuses.
+    let answer = post(&server, "text/event-stream", &json!({ "query": "{ __typename }" })).await;
+    let told = super::transport::events(&answer.text().await.unwrap());
+    assert_eq!(told[0].1, r#"{"data":{"__typename":"Query"}}"#);
+    assert_eq!(told.len(), 2);
+    let refused = post(&server, JSON, &body).await;
+    assert_eq!((refused.status().as_u16(), code(&read(refused).await)), (406, "NOT_ACCEPTABLE"));
+    server.stop().await;
+}
+
+/// The name and the data of each event.
+fn events(text: &str) -> Vec<(String, String)> {
+    let event = |event: &str| {
+        let line = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Some((line("event")?.trim().to_owned(), line("data").unwrap_or_default().trim().to_owned()))
+    };
+    text.split("\n\n").filter_map(event).collect()
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let script = crate::support::engine::Script::gated();
+    let settings = [("FACEQL_REQUEST_TIMEOUT_SECONDS", "1")];
+    let clock = faceql::clock::Clock::system();
+    let server = TestServer::assemble(&settings, clock, script.encoder().await).await;
+    let image = crate::people::picture(&drawn(1));
+    let query = "mutation($image: ImageInput!) { compareFaces(input: { source: $image, target: $image }) { match { distance } } }";
+    let body = json!({ "query": query, "variables": { "image": image } });
+    let (_, _, response) = told(post(&server, JSON, &body).await).await;
+    assert_eq!(code(&response), "TIMEOUT");
+    script.open();
+    server.stop().await;
+}
