@@ -26,7 +26,6 @@ const MAX_LINE_IN_BOX: f32 = 1.0 / 16.0;
 
 const ACCENT: [u8; 3] = [0x2B, 0xE0, 0x8C];
 const DARK: [u8; 3] = [0x10, 0x18, 0x14];
-const LIGHT: [u8; 3] = [0xFF, 0xFF, 0xFF];
 
 /// A JPEG of the picture with its faces drawn in, at most [`MAX_ANNOTATED_SIDE`] pixels on the long side. Faces are in
 /// pixels of the original picture; what lies outside of it is cut off.
@@ -64,7 +63,9 @@ impl<'copy> Sheet<'copy> {
         for point in face.landmarks.points() {
             self.draw_landmark(point, line);
         }
-        self.draw_label(bounds, line, &format!("{:.2}", face.confidence));
+        // Rounded down: no detector is certain.
+        let confidence = (face.confidence * 100.0).floor() / 100.0;
+        self.draw_label(bounds, line, &format!("{confidence:.2}"));
     }
 
     /// A line with a dark one around it, to be seen on light and on dark.
@@ -76,8 +77,8 @@ impl<'copy> Sheet<'copy> {
 
     fn draw_landmark(&mut self, point: Point, line: f32) {
         let centre = Point::new(point.x * self.scale, point.y * self.scale);
-        self.brush.paint(&Shape::Disc { centre, radius: line * 1.7 }, DARK, 0.6);
-        self.brush.paint(&Shape::Disc { centre, radius: line * 1.2 }, LIGHT, 1.0);
+        self.brush.paint(&Shape::Disc { centre, radius: line * 2.0 }, DARK, 0.75);
+        self.brush.paint(&Shape::Disc { centre, radius: line * 1.3 }, ACCENT, 1.0);
     }
 
     /// A plate with the text on the upper left corner of the box, or inside of it when there is no room above.

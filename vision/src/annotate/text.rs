@@ -6,7 +6,7 @@ use super::brush::Brush;
 use crate::geometry::Point;
 
 /// Letters are about this part of a picture's long side.
-const LETTER: f32 = 1.0 / 60.0;
+const LETTER: f32 = 1.0 / 45.0;
 const WEIGHT: FontWeight = FontWeight::Bold;
 const SIZES: [RasterHeight; 4] =
     [RasterHeight::Size32, RasterHeight::Size24, RasterHeight::Size20, RasterHeight::Size16];

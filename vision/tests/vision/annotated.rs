@@ -9,6 +9,10 @@ use crate::photographs::enlarged;
 use crate::setup::{LIMITS, engine, picture};
 
 const GREY: u8 = 128;
+/// What landmarks are drawn in.
+const GREEN: [u8; 3] = [0x2B, 0xE0, 0x8C];
+/// Pixels from a landmark to the dark ring around its dot, where lines are four pixels wide.
+const DOT_TO_RING: u32 = 6;
 
 #[test]
 fn copy_is_at_most_1920_pixels_long_and_never_enlarged() {
@@ -86,10 +90,22 @@ fn reduced_photo_is_annotated_where_its_face_is() {
     let faces = engine().detect(&photo, &DetectOptions::default()).unwrap();
     let [bare, copy] = [&[][..], &faces[..]].map(|faces| annotated(&photo, faces));
     let scale = copy.width() as f32 / photo.original_width() as f32;
-    let eye = faces[0].landmarks.left_eye;
-    let at = ((eye.y * scale) as usize * copy.width() as usize + (eye.x * scale) as usize) * 3;
-    assert!(copy.pixels()[at..at + 3].iter().all(|&channel| channel > 230));
-    assert!(bare.pixels()[at..at + 3].iter().any(|&channel| channel < 200));
+    for point in faces[0].landmarks.points() {
+        let (x, y) = ((point.x * scale) as u32, (point.y * scale) as u32);
+        let [dot, ring, before] = [pixel(&copy, x, y), pixel(&copy, x + DOT_TO_RING, y), pixel(&bare, x, y)];
+        assert!(difference(dot, GREEN) < 40, "{point:?} is {dot:?}");
+        assert!(ring.iter().all(|&channel| channel < 110), "around {point:?} is {ring:?}");
+        assert!(difference(before, GREEN) > 100, "{point:?} was {before:?}");
+    }
+}
+
+/// The largest difference of a channel.
+fn difference(one: &[u8], other: [u8; 3]) -> u8 {
+    one.iter().zip(other).map(|(one, other)| one.abs_diff(other)).max().unwrap()
+}
+
+fn pixel(copy: &Picture, x: u32, y: u32) -> &[u8] {
+    pixels(copy, x..x + 1, y..y + 1).next().unwrap()
 }
 
 /// The number of pixels that are not grey any more.
