@@ -26,6 +26,9 @@ pub enum ContourError {
         /// The most that can be drawn.
         most: f64,
     },
+    /// The image's file cannot be read. Nothing here reads it: this is for callers that do, before they draw.
+    #[error("image: {0}")]
+    UnreadableImage(ImageError),
     /// The segmentation map's file cannot be read.
     #[error("segmentation map: {0}")]
     UnreadableMap(ImageError),
