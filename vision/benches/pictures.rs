@@ -10,7 +10,9 @@
 
 #[path = "pictures/contours.rs"]
 mod contours;
-#[path = "pictures/memory.rs"]
+#[path = "../tests/vision/mazes.rs"]
+mod mazes;
+#[path = "../tests/vision/memory.rs"]
 mod memory;
 #[path = "pictures/photo.rs"]
 mod photo;

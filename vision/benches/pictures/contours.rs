@@ -1,13 +1,15 @@
 //! A map of a megapixel with 20 regions: from labels to the drawing, against imageproc's border following of each region
-//! and nothing more.
+//! and nothing more. Then the maps that would cost the most if nothing bounded it, against the same.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use image::{GrayImage, ImageFormat, Luma};
 use imageproc::contours::{Contour, find_contours};
 use vision::ImageLimits;
 use vision::contour::{ContourRequest, Contours, DEFAULT_LEAST_AREA, Position, SegmentationMap, Style, draw};
 
+use crate::mazes::{comb, jagged_comb, noise, specks, spiral};
 use crate::memory::peak_of;
 use crate::{medians, row, timed};
 
@@ -15,6 +17,9 @@ const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000
 const TURNS: usize = 9;
 const SIDE: u32 = 1000;
 const REGIONS: u8 = 20;
+/// Almost as many pixels as an image may have.
+const LARGE_SIDE: u32 = 7071;
+const HARD_TURNS: usize = 3;
 
 pub(crate) fn bench() {
     let levels = levels();
@@ -30,22 +35,44 @@ pub(crate) fn bench() {
     row("20 regions, imageproc's borders alone", followed, followed);
     row("20 regions, levelled and drawn", contours, followed);
     row("20 regions, the map's PNG decoded", decoded, followed);
-    let pixels = f64::from(SIDE) * f64::from(SIDE);
-    let a_pixel = |bytes: usize| f64::from(u32::try_from(bytes).unwrap()) / pixels;
-    println!("{:<40} {:>8.2}  bytes a pixel", "  most memory, drawing", a_pixel(peak_of(|| drawn(&map))));
-    let whole = peak_of(|| drawn(&SegmentationMap::decode(&file, &LIMITS).unwrap()));
-    println!("{:<40} {:>8.2}  bytes a pixel", "  most memory, decoding and drawing", a_pixel(whole));
+    memory_row("drawing", &map, || drawn(&map));
+    memory_row("decoding and drawing", &map, || drawn(&SegmentationMap::decode(&file, &LIMITS).unwrap()));
+    bench_hard_maps(followed);
+}
+
+/// Borders as long as they can be, at the limit of pixels and at that of borders; turns, arcs and specks without number.
+fn bench_hard_maps(unit: Duration) {
+    let maps: [(&str, &dyn Fn() -> SegmentationMap, u32); 7] = [
+        ("50 MP, a spiral", &|| spiral(LARGE_SIDE), 1),
+        ("50 MP, a comb", &|| comb(LARGE_SIDE), 1),
+        ("50 MP, a jagged comb", &|| jagged_comb(LARGE_SIDE, 4), 1),
+        ("2 MP, a spiral", &|| spiral(1400), 1),
+        ("1 MP, a jagged comb", &|| jagged_comb(SIDE, 24), 1),
+        ("1 MP, noise", &|| noise(SIDE), 1),
+        ("1 MP, 10,000 specks", &|| specks(SIDE), DEFAULT_LEAST_AREA),
+    ];
+    for (name, map, least_area) in maps {
+        let map = map();
+        let [time] = medians(HARD_TURNS, |_| timed(|| drawn_with(&map, least_area)));
+        row(name, time, unit);
+        memory_row("drawing", &map, || drawn_with(&map, least_area));
+    }
+}
+
+fn memory_row<T>(name: &str, map: &SegmentationMap, work: impl FnOnce() -> T) {
+    let pixels = f64::from(map.width()) * f64::from(map.height());
+    let bytes = f64::from(u32::try_from(peak_of(work)).unwrap());
+    println!("{:<40} {:>8.2}  bytes a pixel", format!("  most memory, {name}"), bytes / pixels);
 }
 
 fn drawn(map: &SegmentationMap) -> Contours {
+    drawn_with(map, DEFAULT_LEAST_AREA)
+}
+
+fn drawn_with(map: &SegmentationMap, least_area: u32) -> Contours {
     let landmarks = &[Position::new(400.0, 400.0), Position::new(600.0, 450.0)];
-    let style = Style::default();
-    draw(
-        &ContourRequest { width: SIDE, height: SIDE, landmarks, style, least_area: DEFAULT_LEAST_AREA },
-        map,
-        None,
-    )
-    .unwrap()
+    let (width, height, style) = (map.width(), map.height(), Style::default());
+    draw(&ContourRequest { width, height, landmarks, style, least_area }, map, None).unwrap()
 }
 
 /// Five by four fields with wavy borders, each a region, on a rim of background.

@@ -9,12 +9,17 @@ use super::crossing::{Corner, Crossing, Heading};
 use super::grid::Grid;
 use super::polyline;
 use super::position::Position;
+use super::simplify::simplify;
 
 /// Points after which a map is too detailed for a drawing: several times what fits into one.
-const MAX_POINTS: usize = 200_000;
+const MAX_POINTS: usize = 100_000;
 
-/// Turns of a single border after which a map is too detailed, lest following it takes more time and memory than all else.
-const MAX_CORNERS: usize = 400_000;
+/// Pixels that all borders may be long together before a map is too detailed: what smoothing them costs grows with their
+/// length, however few their turns, and a spiral can be as long as the map has pixels.
+const MAX_LENGTH: usize = 2_000_000;
+
+/// Turns of a single border after which a map is too detailed, lest following it takes more memory than all else.
+const MAX_CORNERS: usize = 200_000;
 
 /// A border between two regions.
 #[derive(Debug)]
@@ -38,7 +43,7 @@ pub(super) struct End {
 
 /// All borders of a map; `None` when they are too detailed to be drawn.
 pub(super) fn trace(grid: &Grid, tolerance_cells: f64) -> Option<Vec<Arc>> {
-    let mut tracer = Tracer { grid, walked: vec![0; (grid.width() + 1) * (grid.height() + 1)] };
+    let mut tracer = Tracer::over(grid);
     let (mut arcs, mut points) = (Vec::new(), 0);
     // Closed borders are what is left when all others have been walked.
     for is_closed in [false, true] {
@@ -49,10 +54,7 @@ pub(super) fn trace(grid: &Grid, tolerance_cells: f64) -> Option<Vec<Arc>> {
             }
             for heading in Heading::ALL {
                 if crossing.is_border(heading) && !tracer.has_walked(corner, heading) {
-                    let trail = tracer.walk(corner, heading);
-                    if trail.corners.len() > MAX_CORNERS {
-                        return None;
-                    }
+                    let trail = tracer.walk(corner, heading)?;
                     let arc = trail.into_arc(grid, crossing.sides(heading), is_closed, tolerance_cells);
                     points += arc.points.len();
                     arcs.push(arc);
@@ -75,20 +77,28 @@ struct Tracer<'grid> {
     grid: &'grid Grid,
     /// Which sides have been walked, by corner: bit 0 the one to the east, bit 1 the one to the south.
     walked: Vec<u8>,
+    /// How many more sides may be walked.
+    sides_left: usize,
 }
 
-impl Tracer<'_> {
-    /// Follows a border to the next node, or back to where it began.
-    fn walk(&mut self, start: Corner, heading: Heading) -> Trail {
+impl<'grid> Tracer<'grid> {
+    fn over(grid: &'grid Grid) -> Self {
+        let walked = vec![0; (grid.width() + 1) * (grid.height() + 1)];
+        Self { grid, walked, sides_left: MAX_LENGTH / grid.pixels_per_cell() as usize }
+    }
+
+    /// Follows a border to where it ends, or back to where it began; `None` as soon as it is too detailed.
+    fn walk(&mut self, start: Corner, heading: Heading) -> Option<Trail> {
         let mut trail = Trail { corners: vec![start], first: heading, last: heading };
         let mut at = start;
-        loop {
+        while trail.corners.len() < MAX_CORNERS {
+            self.sides_left = self.sides_left.checked_sub(1)?;
             self.mark(at, trail.last);
             at = at.next(trail.last);
             let crossing = Crossing::at(self.grid, at);
             if at == start || crossing.is_node() {
                 trail.corners.push(at);
-                return trail;
+                return Some(trail);
             }
             let onward = crossing.onward(trail.last);
             if onward != trail.last {
@@ -96,6 +106,7 @@ impl Tracer<'_> {
                 trail.last = onward;
             }
         }
+        None
     }
 
     fn mark(&mut self, corner: Corner, heading: Heading) {
@@ -130,8 +141,7 @@ struct Trail {
 impl Trail {
     fn into_arc(self, grid: &Grid, sides: (u8, u8), is_closed: bool, tolerance_cells: f64) -> Arc {
         let [start, end] = [self.corners[0], self.corners[self.corners.len() - 1]];
-        let mut points = polyline::through(&self.corners, is_closed);
-        polyline::simplify(&mut points, is_closed, tolerance_cells);
+        let mut points = simplify(polyline::through(&self.corners, is_closed), is_closed, tolerance_cells);
         let pixels = f64::from(grid.pixels_per_cell());
         for at in &mut points {
             *at = Position::new(at.x * pixels, at.y * pixels);

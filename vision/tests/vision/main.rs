@@ -14,8 +14,13 @@ mod contours;
 mod drawings;
 mod faces;
 mod maps;
+mod mazes;
+mod memory;
 mod packs;
 mod photographs;
 mod pictures;
 mod setup;
 mod shapes;
+
+#[global_allocator]
+static MEMORY: memory::Counting = memory::Counting;
