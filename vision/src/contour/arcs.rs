@@ -1,6 +1,7 @@
 //! Cuts the borders of a map into arcs: each runs between two places where more than two regions meet, or is closed,
 //! and lies between the same two regions all along. What is done to an arc is done to both its regions, which is why
-//! neighbours keep one border however it is simplified and smoothed.
+//! neighbours keep one border however it is simplified and smoothed. Arcs end in the corners of the map, too, so that
+//! smoothing does not round them off.
 //!
 //! Borders follow the sides of pixels. Where two regions touch each other crosswise in a corner, four arcs meet there
 //! and none is drawn through it: pixels that share nothing but a corner are not joined.
@@ -49,7 +50,7 @@ pub(super) fn trace(grid: &Grid, tolerance_cells: f64) -> Option<Vec<Arc>> {
     for is_closed in [false, true] {
         for corner in corners(grid) {
             let crossing = Crossing::at(grid, corner);
-            if crossing.is_plain() || crossing.is_node() == is_closed {
+            if crossing.is_plain() || tracer.is_end(corner, crossing) == is_closed {
                 continue;
             }
             for heading in Heading::ALL {
@@ -96,7 +97,7 @@ impl<'grid> Tracer<'grid> {
             self.mark(at, trail.last);
             at = at.next(trail.last);
             let crossing = Crossing::at(self.grid, at);
-            if at == start || crossing.is_node() {
+            if at == start || self.is_end(at, crossing) {
                 trail.corners.push(at);
                 return Some(trail);
             }
@@ -107,6 +108,12 @@ impl<'grid> Tracer<'grid> {
             }
         }
         None
+    }
+
+    /// Whether the borders that meet in a corner end there.
+    fn is_end(&self, corner: Corner, crossing: Crossing) -> bool {
+        crossing.is_node()
+            || (self.grid.is_outermost(corner.x as usize, corner.y as usize) && !crossing.is_plain())
     }
 
     fn mark(&mut self, corner: Corner, heading: Heading) {

@@ -54,6 +54,11 @@ impl Grid {
         self.pixels_per_cell
     }
 
+    /// Whether a corner of cells, counted from the left and top edge, is one of the map's four corners.
+    pub(super) fn is_outermost(&self, x: usize, y: usize) -> bool {
+        (x == 0 || x == self.width) && (y == 0 || y == self.height)
+    }
+
     /// How many cells further the cell below is.
     pub(super) fn stride(&self) -> usize {
         self.width + 2

@@ -255,6 +255,23 @@ fn longest_borders_are_drawn_in_little_memory() {
 }
 
 #[test]
+fn smoothing_keeps_the_corners_of_the_image() {
+    let whole = map(240, 200, |_, _| 1);
+    let lower = map(240, 200, |_, y| u32::from(y >= 100));
+    for (map, fills_all) in [(&whole, true), (&lower, false)] {
+        for smoothing in [1.0, 10.0] {
+            let contours = drawn(map, &LEVEL_EYES, Style { smoothing, ..PLAIN });
+            let corners = whole_corners(&contours);
+            for (corner, is_kept) in
+                [((0, 200), true), ((240, 200), true), ((0, 0), fills_all), ((240, 0), fills_all)]
+            {
+                assert_eq!(corners.contains(&corner), is_kept, "{corner:?} in {corners:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn smoothing_rounds_corners_and_takes_steps_away() {
     let rectangle = map_of(240, 200, &[Shape::Rectangle { from: at(40.0, 40.0), to: at(200.0, 160.0) }]);
     let corner = at(40.0, 40.0);
