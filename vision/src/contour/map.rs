@@ -90,7 +90,16 @@ impl SegmentationMap {
                 height,
                 rgba.pixels().map(|pixel| [pixel.0[0], pixel.0[1], pixel.0[2]]),
             ),
-            _ => Self::of_deep_colours(&image.to_rgb16()),
+            DynamicImage::ImageRgb16(rgb) => {
+                Self::of_deep_colours(width, height, rgb.pixels().map(|pixel| pixel.0))
+            }
+            DynamicImage::ImageRgba16(rgba) => Self::of_deep_colours(
+                width,
+                height,
+                rgba.pixels().map(|pixel| [pixel.0[0], pixel.0[1], pixel.0[2]]),
+            ),
+            // Floating-point colours, which none of the formats stores.
+            _ => Err(SegmentationFault::DeepColours),
         }
     }
 
@@ -110,12 +119,14 @@ impl SegmentationMap {
     }
 
     fn of_deep_colours(
-        rgb: &image::ImageBuffer<image::Rgb<u16>, Vec<u16>>,
+        width: u32,
+        height: u32,
+        colours: impl Iterator<Item = [u16; 3]> + Clone,
     ) -> Result<Self, SegmentationFault> {
-        if rgb.pixels().any(|pixel| pixel.0[0] != pixel.0[1] || pixel.0[1] != pixel.0[2]) {
+        if colours.clone().any(|[red, green, blue]| red != green || green != blue) {
             return Err(SegmentationFault::DeepColours);
         }
-        Self::of_labels(rgb.width(), rgb.height(), rgb.pixels().map(|pixel| pixel.0[0].into()))
+        Self::of_labels(width, height, colours.map(|[level, ..]| level.into()))
     }
 
     fn of_labels(

@@ -9,6 +9,7 @@ use vision::contour::{
 };
 use vision::{ImageError, ImageLimits};
 
+use crate::memory::peak_of;
 use crate::setup::{LIMITS, with_orientation};
 use crate::shapes::map;
 
@@ -48,6 +49,27 @@ fn deep_grey_levels_count_as_they_are_and_deep_colours_are_refused() {
     let colour = ImageBuffer::from_fn(16, 12, |x, _| Rgb([256_u16, 0, x as u16]));
     let refusal = SegmentationMap::decode(&encoded(&colour.into(), ImageFormat::Png), &LIMITS).unwrap_err();
     assert_eq!(refusal, SegmentationFault::DeepColours.into());
+}
+
+#[test]
+fn deep_maps_take_no_more_memory_than_their_pixels() {
+    // One pixel in the last row is not grey.
+    let is_odd = |x: u32, y: u32| (x, y) == (999, 999);
+    let rgba = |x: u32, y: u32| Rgba([300_u16, 300, if is_odd(x, y) { 301 } else { 300 }, 65_535]);
+    let rgb = |x: u32, y: u32| Rgb([300_u16, 300, if is_odd(x, y) { 301 } else { 300 }]);
+    let files: [(DynamicImage, usize); 2] = [
+        (ImageBuffer::from_fn(1000, 1000, rgb).into(), 6),
+        (ImageBuffer::from_fn(1000, 1000, rgba).into(), 8),
+    ];
+    for (image, bytes_a_pixel) in files {
+        let grey = encoded(&image.crop_imm(0, 0, 1000, 999), ImageFormat::Png);
+        assert_eq!(labels(&grey), [300]);
+        let file = encoded(&image, ImageFormat::Png);
+        let mut refusal = None;
+        let peak = peak_of(|| refusal = SegmentationMap::decode(&file, &LIMITS).err());
+        assert_eq!(refusal, Some(SegmentationFault::DeepColours.into()));
+        assert!(peak < (bytes_a_pixel + 1) * 1_000_000, "{peak} bytes");
+    }
 }
 
 #[test]
