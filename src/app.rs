@@ -235,10 +235,17 @@ impl App {
         let base = public_url.unwrap_or_else(|| format!("http://{}", reachable(address)));
         let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone());
         Edge {
-            schema: schema(self.domains.clone(), self.health.clone(), limits, links.clone()),
+            schema: schema(
+                self.domains.clone(),
+                self.health.clone(),
+                limits,
+                self.config.queries,
+                links.clone(),
+            ),
             domains: self.domains.clone(),
             authenticator: Authenticator::new(self.config.http.keys.clone()),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
+            queries: self.config.queries,
             body_timeout: self.config.http.body_timeout,
             request_timeout: self.config.http.request_timeout,
             max_batch: self.config.http.max_batch,

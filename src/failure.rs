@@ -151,7 +151,9 @@ impl From<&ContourError> for ImageFailure {
     fn from(error: &ContourError) -> Self {
         match error {
             ContourError::SegmentationMismatch(_) => Self::SegmentationMismatch,
-            ContourError::UnreadableMap(error) | ContourError::Embedding(error) => error.into(),
+            ContourError::UnreadableImage(error)
+            | ContourError::UnreadableMap(error)
+            | ContourError::Embedding(error) => error.into(),
             // Looked at before there was a job.
             ContourError::InvalidLandmarks(_) | ContourError::BadStyle { .. } => Self::Internal,
         }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tracing::info;
 use vision::contour::{self, ContourRequest, Position, SegmentationMap};
-use vision::{ImageError, ImageHeader, ImageLimits, Picture};
+use vision::{ImageHeader, ImageLimits, Picture};
 
 use super::submit::StoredStyle;
 use super::{ContourStyle, Contours, DRAWINGS, IMAGES, Levelling, MAPS, REGIONS, blob};
@@ -166,7 +166,8 @@ struct Work {
 impl Work {
     fn draw(&self) -> Result<contour::Contours, contour::ContourError> {
         let StoredStyle { style: ContourStyle { style, embeds_image }, least_area } = self.style;
-        let header = ImageHeader::read(&self.image, &self.limits).map_err(unreadable)?;
+        let header =
+            ImageHeader::read(&self.image, &self.limits).map_err(contour::ContourError::UnreadableImage)?;
         let request = ContourRequest {
             width: header.width,
             height: header.height,
@@ -176,10 +177,6 @@ impl Work {
         };
         let map = SegmentationMap::decode(&self.map, &self.limits)?;
         let picture = embeds_image.then(|| Picture::decode(&self.image, &self.limits)).transpose();
-        contour::draw(&request, &map, picture.map_err(unreadable)?.as_ref())
+        contour::draw(&request, &map, picture.map_err(contour::ContourError::UnreadableImage)?.as_ref())
     }
-}
-
-fn unreadable(error: ImageError) -> contour::ContourError {
-    contour::ContourError::Embedding(error)
 }

@@ -42,6 +42,8 @@ pub struct Domains {
 
 /// Belongs to one request, or to all operations of one WebSocket: who asks, and the loaders that ask for them.
 pub struct RequestContext {
+    /// Whether the response is to say what the request cost.
+    pub(super) tells_cost: bool,
     caller: Caller,
     loaders: DataLoader<Loaders>,
 }
@@ -55,7 +57,20 @@ impl RequestContext {
         // subscription reads afresh.
         // In the request's span, which carries its id into the log.
         let spawn = |task: BoxFuture<'static, ()>| tokio::spawn(task.in_current_span());
-        Self { caller, loaders: DataLoader::new(loaders, spawn).delay(std::time::Duration::ZERO) }
+        Self {
+            tells_cost: false,
+            caller,
+            loaders: DataLoader::new(loaders, spawn).delay(std::time::Duration::ZERO),
+        }
+    }
+}
+
+impl RequestContext {
+    /// The same, with a response that says what the request cost.
+    #[must_use]
+    pub fn telling_cost(mut self, tells: bool) -> Self {
+        self.tells_cost = tells;
+        self
     }
 }
 

@@ -12,6 +12,7 @@ use tokio_stream::{Stream, StreamExt};
 use vision::contour::{Position, Region, Style};
 
 use super::context::ContextExt;
+use super::cost;
 use super::detection::JobStatus;
 use super::faces::Point;
 use super::images::{ImageError, ImageInput};
@@ -46,6 +47,7 @@ impl Contour {
     }
 
     /// Standalone SVG document; null until COMPLETED. Below 300,000 bytes without the picture.
+    #[graphql(complexity = "cost::work(300, child_complexity)")]
     async fn svg(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
         Ok(context.part::<Contours>()?.svg(&self.0).await?)
     }
@@ -86,6 +88,7 @@ impl Contour {
     }
 
     /// The regions by label, ascending; none until COMPLETED.
+    #[graphql(complexity = "cost::work(200, child_complexity)")]
     async fn regions(&self, context: &Context<'_>) -> Result<Vec<ContourRegion>, ApiError> {
         let regions = context.part::<Contours>()?.regions(&self.0).await?;
         Ok(regions.into_iter().map(ContourRegion::from).collect())
@@ -158,6 +161,7 @@ pub(super) struct ContourMutation;
 #[Object]
 impl ContourMutation {
     /// Returns at once: the contour of an identical request, or a new one as PENDING, which is drawn in the background.
+    #[graphql(complexity = "cost::work(50, child_complexity)")]
     async fn submit_contour(
         &self,
         context: &Context<'_>,

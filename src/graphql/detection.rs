@@ -12,6 +12,7 @@ use tokio_stream::{Stream, StreamExt};
 use uuid::Uuid;
 
 use super::context::ContextExt;
+use super::cost;
 use super::faces::DetectedFace;
 use super::images::{ImageError, ImageInput};
 use super::page::{Connection, Listed, page_request};
@@ -61,6 +62,7 @@ impl Detection {
 
     /// The faces, largest first, in pixels of the submitted image; none until COMPLETED.
     #[expect(clippy::unused_async, reason = "every resolver must be")]
+    #[graphql(complexity = "cost::list(10, child_complexity)")]
     async fn faces(&self) -> Result<Vec<DetectedFace>, ApiError> {
         Ok(stored_faces(&self.0)?.into_iter().map(DetectedFace::from).collect())
     }
@@ -135,6 +137,7 @@ impl DetectionQuery {
     }
 
     /// The detections, newest first.
+    #[graphql(complexity = "cost::list(first, child_complexity)")]
     async fn detections(
         &self,
         context: &Context<'_>,
@@ -154,6 +157,7 @@ pub(super) struct DetectionMutation;
 #[Object]
 impl DetectionMutation {
     /// Stores an image and returns at once with PENDING; its faces are looked for in the background.
+    #[graphql(complexity = "cost::work(50, child_complexity)")]
     async fn submit_detection(
         &self,
         context: &Context<'_>,

@@ -9,6 +9,7 @@ use entity::{enrollment, enrollment_frame};
 use tokio_stream::{Stream, StreamExt};
 
 use super::context::ContextExt;
+use super::cost;
 use super::faces::QualityIssue;
 use super::images::ImageInput;
 use super::people::{ConsentInput, Person};
@@ -54,6 +55,7 @@ impl Enrollment {
 
     /// The frames so far, in order; none once it has ended.
     #[expect(clippy::unused_async, reason = "every resolver must be")]
+    #[graphql(complexity = "cost::list(10, child_complexity)")]
     async fn frames(&self) -> Result<Vec<EnrollmentFrame>, ApiError> {
         self.0.frames.iter().map(EnrollmentFrame::new).collect()
     }
@@ -160,6 +162,7 @@ impl EnrollmentMutation {
     }
 
     /// Judges a frame at once. A frame that will not do is no error: it says what to change.
+    #[graphql(complexity = "cost::work(50, child_complexity)")]
     async fn add_enrollment_frame(
         &self,
         context: &Context<'_>,

@@ -260,7 +260,9 @@ impl From<vision::contour::ContourError> for ApiError {
             Undrawable::InvalidLandmarks(_) => ErrorCode::InvalidLandmarks,
             Undrawable::SegmentationMismatch(_) => ErrorCode::SegmentationMismatch,
             Undrawable::BadStyle { .. } => ErrorCode::BadUserInput,
-            Undrawable::UnreadableMap(image) | Undrawable::Embedding(image) => image_code(image),
+            Undrawable::UnreadableImage(image)
+            | Undrawable::UnreadableMap(image)
+            | Undrawable::Embedding(image) => image_code(image),
         };
         Self::new(code, error.to_string())
     }

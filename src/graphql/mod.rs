@@ -5,6 +5,7 @@
 
 mod context;
 mod contours;
+mod cost;
 mod detection;
 mod enrollment;
 mod error;
@@ -26,5 +27,6 @@ pub(crate) use contours::ContourRegion;
 pub(crate) use faces::DetectedFace;
 
 pub use context::{Domains, Limits, RequestContext};
+pub use cost::QueryLimits;
 pub use error::{ApiError, ErrorCode};
 pub use schema::{FaceQlSchema, schema, sdl};

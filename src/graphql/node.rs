@@ -5,6 +5,7 @@ use entity::ids::{ContainerId, ContourId, DetectionId, EncodingId, EnrollmentId,
 
 use super::context::ContextExt;
 use super::contours::Contour;
+use super::cost;
 use super::detection::Detection;
 use super::enrollment::Enrollment;
 use super::people::{Face, Person};
@@ -43,6 +44,7 @@ impl NodeQuery {
     }
 
     /// Whatever has these ids, in their order; null for what is not there. At most 100.
+    #[graphql(complexity = "cost::list(i32::try_from(ids.len()).unwrap_or(i32::MAX), child_complexity)")]
     async fn nodes(
         &self,
         context: &Context<'_>,

@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
 use super::contours::{ContourMutation, ContourQuery, ContourSubscription};
+use super::cost::{Cost, QueryLimits};
 use super::detection::{DetectionMutation, DetectionQuery, DetectionSubscription};
 use super::enrollment::{EnrollmentMutation, EnrollmentQuery, EnrollmentSubscription};
 use super::error::give_code;
@@ -25,9 +26,6 @@ use super::verification::{VerificationMutation, VerificationQuery, VerificationS
 use super::{Domains, ErrorCode, Limits};
 use crate::files::FileLinks;
 use crate::health::Health;
-
-/// Deep enough for every type's introspection and for clients that are not malicious.
-const MAX_DEPTH: usize = 20;
 
 /// Reads.
 #[derive(Default, MergedObject)]
@@ -66,9 +64,16 @@ pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
 
 /// The API over the given domains.
 #[must_use]
-pub fn schema(domains: Domains, health: Health, limits: Limits, links: FileLinks) -> FaceQlSchema {
+pub fn schema(
+    domains: Domains,
+    health: Health,
+    limits: Limits,
+    queries: QueryLimits,
+    links: FileLinks,
+) -> FaceQlSchema {
     let Domains { verification, people, enrollments, detections, contours } = domains;
     builder()
+        .extension(Cost(queries))
         .data(verification)
         .data(people)
         .data(enrollments)
@@ -88,7 +93,6 @@ pub fn sdl() -> String {
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
-        .limit_depth(MAX_DEPTH)
         .extension(OmittedVariables)
         .extension(Codes)
 }
@@ -152,11 +156,11 @@ fn coded(mut response: Response) -> Response {
     response
 }
 
-/// async-graphql reports a value that does not fit its type as a fault of the document.
+/// async-graphql reports values that do not fit their types, and variables that were not given, as faults of the document.
 fn validation_code(error: &ServerError) -> ErrorCode {
-    if error.message.starts_with("Invalid value for argument") {
-        ErrorCode::BadUserInput
-    } else {
-        ErrorCode::GraphqlValidationFailed
-    }
+    let of_value = ["Invalid value for argument", "Expected input type"];
+    let is_of_value = of_value.iter().any(|beginning| error.message.starts_with(beginning));
+    let lacks_variable =
+        error.message.starts_with("Variable ") && error.message.ends_with(" is not defined.");
+    if is_of_value || lacks_variable { ErrorCode::BadUserInput } else { ErrorCode::GraphqlValidationFailed }
 }

@@ -39,6 +39,7 @@ pub(super) async fn other_method() -> Refusal {
 
 async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<Response, Refusal> {
     let caller = edge.authenticator.by_headers(request.headers())?;
+    let tells_cost = request.headers().get("x-graphql-cost").is_some_and(|wanted| wanted == "1");
     let _turn = edge
         .turns
         .try_acquire()
@@ -48,23 +49,33 @@ async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<
     let reading = tokio::time::timeout(edge.body_timeout, parameters::read(edge, request));
     let late = |_| Refusal::new(ErrorCode::Timeout, "the request did not arrive in time");
     match reading.await.map_err(late)?? {
-        Parameters::One(request) => one(edge, &caller, *request, &method, accepted).await,
+        Parameters::One(request) => {
+            let asked = Asked { method, tells_cost, accepted };
+            one(edge, &caller, *request, asked).await
+        }
         Parameters::Batch(requests) => batch(edge, &caller, requests, accepted).await,
     }
+}
+
+/// How a request was asked.
+struct Asked {
+    method: Method,
+    /// Whether the response is to say what the request cost.
+    tells_cost: bool,
+    accepted: Accepted,
 }
 
 async fn one(
     edge: &Edge,
     caller: &Caller,
     mut request: GraphQlRequest,
-    method: &Method,
-    accepted: Accepted,
+    Asked { method, tells_cost, accepted }: Asked,
 ) -> Result<Response, Refusal> {
     let kind = operation_type(&mut request);
     if method == Method::GET && kind == Some(OperationType::Mutation) {
         return Err(Refusal::new(ErrorCode::MethodNotAllowed, "send mutations by POST"));
     }
-    let request = request.data(edge.request_context(caller.clone()));
+    let request = request.data(edge.request_context(caller.clone()).telling_cost(tells_cost));
     match accepted.format {
         Some(format) if kind != Some(OperationType::Subscription) => {
             Ok(answer::one(&execute(edge, request).await, format))

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::parameters::of_json;
 use super::refusal::Refusal;
+use super::router::Edge;
 use crate::graphql::ErrorCode;
 
 /// Largest `operations` and `map`.
@@ -21,8 +22,8 @@ const MAX_FILES: usize = 20;
 /// For each file part, the variables that it stands for.
 type Map = HashMap<String, Vec<String>>;
 
-pub(super) async fn read(mut multipart: Multipart, max_file_bytes: u64) -> Result<Request, Refusal> {
-    let mut request = of_json(json_part(&mut multipart, "operations").await?)?;
+pub(super) async fn read(mut multipart: Multipart, edge: &Edge) -> Result<Request, Refusal> {
+    let mut request = of_json(json_part(&mut multipart, "operations").await?, &edge.queries)?;
     let mut map: Map = json_part(&mut multipart, "map").await?;
     check(&map)?;
     while let Some(field) = multipart.next_field().await.map_err(malformed)? {
@@ -33,7 +34,7 @@ pub(super) async fn read(mut multipart: Multipart, max_file_bytes: u64) -> Resul
                 format!("the map does not speak of the part '{name}'"),
             ));
         };
-        let content = bounded(field, max_file_bytes).await?;
+        let content = bounded(field, edge.limits.max_upload_bytes).await?;
         for variable in variables {
             // Nobody looks at a file's name or claimed type: the content tells.
             let upload =

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::multipart;
 use super::refusal::Refusal;
 use super::router::Edge;
-use crate::graphql::ErrorCode;
+use crate::graphql::{ErrorCode, QueryLimits};
 
 /// Headers that a foreign page cannot send without asking first (a preflight request).
 const PREFLIGHTED: [&str; 5] =
@@ -44,8 +44,9 @@ struct Addressed {
 }
 
 impl Written {
-    fn request(self) -> Result<GraphQlRequest, Refusal> {
+    fn request(self, limits: &QueryLimits) -> Result<GraphQlRequest, Refusal> {
         let query = self.query.ok_or_else(|| bad("the request has no query"))?;
+        limits.check_text(&query)?;
         let mut request = GraphQlRequest::new(query);
         request.operation_name = self.operation_name;
         request.variables = Variables::from_json(Value::Object(self.variables.unwrap_or_default()));
@@ -60,19 +61,19 @@ impl Written {
 /// Reads a request, holding it to its limits on the way.
 pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Refusal> {
     if request.method() == Method::GET {
-        return in_address(request.uri()).map(|request| Parameters::One(Box::new(request)));
+        return in_address(request.uri(), &edge.queries).map(|request| Parameters::One(Box::new(request)));
     }
     match media_type(request.headers()).as_str() {
         "application/json" => {
             let body =
                 Bytes::from_request(request, &()).await.map_err(|error| too_large_or_broken(&error))?;
-            in_body(&body, edge.max_batch)
+            in_body(&body, edge)
         }
         "multipart/form-data" => {
             check_preflighted(request.headers())?;
             let multipart = Multipart::from_request(request, &()).await;
             let multipart = multipart.map_err(|error| bad(error.body_text()))?;
-            let request = multipart::read(multipart, edge.limits.max_upload_bytes).await?;
+            let request = multipart::read(multipart, edge).await?;
             Ok(Parameters::One(Box::new(request)))
         }
         _ => {
@@ -83,16 +84,17 @@ pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Re
 }
 
 /// A request that was read as JSON, without files.
-pub(super) fn of_json(json: Value) -> Result<GraphQlRequest, Refusal> {
+pub(super) fn of_json(json: Value, limits: &QueryLimits) -> Result<GraphQlRequest, Refusal> {
     let written = serde_json::from_value::<Written>(json);
-    written.map_err(|error| bad(format!("no GraphQL request: {error}")))?.request()
+    written.map_err(|error| bad(format!("no GraphQL request: {error}")))?.request(limits)
 }
 
-fn in_body(body: &[u8], max_batch: usize) -> Result<Parameters, Refusal> {
+fn in_body(body: &[u8], edge: &Edge) -> Result<Parameters, Refusal> {
     if body.trim_ascii_start().first() != Some(&b'[') {
-        let request = written::<Written>(body, "the body is no GraphQL request")?.request()?;
+        let request = written::<Written>(body, "the body is no GraphQL request")?.request(&edge.queries)?;
         return Ok(Parameters::One(Box::new(request)));
     }
+    let max_batch = edge.max_batch;
     if max_batch == 0 {
         return Err(bad("batches are off; FACEQL_MAX_BATCH says how many requests one may hold"));
     }
@@ -100,10 +102,11 @@ fn in_body(body: &[u8], max_batch: usize) -> Result<Parameters, Refusal> {
     if requests.is_empty() || requests.len() > max_batch {
         return Err(bad(format!("a batch holds 1 to {max_batch} requests")));
     }
-    requests.into_iter().map(Written::request).collect::<Result<_, _>>().map(Parameters::Batch)
+    let requests = requests.into_iter().map(|written| written.request(&edge.queries));
+    requests.collect::<Result<_, _>>().map(Parameters::Batch)
 }
 
-fn in_address(uri: &Uri) -> Result<GraphQlRequest, Refusal> {
+fn in_address(uri: &Uri, limits: &QueryLimits) -> Result<GraphQlRequest, Refusal> {
     let Query(addressed) = Query::<Addressed>::try_from_uri(uri).map_err(|error| bad(error.body_text()))?;
     let object = |name: &str, text: Option<String>| {
         // An empty parameter is one that is left out.
@@ -116,7 +119,7 @@ fn in_address(uri: &Uri) -> Result<GraphQlRequest, Refusal> {
         variables: object("variables", addressed.variables)?,
         extensions: object("extensions", addressed.extensions)?,
     };
-    request.request()
+    request.request(limits)
 }
 
 fn written<T: DeserializeOwned>(json: &[u8], otherwise: &str) -> Result<T, Refusal> {

@@ -16,6 +16,11 @@ impl Refusal {
         Self(ApiError::new(code, message))
     }
 
+    /// Whether the query asks for too much, which is no fault of the protocol.
+    pub(super) fn is_of_query(&self) -> bool {
+        self.0.code == ErrorCode::QueryTooCostly
+    }
+
     /// The refusal in the form that the client takes.
     pub(super) fn in_format(self, format: Format) -> Response {
         let status = status(self.0.code);
@@ -33,6 +38,12 @@ impl Refusal {
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
         Self(error)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        refusal.0
     }
 }
 

@@ -19,7 +19,7 @@ use super::selfie::Selfie;
 use super::{HttpConfig, graphql, health, host, request_id, selfie};
 use crate::caller::Caller;
 use crate::files::FileLinks;
-use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
+use crate::graphql::{Domains, FaceQlSchema, Limits, QueryLimits, RequestContext};
 use crate::health::Health;
 use crate::inference::EmbeddedEncoder;
 
@@ -37,6 +37,8 @@ pub struct Edge {
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
     pub turns: Arc<Semaphore>,
+    /// What a query's text may be.
+    pub queries: QueryLimits,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
     /// How long a query or a mutation may take.

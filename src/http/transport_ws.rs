@@ -200,8 +200,13 @@ impl Socket {
                 format!("a socket has at most {} operations at once", self.edge.max_socket_operations);
             return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
         }
-        let Ok(request) = parameters::of_json(payload) else {
-            return Err(Close::new(4400, "Invalid message received: the payload is no request").into());
+        let request = match parameters::of_json(payload, &self.edge.queries) {
+            Ok(request) => request,
+            Err(refusal) if refusal.is_of_query() => return self.refuse(&id, refusal.into()).await,
+            Err(_) => {
+                let reason = "Invalid message received: the payload is no request";
+                return Err(Close::new(4400, reason).into());
+            }
         };
         let responses = self.execute(request, caller);
         let outcomes = responses.map(|response| Outcome::Next(Box::new(response)));

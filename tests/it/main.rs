@@ -5,6 +5,7 @@
 mod bad_input;
 mod bulk;
 mod contours;
+mod cost;
 mod detection;
 mod failure;
 mod flow;

@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use super::input::{change, change_json};
 use super::{ConsentInput, Face, Person, PersonRefInput};
 use crate::graphql::context::ContextExt;
+use crate::graphql::cost;
 use crate::graphql::faces::QualityIssue;
 use crate::graphql::images::ImageInput;
 use crate::graphql::{ApiError, ErrorCode, ids};
@@ -19,6 +20,7 @@ pub(in crate::graphql) struct PeopleMutation;
 #[Object]
 impl PeopleMutation {
     /// Adds faces to a person, creating the person when the gallery has none by that externalId.
+    #[graphql(complexity = "cost::work(200, child_complexity)")]
     async fn enroll_person(
         &self,
         context: &Context<'_>,

@@ -8,6 +8,7 @@ use super::types::Gallery;
 use super::{Person, PersonRefInput};
 use crate::graphql::ApiError;
 use crate::graphql::context::ContextExt;
+use crate::graphql::cost;
 use crate::graphql::page::{Connection, Listed, page_request};
 use crate::people::{People, PersonSearch};
 
@@ -27,6 +28,7 @@ impl PeopleQuery {
     }
 
     /// The people of a gallery, newest first.
+    #[graphql(complexity = "cost::list(first, child_complexity)")]
     async fn people(
         &self,
         context: &Context<'_>,
@@ -43,6 +45,7 @@ impl PeopleQuery {
     }
 
     /// All galleries, by name.
+    #[graphql(complexity = "cost::list(10, child_complexity)")]
     async fn galleries(&self, context: &Context<'_>) -> Result<Vec<Gallery>, ApiError> {
         let galleries = context.part::<People>()?.galleries(context.reader()?).await?;
         Ok(galleries.into_iter().map(Gallery::from).collect())

@@ -6,6 +6,7 @@ use super::{Face, Person, PersonRefInput};
 use crate::decimal::widen;
 use crate::graphql::ApiError;
 use crate::graphql::context::ContextExt;
+use crate::graphql::cost;
 use crate::graphql::faces::{DetectedFace, MatchDecision};
 use crate::graphql::images::ImageInput;
 use crate::people::{self, People, SearchLimits};
@@ -16,6 +17,7 @@ pub(in crate::graphql) struct RecognitionMutation;
 #[Object]
 impl RecognitionMutation {
     /// 1:1, is this face that person?
+    #[graphql(complexity = "cost::work(50, child_complexity)")]
     async fn verify_person(
         &self,
         context: &Context<'_>,
@@ -32,6 +34,7 @@ impl RecognitionMutation {
     }
 
     /// 1:N, who in the gallery is this?
+    #[graphql(complexity = "cost::work(50, child_complexity)")]
     async fn identify_person(
         &self,
         context: &Context<'_>,
@@ -47,6 +50,7 @@ impl RecognitionMutation {
     }
 
     /// 1:N for every face of one picture, largest first: a group photo, a webcam frame.
+    #[graphql(complexity = "cost::work(50, child_complexity)")]
     async fn identify_faces(
         &self,
         context: &Context<'_>,
@@ -63,6 +67,7 @@ impl RecognitionMutation {
     }
 
     /// 1:1 between two images; nothing is stored.
+    #[graphql(complexity = "cost::work(50, child_complexity)")]
     async fn compare_faces(
         &self,
         context: &Context<'_>,

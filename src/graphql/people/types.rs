@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 
 use crate::decimal::widen;
 use crate::graphql::context::ContextExt;
+use crate::graphql::cost;
 use crate::graphql::faces::FaceQuality;
 use crate::graphql::loaders::{FacesOf, ModelsOf};
 use crate::graphql::models::Model;
@@ -61,6 +62,7 @@ impl Person {
     }
 
     /// The enrolled faces, oldest first.
+    #[graphql(complexity = "cost::list(10, child_complexity)")]
     async fn faces(&self, context: &Context<'_>) -> Result<Vec<Face>, ApiError> {
         Ok(self.rows(context).await?.into_iter().map(Face).collect())
     }

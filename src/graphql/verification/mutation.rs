@@ -5,6 +5,7 @@ use entity::ids::{ContainerId, ImageId};
 
 use super::{Container, Image};
 use crate::graphql::context::ContextExt;
+use crate::graphql::cost;
 use crate::graphql::images::ImageInput;
 use crate::graphql::{ApiError, ids};
 use crate::verification::Verification;
@@ -28,6 +29,7 @@ impl VerificationMutation {
     }
 
     /// Stores the image and returns at once with PROCESSING; encoding happens in the background.
+    #[graphql(complexity = "cost::work(50, child_complexity)")]
     async fn upload_image(
         &self,
         context: &Context<'_>,

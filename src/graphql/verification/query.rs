@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Container, Image};
 use crate::graphql::context::ContextExt;
+use crate::graphql::cost;
 use crate::graphql::page::{Connection, Listed, page_request};
 use crate::graphql::{ApiError, ids};
 use crate::verification::{Verification, VerificationError};
@@ -32,6 +33,7 @@ impl VerificationQuery {
     }
 
     /// The containers, newest first.
+    #[graphql(complexity = "cost::list(first, child_complexity)")]
     async fn containers(
         &self,
         context: &Context<'_>,

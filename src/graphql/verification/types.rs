@@ -9,6 +9,7 @@ use futures_util::future::try_join_all;
 
 use crate::decimal::widen;
 use crate::graphql::context::ContextExt;
+use crate::graphql::cost;
 use crate::graphql::faces::{DetectedFace, MatchDecision};
 use crate::graphql::images::ImageError;
 use crate::graphql::loaders::{EncodingsOf, ImagesOf};
@@ -49,6 +50,7 @@ impl Container {
     }
 
     /// Oldest first; at most imageLimit.
+    #[graphql(complexity = "cost::list(5, child_complexity)")]
     async fn images(&self, context: &Context<'_>) -> Result<Vec<Image>, ApiError> {
         self.contents(context).await
     }
@@ -61,6 +63,7 @@ impl Container {
 
     /// Each completed image's largest face against every other image's; null until two such faces exist, and when
     /// the model's thresholds are not known.
+    #[graphql(complexity = "cost::list(10, child_complexity)")]
     async fn comparison(&self, context: &Context<'_>) -> Result<Option<ContainerComparison>, ApiError> {
         let images = self.contents(context).await?;
         let encodings = try_join_all(images.iter().map(|image| image.rows(context))).await?;
@@ -183,6 +186,7 @@ impl Image {
     }
 
     /// One for each face, largest first; empty until COMPLETED, and when it shows no face.
+    #[graphql(complexity = "cost::list(3, child_complexity)")]
     async fn encodings(&self, context: &Context<'_>) -> Result<Vec<Encoding>, ApiError> {
         Ok(self.rows(context).await?.into_iter().map(Encoding).collect())
     }

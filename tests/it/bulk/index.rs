@@ -20,7 +20,7 @@ async fn templates_that_are_sound_are_found_and_damaged_ones_are_told() {
     let rebuilt = faceql(0, folder.path(), &["index", "rebuild"]);
     assert!(rebuilt.contains("built with 3 faces in") && rebuilt.contains("0 damaged"), "{rebuilt}");
 
-    change_one(folder.path(), template::Column::Vector, Expr::value(vec![0_u8; 8])).await;
+    Box::pin(change_one(folder.path(), template::Column::Vector, Expr::value(vec![0_u8; 8]))).await;
     let checked = faceql(1, folder.path(), &["index", "check"]);
     assert!(checked.contains("NOT WELL default/default"), "{checked}");
     assert!(checked.contains("3 templates, 1 damaged, 2 in the index"), "{checked}");
@@ -31,7 +31,8 @@ async fn templates_that_are_sound_are_found_and_damaged_ones_are_told() {
 #[tokio::test]
 async fn templates_of_another_model_are_told_and_no_fault() {
     let folder = enrolled_tree();
-    change_one(folder.path(), template::Column::ModelDigest, Expr::value("ab".repeat(32))).await;
+    let other = Expr::value("ab".repeat(32));
+    Box::pin(change_one(folder.path(), template::Column::ModelDigest, other)).await;
     let checked = faceql(0, folder.path(), &["index", "check"]);
     assert!(checked.contains("1 templates, of a model that is not at work"), "{checked}");
     assert!(checked.contains("2 templates, 0 damaged, 2 in the index"), "{checked}");

@@ -1,0 +1,319 @@
+//! What a query may ask for. Its text and its shape are measured before it is validated, since validating expands
+//! fragments; its cost before it is executed. What a field costs is said beside its resolver.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use async_graphql::extensions::{
+    Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextRequest, NextValidation,
+};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, FragmentDefinition, Selection, SelectionSet,
+};
+use async_graphql::{
+    Name, Positioned, Request, Response, ServerError, ServerResult, ValidationResult, Value, async_trait,
+};
+
+use super::context::RequestContext;
+use super::{ApiError, ErrorCode};
+use crate::config::{Setting, Settings};
+
+/// No field costs more, so that sums of costs do not overflow.
+const MOST: usize = 1_000_000_000;
+
+/// What a query may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryLimits {
+    /// Bytes of its text.
+    pub bytes: usize,
+    /// Tokens of its text.
+    pub tokens: usize,
+    /// Fields within fields.
+    pub depth: usize,
+    /// Fields, with every fragment put in place.
+    pub fields: usize,
+    /// Fields under other names.
+    pub aliases: usize,
+    /// Directives.
+    pub directives: usize,
+    /// Fields of the operation itself.
+    pub root_fields: usize,
+    /// What all fields cost together.
+    pub cost: usize,
+}
+
+impl QueryLimits {
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let mut limit =
+            |name, about, default, most| settings.number(Setting { name, about }, default, 1..=most);
+        Self {
+            bytes: limit("FACEQL_MAX_QUERY_BYTES", "Bytes that a query's text may have.", 65_536, 1 << 20),
+            tokens: limit("FACEQL_MAX_QUERY_TOKENS", "Tokens that a query's text may have.", 10_000, 1 << 20),
+            depth: limit("FACEQL_MAX_QUERY_DEPTH", "How deep a query's fields may lie.", 20, 100),
+            fields: limit(
+                "FACEQL_MAX_QUERY_FIELDS",
+                "Fields that a query may have, with its fragments put in place.",
+                5000,
+                1 << 20,
+            ),
+            aliases: limit("FACEQL_MAX_QUERY_ALIASES", "Fields that a query may rename.", 100, 1 << 20),
+            directives: limit(
+                "FACEQL_MAX_QUERY_DIRECTIVES",
+                "Directives that a query may have.",
+                100,
+                1 << 20,
+            ),
+            root_fields: limit(
+                "FACEQL_MAX_QUERY_ROOT_FIELDS",
+                "Fields of an operation itself: queries, or mutations, at once.",
+                50,
+                1 << 20,
+            ),
+            cost: limit(
+                "FACEQL_MAX_QUERY_COST",
+                "What a query may cost: a field costs 1, what is in a list as often as the list may be long.",
+                20_000,
+                MOST,
+            ),
+        }
+    }
+
+    /// Refuses a text that is too long to be parsed.
+    ///
+    /// # Errors
+    /// `QUERY_TOO_COSTLY`, with what was found.
+    pub fn check_text(&self, query: &str) -> Result<(), ApiError> {
+        within("bytes of text", query.len(), self.bytes)?;
+        within("tokens", tokens(query, self.tokens), self.tokens)
+    }
+
+    fn check_shape(&self, document: &ExecutableDocument) -> Result<(), ApiError> {
+        let mut shapes = Shapes { fragments: &document.fragments, known: HashMap::new() };
+        let operations: Vec<&SelectionSet> = match &document.operations {
+            DocumentOperations::Single(operation) => vec![&operation.node.selection_set.node],
+            DocumentOperations::Multiple(operations) => {
+                operations.values().map(|operation| &operation.node.selection_set.node).collect()
+            }
+        };
+        for operation in operations {
+            let Shape { depth, fields, aliases, directives, own_fields } = shapes.of(operation)?;
+            within("levels of fields", depth, self.depth)?;
+            within("fields", fields, self.fields)?;
+            within("aliases", aliases, self.aliases)?;
+            within("directives", directives, self.directives)?;
+            within("fields of the operation itself", own_fields, self.root_fields)?;
+        }
+        Ok(())
+    }
+}
+
+fn within(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
+    if found <= limit {
+        return Ok(());
+    }
+    let message = format!("the query has {found} {what} or more; at most {limit} are taken");
+    Err(ApiError::new(ErrorCode::QueryTooCostly, message))
+}
+
+/// How many tokens a text has, counted to one beyond `limit`.
+fn tokens(text: &str, limit: usize) -> usize {
+    let mut rest = text.as_bytes();
+    let mut count = 0;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let length = match byte {
+            b' ' | b'\t' | b'\r' | b'\n' | b',' => {
+                rest = behind;
+                continue;
+            }
+            b'#' => {
+                rest = &rest[length_while(rest, |byte| byte != b'\n' && byte != b'\r')..];
+                continue;
+            }
+            // With its two quotes.
+            b'"' => 2 + length_while(behind, |byte| byte != b'"'),
+            _ => length_while(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_').max(1),
+        };
+        count += 1;
+        if count > limit {
+            return count;
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    count
+}
+
+fn length_while(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().position(|byte| !holds(*byte)).unwrap_or(bytes.len())
+}
+
+/// How much there is in a selection.
+#[derive(Clone, Copy, Default)]
+struct Shape {
+    depth: usize,
+    fields: usize,
+    aliases: usize,
+    directives: usize,
+    /// Without what is within its fields.
+    own_fields: usize,
+}
+
+impl Shape {
+    /// Adds what lies beside it.
+    fn beside(&mut self, other: Self) {
+        self.depth = self.depth.max(other.depth);
+        self.fields = self.fields.saturating_add(other.fields);
+        self.aliases = self.aliases.saturating_add(other.aliases);
+        self.directives = self.directives.saturating_add(other.directives);
+        self.own_fields = self.own_fields.saturating_add(other.own_fields);
+    }
+}
+
+/// Measures each fragment once, however often it is spread.
+struct Shapes<'document> {
+    fragments: &'document HashMap<Name, Positioned<FragmentDefinition>>,
+    /// `None` while a fragment is being measured.
+    known: HashMap<&'document str, Option<Shape>>,
+}
+
+impl<'document> Shapes<'document> {
+    fn of(&mut self, selections: &'document SelectionSet) -> Result<Shape, ApiError> {
+        let mut shape = Shape::default();
+        for selection in &selections.items {
+            let (inner, directives) = match &selection.node {
+                Selection::Field(field) => {
+                    let mut inner = self.of(&field.node.selection_set.node)?;
+                    inner.depth += 1;
+                    inner.fields = inner.fields.saturating_add(1);
+                    inner.aliases += usize::from(field.node.alias.is_some());
+                    inner.own_fields = 1;
+                    (inner, field.node.directives.len())
+                }
+                Selection::InlineFragment(fragment) => {
+                    (self.of(&fragment.node.selection_set.node)?, fragment.node.directives.len())
+                }
+                Selection::FragmentSpread(spread) => {
+                    (self.of_fragment(&spread.node.fragment_name.node)?, spread.node.directives.len())
+                }
+            };
+            shape.beside(inner);
+            shape.directives = shape.directives.saturating_add(directives);
+        }
+        Ok(shape)
+    }
+
+    fn of_fragment(&mut self, name: &'document Name) -> Result<Shape, ApiError> {
+        // That there is no such fragment, validation says.
+        let Some(fragment) = self.fragments.get(name) else { return Ok(Shape::default()) };
+        match self.known.get(name.as_str()) {
+            Some(Some(shape)) => return Ok(*shape),
+            Some(None) => {
+                let message = format!("the fragment '{name}' spreads itself");
+                return Err(ApiError::new(ErrorCode::GraphqlValidationFailed, message));
+            }
+            None => {}
+        }
+        self.known.insert(name, None);
+        let shape = self.of(&fragment.node.selection_set.node)?;
+        self.known.insert(name, Some(shape));
+        Ok(shape)
+    }
+}
+
+/// The cost of a field whose content comes as often as `times`, at most a hundred.
+pub(super) fn list(times: i32, content: usize) -> usize {
+    let times = usize::try_from(times.clamp(1, 100)).unwrap_or(100);
+    times.saturating_mul(content.max(1)).saturating_add(1).min(MOST)
+}
+
+/// The cost of a field that takes so much work of its own.
+pub(super) fn work(own: usize, content: usize) -> usize {
+    own.saturating_add(content).min(MOST)
+}
+
+/// Holds every request to its limits.
+pub(super) struct Cost(pub(super) QueryLimits);
+
+impl ExtensionFactory for Cost {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(CostOfRequest {
+            limits: self.0,
+            cost: AtomicUsize::new(0),
+            is_wanted: AtomicBool::new(false),
+        })
+    }
+}
+
+struct CostOfRequest {
+    limits: QueryLimits,
+    cost: AtomicUsize,
+    /// Whether the response is to say what the request cost.
+    is_wanted: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Extension for CostOfRequest {
+    async fn prepare_request(
+        &self,
+        context: &ExtensionContext<'_>,
+        mut request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        // What cannot be parsed has no shape, and goes no further.
+        if let Ok(document) = request.parsed_query() {
+            self.limits.check_shape(document).map_err(ApiError::into_server_error)?;
+        }
+        let of_request = request.data.get(&TypeId::of::<RequestContext>());
+        let of_request = of_request.and_then(|data| data.downcast_ref::<RequestContext>());
+        self.is_wanted.store(of_request.is_some_and(|request| request.tells_cost), Ordering::Relaxed);
+        next.run(context, request).await
+    }
+
+    async fn validation(
+        &self,
+        context: &ExtensionContext<'_>,
+        next: NextValidation<'_>,
+    ) -> Result<ValidationResult, Vec<ServerError>> {
+        let result = next.run(context).await?;
+        let (cost, limit) = (result.complexity, self.limits.cost);
+        self.cost.store(cost, Ordering::Relaxed);
+        if cost > limit {
+            let message =
+                format!("the query costs {cost}; at most {limit} is taken: ask for fewer, or in parts");
+            let mut error = ApiError::new(ErrorCode::QueryTooCostly, message).into_server_error();
+            let values = error.extensions.get_or_insert_default();
+            values.set("cost", cost);
+            values.set("limit", limit);
+            return Err(vec![error]);
+        }
+        Ok(result)
+    }
+
+    async fn request(&self, context: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
+        let response = next.run(context).await;
+        if self.is_wanted.load(Ordering::Relaxed) {
+            return response.extension("cost", Value::from(self.cost.load(Ordering::Relaxed)));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_counted_as_the_grammar_has_them() {
+        for (text, expected) in [
+            ("", 0),
+            ("{ a }", 3),
+            ("query($a:Int!=1){a(b:$a)@c} # end", 21),
+            ("{ a(b: \"x y { }\") }", 8),
+            (" , ,\n", 0),
+        ] {
+            assert_eq!(tokens(text, 100), expected, "{text}");
+        }
+        assert_eq!(tokens(&"{".repeat(1000), 10), 11);
+    }
+}

@@ -1,0 +1,99 @@
+//! What a query may ask for, and what it costs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::support::client::read;
+use crate::support::{Client, Socket, TestServer, code};
+
+async fn refusal(client: &Client, query: &str) -> String {
+    client.refusal(query, json!({})).await
+}
+
+/// What a query costs.
+async fn cost(client: &Client, query: &str, variables: Value) -> u64 {
+    let body = json!({ "query": query, "variables": variables });
+    let response = read(client.post().header("X-GraphQL-Cost", "1").json(&body).send().await.unwrap()).await;
+    response["extensions"]["cost"].as_u64().unwrap_or_else(|| panic!("{response}"))
+}
+
+/// So many fragments, each of which spreads the next one twice.
+fn doubling(fragments: usize) -> String {
+    let mut query = "{ service { ...f0 } }".to_owned();
+    for number in 0..fragments {
+        let next = number + 1;
+        write!(query, " fragment f{number} on Service {{ ...f{next} ...f{next} }}").unwrap();
+    }
+    write!(query, " fragment f{fragments} on Service {{ version }}").unwrap();
+    query
+}
+
+#[tokio::test]
+async fn cost_multiplies_through_page_sizes_and_variables() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    assert_eq!(cost(&client, "{ service { version } }", json!({})).await, 2);
+    let query = "query($first: Int = 10) { containers(first: $first) { nodes { id images { id } } } }";
+    let (ten, hundred) =
+        (cost(&client, query, json!({})).await, cost(&client, query, json!({ "first": 100 })).await);
+    assert!(ten > 10 * 5 && hundred > 9 * ten, "{ten} and {hundred}");
+    let plain = client.send("{ service { version } }", json!({})).await;
+    assert!(plain.get("extensions").is_none(), "only who asks is told");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn too_costly_queries_are_told_their_cost_and_the_limit() {
+    let server = TestServer::with(&[("FACEQL_MAX_QUERY_COST", "500")]).await;
+    let client = server.client();
+    let response = client.send("{ containers(first: 100) { nodes { images { id } } } }", json!({})).await;
+    assert_eq!(code(&response), "QUERY_TOO_COSTLY");
+    let extensions = &response["errors"][0]["extensions"];
+    assert!(extensions["cost"].as_u64().unwrap() > 500 && extensions["limit"] == 500, "{extensions}");
+    client.data("{ containers(first: 2) { nodes { images { id } } } }", json!({})).await;
+    // Numbers out of range are refused as such, and cost no less for it.
+    let minus = refusal(&client, "{ containers(first: -1000000) { nodes { id } } }").await;
+    assert_eq!(minus, "BAD_USER_INPUT");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn documents_that_unfold_without_end_are_refused_at_once() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    // Unfolded it would have two thousand million fields: only who measures each fragment once can answer.
+    assert_eq!(refusal(&client, &doubling(31)).await, "QUERY_TOO_COSTLY");
+    assert_eq!(refusal(&client, &doubling(13)).await, "QUERY_TOO_COSTLY", "8,192 fields");
+    assert!(client.send(&doubling(8), json!({})).await.get("errors").is_none());
+    let endless = "{ service { ...a } } fragment a on Service { ...b } fragment b on Service { ...a ...a }";
+    assert_eq!(refusal(&client, endless).await, "GRAPHQL_VALIDATION_FAILED");
+    let mut socket = Socket::connect(&server).await;
+    socket.subscribe("1", &doubling(31), json!({})).await;
+    let error = socket.message().await.unwrap();
+    assert_eq!(error["payload"][0]["extensions"]["code"], "QUERY_TOO_COSTLY");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn text_and_shape_are_bounded() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let (down, up) = ("images { container { ".repeat(10), "} } ".repeat(10));
+    let deep = format!("{{ container(id: \"x\") {{ {down} id {up} }} }}");
+    let many = |what: &str, count: usize| format!("{{ service {{ {} }} }}", what.repeat(count));
+    let aliases: String = (0..101).fold(String::new(), |all, number| all + &format!("a{number}: version "));
+    let roots: String = (0..51).fold(String::new(), |all, _| all + "service { version } ");
+    for (query, what) in [
+        (format!("{{ service {{ version }} }} # {}", "x".repeat(70_000)), "bytes"),
+        (many("version ", 10_000), "tokens"),
+        (deep, "depth"),
+        (many("version ", 5_000), "fields"),
+        (format!("{{ service {{ {aliases} }} }}"), "aliases"),
+        (many("version @include(if: true) ", 101), "directives"),
+        (format!("{{ {roots} }}"), "root fields"),
+    ] {
+        assert_eq!(refusal(&client, &query).await, "QUERY_TOO_COSTLY", "{what}");
+    }
+    server.stop().await;
+}
