@@ -24,7 +24,7 @@ use crate::events::Bus;
 use crate::files::{FileLinks, FilesConfig};
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
-use crate::http::{Authenticator, Edge, router};
+use crate::http::{Authenticator, Documents, Edge, router};
 use crate::index::EmbeddedIndex;
 use crate::inference::{
     EmbeddedEncoder, Encoder, EngineConfig, Engines, KnownModels, RemoteEncoder, RemoteError, StartError,
@@ -239,13 +239,13 @@ impl App {
                 self.domains.clone(),
                 self.health.clone(),
                 limits,
-                self.config.queries,
+                self.config.documents.limits,
                 links.clone(),
             ),
             domains: self.domains.clone(),
             authenticator: Authenticator::new(self.config.http.keys.clone()),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
-            queries: self.config.queries,
+            documents: Documents::new(&self.config.documents),
             body_timeout: self.config.http.body_timeout,
             request_timeout: self.config.http.request_timeout,
             max_batch: self.config.http.max_batch,

@@ -17,8 +17,7 @@ use crate::database::DatabaseConfig;
 use crate::detection::DetectionConfig;
 use crate::enrollment::EnrollmentConfig;
 use crate::files::FilesConfig;
-use crate::graphql::QueryLimits;
-use crate::http::HttpConfig;
+use crate::http::{DocumentsConfig, HttpConfig};
 use crate::inference::{EngineConfig, RemoteConfig};
 use crate::jobs::JobsConfig;
 use crate::people::PeopleConfig;
@@ -36,8 +35,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Where image bytes live.
     pub blobs: BlobsConfig,
-    /// What a query may ask for.
-    pub queries: QueryLimits,
+    /// Which queries are taken.
+    pub documents: DocumentsConfig,
     /// The embedded engine.
     pub engine: EngineConfig,
     /// An external encoding service, when one is named.
@@ -80,7 +79,7 @@ impl Config {
     pub fn read(mut settings: Settings) -> Result<Self, ConfigError> {
         let config = Self {
             http: HttpConfig::read(&mut settings),
-            queries: QueryLimits::read(&mut settings),
+            documents: DocumentsConfig::read(&mut settings),
             database: DatabaseConfig::read(&mut settings),
             blobs: BlobsConfig::read(&mut settings),
             engine: EngineConfig::read(&mut settings),
@@ -110,7 +109,7 @@ impl Config {
     pub fn example() -> String {
         let mut settings = Settings::default();
         HttpConfig::read(&mut settings);
-        QueryLimits::read(&mut settings);
+        DocumentsConfig::read(&mut settings);
         DatabaseConfig::read(&mut settings);
         BlobsConfig::read(&mut settings);
         EngineConfig::read(&mut settings);

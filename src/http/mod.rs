@@ -2,6 +2,8 @@
 
 mod answer;
 mod auth;
+mod cors;
+mod documents;
 mod files;
 mod format;
 mod graphql;
@@ -23,6 +25,7 @@ use std::time::Duration;
 use crate::config::{Setting, Settings};
 
 pub use auth::{ApiKey, Authenticator};
+pub use documents::{Documents, DocumentsConfig};
 pub use router::{Edge, encoder_router, router};
 
 /// The listening address, keys and limits of the HTTP side.

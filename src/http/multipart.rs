@@ -23,7 +23,7 @@ const MAX_FILES: usize = 20;
 type Map = HashMap<String, Vec<String>>;
 
 pub(super) async fn read(mut multipart: Multipart, edge: &Edge) -> Result<Request, Refusal> {
-    let mut request = of_json(json_part(&mut multipart, "operations").await?, &edge.queries)?;
+    let mut request = of_json(json_part(&mut multipart, "operations").await?, &edge.documents)?;
     let mut map: Map = json_part(&mut multipart, "map").await?;
     check(&map)?;
     while let Some(field) = multipart.next_field().await.map_err(malformed)? {

@@ -8,10 +8,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::documents::Documents;
 use super::multipart;
 use super::refusal::Refusal;
 use super::router::Edge;
-use crate::graphql::{ErrorCode, QueryLimits};
+use crate::graphql::ErrorCode;
 
 /// Headers that a foreign page cannot send without asking first (a preflight request).
 const PREFLIGHTED: [&str; 5] =
@@ -31,6 +32,8 @@ struct Written {
     operation_name: Option<String>,
     variables: Option<Map<String, Value>>,
     extensions: Option<Map<String, Value>>,
+    /// Names a trusted document.
+    document_id: Option<String>,
 }
 
 /// One request as it is written in an address: variables and extensions are JSON.
@@ -41,18 +44,20 @@ struct Addressed {
     operation_name: Option<String>,
     variables: Option<String>,
     extensions: Option<String>,
+    document_id: Option<String>,
 }
 
 impl Written {
-    fn request(self, limits: &QueryLimits) -> Result<GraphQlRequest, Refusal> {
-        let query = self.query.ok_or_else(|| bad("the request has no query"))?;
-        limits.check_text(&query)?;
+    fn request(self, documents: &Documents) -> Result<GraphQlRequest, Refusal> {
+        let extensions = self.extensions.unwrap_or_default();
+        let persisted = extensions.get("persistedQuery").and_then(|query| query["sha256Hash"].as_str());
+        let query = documents.find(self.query, self.document_id.as_deref().or(persisted))?;
         let mut request = GraphQlRequest::new(query);
         request.operation_name = self.operation_name;
         request.variables = Variables::from_json(Value::Object(self.variables.unwrap_or_default()));
-        let extensions = self.extensions.unwrap_or_default().into_iter();
+        let values = extensions.into_iter();
         let values =
-            extensions.filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)));
+            values.filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)));
         request.extensions = async_graphql::Extensions(values.collect());
         Ok(request)
     }
@@ -61,7 +66,7 @@ impl Written {
 /// Reads a request, holding it to its limits on the way.
 pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Refusal> {
     if request.method() == Method::GET {
-        return in_address(request.uri(), &edge.queries).map(|request| Parameters::One(Box::new(request)));
+        return in_address(request.uri(), &edge.documents).map(|request| Parameters::One(Box::new(request)));
     }
     match media_type(request.headers()).as_str() {
         "application/json" => {
@@ -84,14 +89,14 @@ pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Re
 }
 
 /// A request that was read as JSON, without files.
-pub(super) fn of_json(json: Value, limits: &QueryLimits) -> Result<GraphQlRequest, Refusal> {
+pub(super) fn of_json(json: Value, documents: &Documents) -> Result<GraphQlRequest, Refusal> {
     let written = serde_json::from_value::<Written>(json);
-    written.map_err(|error| bad(format!("no GraphQL request: {error}")))?.request(limits)
+    written.map_err(|error| bad(format!("no GraphQL request: {error}")))?.request(documents)
 }
 
 fn in_body(body: &[u8], edge: &Edge) -> Result<Parameters, Refusal> {
     if body.trim_ascii_start().first() != Some(&b'[') {
-        let request = written::<Written>(body, "the body is no GraphQL request")?.request(&edge.queries)?;
+        let request = written::<Written>(body, "the body is no GraphQL request")?.request(&edge.documents)?;
         return Ok(Parameters::One(Box::new(request)));
     }
     let max_batch = edge.max_batch;
@@ -102,11 +107,11 @@ fn in_body(body: &[u8], edge: &Edge) -> Result<Parameters, Refusal> {
     if requests.is_empty() || requests.len() > max_batch {
         return Err(bad(format!("a batch holds 1 to {max_batch} requests")));
     }
-    let requests = requests.into_iter().map(|written| written.request(&edge.queries));
+    let requests = requests.into_iter().map(|written| written.request(&edge.documents));
     requests.collect::<Result<_, _>>().map(Parameters::Batch)
 }
 
-fn in_address(uri: &Uri, limits: &QueryLimits) -> Result<GraphQlRequest, Refusal> {
+fn in_address(uri: &Uri, documents: &Documents) -> Result<GraphQlRequest, Refusal> {
     let Query(addressed) = Query::<Addressed>::try_from_uri(uri).map_err(|error| bad(error.body_text()))?;
     let object = |name: &str, text: Option<String>| {
         // An empty parameter is one that is left out.
@@ -118,8 +123,9 @@ fn in_address(uri: &Uri, limits: &QueryLimits) -> Result<GraphQlRequest, Refusal
         operation_name: addressed.operation_name.filter(|name| !name.is_empty()),
         variables: object("variables", addressed.variables)?,
         extensions: object("extensions", addressed.extensions)?,
+        document_id: addressed.document_id.filter(|id| !id.is_empty()),
     };
-    request.request(limits)
+    request.request(documents)
 }
 
 fn written<T: DeserializeOwned>(json: &[u8], otherwise: &str) -> Result<T, Refusal> {

@@ -16,9 +16,12 @@ impl Refusal {
         Self(ApiError::new(code, message))
     }
 
-    /// Whether the query asks for too much, which is no fault of the protocol.
+    /// Whether the query is not taken, which is no fault of the protocol.
     pub(super) fn is_of_query(&self) -> bool {
-        self.0.code == ErrorCode::QueryTooCostly
+        matches!(
+            self.0.code,
+            ErrorCode::QueryTooCostly | ErrorCode::PersistedQueryNotFound | ErrorCode::Forbidden
+        )
     }
 
     /// The refusal in the form that the client takes.

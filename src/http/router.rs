@@ -13,13 +13,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Authenticator;
+use super::documents::Documents;
 use super::files::{self, Files};
 use super::host::Allowed;
 use super::selfie::Selfie;
-use super::{HttpConfig, graphql, health, host, request_id, selfie};
+use super::{HttpConfig, cors, graphql, health, host, request_id, selfie};
 use crate::caller::Caller;
 use crate::files::FileLinks;
-use crate::graphql::{Domains, FaceQlSchema, Limits, QueryLimits, RequestContext};
+use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
 use crate::health::Health;
 use crate::inference::EmbeddedEncoder;
 
@@ -37,8 +38,8 @@ pub struct Edge {
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
     pub turns: Arc<Semaphore>,
-    /// What a query's text may be.
-    pub queries: QueryLimits,
+    /// Which document a request means.
+    pub documents: Documents,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
     /// How long a query or a mutation may take.
@@ -77,7 +78,9 @@ pub fn router(edge: &Edge, health: Health, config: &HttpConfig) -> Router {
         .merge(health_routes(health))
         .layer(DefaultBodyLimit::max(config.max_request_bytes));
     // Outermost last: the id comes first, so that every refusal has one.
-    guarded(routes, &edge.authenticator, config).layer(middleware::from_fn(request_id::identify))
+    guarded(routes, &edge.authenticator, config)
+        .layer(cors::layer(&config.allowed_origins))
+        .layer(middleware::from_fn(request_id::identify))
 }
 
 /// The routes of `faceql encoder`.

@@ -200,7 +200,7 @@ impl Socket {
                 format!("a socket has at most {} operations at once", self.edge.max_socket_operations);
             return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
         }
-        let request = match parameters::of_json(payload, &self.edge.queries) {
+        let request = match parameters::of_json(payload, &self.edge.documents) {
             Ok(request) => request,
             Err(refusal) if refusal.is_of_query() => return self.refuse(&id, refusal.into()).await,
             Err(_) => {

@@ -7,6 +7,7 @@ mod bulk;
 mod contours;
 mod cost;
 mod detection;
+mod documents;
 mod failure;
 mod flow;
 mod hostile;

@@ -219,3 +219,33 @@ async fn a_request_that_takes_too_long_is_given_up() {
     script.open();
     server.stop().await;
 }
+
+#[tokio::test]
+async fn only_pages_of_allowed_origins_may_send_and_read() {
+    let settings = [("FACEQL_ALLOWED_ORIGINS", "https://app.example")];
+    let server = TestServer::with(&settings).await;
+    let preflight = async |origin: &str| {
+        let request = http().request(reqwest::Method::OPTIONS, url(&server)).header(header::ORIGIN, origin);
+        let request = request.header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
+        let request = request.header(header::ACCESS_CONTROL_REQUEST_HEADERS, "x-api-key, content-type");
+        request.send().await.unwrap().headers().clone()
+    };
+    let allowed = preflight("https://app.example").await;
+    assert_eq!(allowed[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example");
+    assert!(allowed[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().contains("x-api-key"));
+    let foreign = preflight("https://evil.example").await;
+    assert!(foreign.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_none());
+
+    let query = async |origin: &str| {
+        let request = http().post(url(&server)).header(header::ORIGIN, origin);
+        request.json(&json!({ "query": "{ __typename }" })).send().await.unwrap()
+    };
+    let read = query("https://app.example").await;
+    assert_eq!(read.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example");
+    let refused = query("https://evil.example").await;
+    assert_eq!(
+        (refused.status().as_u16(), told(refused).await.2["errors"][0]["extensions"]["code"].take()),
+        (403, json!("CSRF_REFUSED"))
+    );
+    server.stop().await;
+}

@@ -1,0 +1,27 @@
+//! Which foreign web pages may speak to the server: those of an explicit list of origins, and no others.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use tower_http::cors::CorsLayer;
+
+/// How long a browser remembers what it may send.
+const MAX_AGE: Duration = Duration::from_hours(1);
+
+/// Lets pages of `origins` send requests and read answers. Without any, no page is told that it may.
+pub(super) fn layer(origins: &BTreeSet<String>) -> CorsLayer {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let own = ["x-api-key", "apollo-require-preflight", "x-apollo-operation-name", "x-requested-with"]
+        .into_iter()
+        .chain(["x-request-id", "x-graphql-cost"])
+        .map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(
+            [header::CONTENT_TYPE, header::AUTHORIZATION].into_iter().chain(own).collect::<Vec<_>>(),
+        )
+        .expose_headers([HeaderName::from_static("x-request-id")])
+        .max_age(MAX_AGE)
+}
