@@ -1,0 +1,161 @@
+// What every client's test needs: a server, the photo, the two operations, and what must be seen of them.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, cpSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+
+/** No test takes longer, not on a slow machine either. */
+export const TIME_LIMIT = { timeout: 120_000 };
+
+export const KEY = "some-key-of-16-chars";
+
+export const CLIENTS = import.meta.dirname;
+
+export const ROOT = resolve(CLIENTS, "../..");
+
+export const PHOTO = join(ROOT, ".faceql/photos/obama.jpg");
+
+/** Where the servers of `run.mjs` answer: one that asks for `KEY`, and one that lets everybody in. */
+export const { FACEQL_URL: URL_WITH_KEY, FACEQL_OPEN_URL: URL_WITHOUT_KEY } = process.env;
+
+export const UPLOAD = `
+  mutation Upload($container: ID!, $file: Upload!) {
+    uploadImage(input: { containerId: $container, image: { upload: $file } }) { image { id status } }
+  }`;
+
+export const WATCH = `
+  subscription Watch($container: ID!) {
+    imageStatusChanged(containerId: $container, untilSettled: true) {
+      id status revision encodings { dimensions }
+    }
+  }`;
+
+/** A part of a multipart request. */
+export const photo = () => new File([readFileSync(PHOTO)], "obama.jpg", { type: "image/jpeg" });
+
+export const socketUrl = (url) => url.replace(/^http/, "ws");
+
+/** One request as `fetch` alone makes it. Returns `data`. */
+export async function ask(url, query, variables = {}) {
+  const headers = { "content-type": "application/json", "x-api-key": KEY };
+  return read(await fetch(url, { method: "POST", headers, body: JSON.stringify({ query, variables }) }));
+}
+
+export async function createContainer(url = URL_WITH_KEY) {
+  const { createContainer } = await ask(url, "mutation { createContainer { container { id } } }");
+  return createContainer.container.id;
+}
+
+/** A GraphQL multipart request as `fetch` alone makes it. Returns the image. */
+export async function uploadByFetch(container, url = URL_WITH_KEY) {
+  const body = new FormData();
+  body.append("operations", JSON.stringify({ query: UPLOAD, variables: { container, file: null } }));
+  body.append("map", JSON.stringify({ 0: ["variables.file"] }));
+  body.append("0", photo());
+  const headers = { authorization: `Bearer ${KEY}`, "apollo-require-preflight": "1" };
+  const { uploadImage } = await read(await fetch(url, { method: "POST", headers, body }));
+  return uploadImage.image;
+}
+
+async function read(response) {
+  const { data, errors } = await response.json();
+  assert.equal(errors, undefined, JSON.stringify(errors));
+  return data;
+}
+
+/** What a subscription says until it ends. */
+export async function collect(results) {
+  const all = [];
+  for await (const result of results) all.push(result);
+  return all;
+}
+
+/** Runs a program to its end. Returns what it printed; when it fails, that is the error. */
+export async function run(program, parameters, options = {}) {
+  const child = spawn(program, parameters, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
+  if (code !== 0) throw new Error(`${program} ended with ${code}:\n${stdout}${stderr}`);
+  return stdout;
+}
+
+/** Runs a program of an npm package. */
+export const runPackage = (name, ...rest) => run(join(CLIENTS, "node_modules/.bin", name), ...rest);
+
+const temporaryFolder = (name) => mkdtempSync(join(tmpdir(), `${name}-`));
+
+/** A copy of a folder of this one, for tools that write beside what they read. */
+export function copyOf(name) {
+  const folder = temporaryFolder(name);
+  cpSync(join(CLIENTS, name), folder, { recursive: true });
+  copyFileSync(join(ROOT, "schema.graphql"), join(folder, "schema.graphql"));
+  return folder;
+}
+
+/** `states` are all that `WATCH` said while `uploaded` became COMPLETED, and it ended by itself. */
+export function assertSettled(states, uploaded) {
+  assert.equal(uploaded.status, "PROCESSING");
+  assert.ok(states.length > 0, "nothing was said");
+  assert.deepEqual(new Set(states.map((state) => state.id)), new Set([uploaded.id]));
+  const revisions = states.map((state) => state.revision);
+  assert.deepEqual(revisions, [...new Set(revisions)].sort((a, b) => a - b), "in order, and nothing twice");
+  const { status, encodings } = states.at(-1);
+  assert.equal(status, "COMPLETED");
+  assert.deepEqual(encodings.map((encoding) => encoding.dimensions), [128]);
+}
+
+/**
+ * Starts a server of its own data, on a free port unless `listen` says which. It is gone with this process at the
+ * latest.
+ */
+export async function startServer({ key, listen = "127.0.0.1:0", folder = temporaryFolder("faceql") } = {}) {
+  const child = spawn(resolve(process.env.FACEQL_BINARY || join(ROOT, "target/debug/faceql")), ["serve"], {
+    // Where no .env is.
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env.PATH,
+      FACEQL_HOME: join(ROOT, ".faceql"),
+      FACEQL_LISTEN: listen,
+      FACEQL_API_KEY: key ? `acme:${key}` : "",
+      FACEQL_BLOB_FOLDER: join(folder, "blobs"),
+      FACEQL_SECRET_FILE: join(folder, "secret"),
+      DATABASE_URL: `sqlite:${join(folder, "faceql.db")}`,
+    },
+  });
+  await once(child, "spawn");
+  const kill = () => child.kill("SIGKILL");
+  // Before what is registered already: whoever owns the folder removes it.
+  process.prependOnceListener("exit", kill);
+  const gone = new Promise((resolve) => child.once("exit", resolve));
+  const log = [];
+  const address = await Promise.race([listening(child, log), gone.then(() => undefined)]);
+  assert.ok(address, `the server did not start:\n${log.join("\n")}`);
+  return {
+    url: `http://${address}/graphql`,
+    address,
+    folder,
+    async stop() {
+      child.kill("SIGTERM");
+      await gone;
+      process.off("exit", kill);
+    },
+  };
+}
+
+/** Resolves with the address once the log tells it; the log is read on, lest the server wait for a full pipe. */
+function listening(child, log) {
+  return new Promise((resolve) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface(stream).on("line", (line) => {
+        log.push(line);
+        const address = line.match(/API at http:\/\/([\d.:]+)\/graphql/)?.[1];
+        if (address) resolve(address);
+      });
+    }
+  });
+}
