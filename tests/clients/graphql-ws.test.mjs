@@ -1,0 +1,54 @@
+// graphql-transport-ws, as graphql-ws speaks it.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createClient } from "graphql-ws";
+import WebSocket from "ws";
+import { PATIENCE, assertGoesOnAfterRestart } from "./restart.mjs";
+import {
+  KEY, TIME_LIMIT, URL_WITH_KEY, WATCH, assertSettled, collect, createContainer, socketUrl, uploadByFetch,
+} from "./support.mjs";
+
+const connect = (url, options) => createClient({ url: socketUrl(url), webSocketImpl: WebSocket, ...options });
+
+const connectionParams = { "x-api-key": KEY };
+
+test("graphql-ws: a query is answered", TIME_LIMIT, async (t) => {
+  const client = connect(URL_WITH_KEY, { connectionParams });
+  t.after(() => client.dispose());
+  const answers = await collect(client.iterate({ query: "{ service { ready } }" }));
+  assert.deepEqual(answers, [{ data: { service: { ready: true } } }]);
+});
+
+test("graphql-ws: a subscription follows an upload and ends", TIME_LIMIT, async (t) => {
+  const client = connect(URL_WITH_KEY, { connectionParams });
+  t.after(() => client.dispose());
+  const container = await createContainer();
+  const seen = collect(client.iterate({ query: WATCH, variables: { container } }));
+  const uploaded = await uploadByFetch(container);
+  assertSettled((await seen).map(({ data }) => data.imageStatusChanged), uploaded);
+});
+
+test("graphql-ws: a document that does not fit the schema is an error, and the socket stays", TIME_LIMIT, async (t) => {
+  const client = connect(URL_WITH_KEY, { connectionParams, lazy: false });
+  t.after(() => client.dispose());
+  await assert.rejects(collect(client.iterate({ query: "{ nothing }" })), (errors) => {
+    assert.equal(errors[0].extensions.code, "GRAPHQL_VALIDATION_FAILED");
+    return true;
+  });
+  assert.equal((await collect(client.iterate({ query: "{ __typename }" }))).length, 1);
+});
+
+test("graphql-ws: a subscription goes on when the server closes and comes back", TIME_LIMIT, async (t) => {
+  const closed = [];
+  const on = { closed: ({ code }) => closed.push(code) };
+  await assertGoesOnAfterRestart(t, (url) => connect(url, { connectionParams, on, ...PATIENCE }));
+  assert.equal(closed[0], 1001);
+});
+
+test("graphql-ws: a wrong key closes the socket with 4403", TIME_LIMIT, async (t) => {
+  const connectionParams = { "x-api-key": "not-the-key-of-acme" };
+  const client = connect(URL_WITH_KEY, { connectionParams, retryAttempts: 0 });
+  t.after(() => client.dispose());
+  await assert.rejects(collect(client.iterate({ query: "{ __typename }" })), { code: 4403, reason: "Forbidden" });
+});
