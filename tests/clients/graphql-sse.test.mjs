@@ -1,0 +1,35 @@
+// Server-sent events in distinct connections, as graphql-sse speaks them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createClient } from "graphql-sse";
+import { PATIENCE, assertGoesOnAfterRestart } from "./restart.mjs";
+import {
+  KEY, TIME_LIMIT, URL_WITH_KEY, WATCH, assertSettled, collect, createContainer, uploadByFetch,
+} from "./support.mjs";
+
+const connect = ({ url = URL_WITH_KEY, key = KEY, ...options } = {}) =>
+  createClient({ url, headers: { "x-api-key": key }, retryAttempts: 0, ...options });
+
+test("graphql-sse: a query is answered", TIME_LIMIT, async () => {
+  const answers = await collect(connect().iterate({ query: "{ service { ready } }" }));
+  assert.deepEqual(answers, [{ data: { service: { ready: true } } }]);
+});
+
+test("graphql-sse: a subscription follows an upload and ends", TIME_LIMIT, async () => {
+  const container = await createContainer();
+  const seen = collect(connect().iterate({ query: WATCH, variables: { container } }));
+  const uploaded = await uploadByFetch(container);
+  assertSettled((await seen).map(({ data }) => data.imageStatusChanged), uploaded);
+});
+
+const todo = "a server that stops says `complete`: clients take the subscription for ended, and do not come back";
+
+test("graphql-sse: a subscription goes on when the server closes and comes back", { ...TIME_LIMIT, todo }, (t) =>
+  assertGoesOnAfterRestart(t, (url) => connect({ url, ...PATIENCE })),
+);
+
+test("graphql-sse: a wrong key is refused", TIME_LIMIT, async () => {
+  const answers = collect(connect({ key: "not-the-key-of-acme" }).iterate({ query: "{ __typename }" }));
+  await assert.rejects(answers, (error) => error.response.status === 401);
+});
