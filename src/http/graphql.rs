@@ -7,7 +7,6 @@ use async_graphql::{Request as GraphQlRequest, Response as GraphQlResponse};
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
 use futures_util::future::join_all;
 
 use super::format::{Accepted, Format};
@@ -80,7 +79,7 @@ async fn one(
         Some(format) if kind != Some(OperationType::Subscription) => {
             Ok(answer::one(&execute(edge, request).await, format))
         }
-        _ if accepted.events => Ok(answer::events(until_stopped(edge, request))),
+        _ if accepted.events => Ok(answer::events(edge.schema.execute_stream(request), edge.stop.clone())),
         _ => {
             let message = "a subscription needs a WebSocket, or Accept: text/event-stream";
             Err(Refusal::new(ErrorCode::NotAcceptable, message))
@@ -122,13 +121,6 @@ pub(super) async fn within(
             "the request took longer than FACEQL_REQUEST_TIMEOUT_SECONDS; ask for less, or again later";
         GraphQlResponse::from_errors(vec![refused(ErrorCode::Timeout, message)])
     })
-}
-
-fn until_stopped(
-    edge: &Edge,
-    request: GraphQlRequest,
-) -> impl futures_util::Stream<Item = GraphQlResponse> + Send + 'static {
-    edge.schema.execute_stream(request).take_until(edge.stop.clone().cancelled_owned())
 }
 
 fn refused(code: ErrorCode, message: &str) -> async_graphql::ServerError {

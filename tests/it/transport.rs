@@ -4,6 +4,7 @@ use reqwest::{Response, header};
 use serde_json::{Value, json};
 
 use crate::support::client::{http, read, upload_form};
+use crate::support::server::eventually;
 use crate::support::{TestServer, code, drawn};
 
 const RESPONSE: &str = "application/graphql-response+json";
@@ -194,6 +195,16 @@ async fn subscriptions_stream_as_server_sent_events() {
     let refused = post(&server, JSON, &body).await;
     assert_eq!((refused.status().as_u16(), code(&read(refused).await)), (406, "NOT_ACCEPTABLE"));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_does_not_say_that_a_subscription_is_complete() {
+    let server = TestServer::start().await;
+    let body = json!({ "query": "subscription { detectionFeed { cursor } }" });
+    let stream = post(&server, "text/event-stream", &body).await;
+    eventually(async || server.detections.feed.topic_count() == 1).await;
+    server.stop().await;
+    assert_eq!(events(&stream.text().await.unwrap()), [], "its client is to come back");
 }
 
 /// The name and the data of each event.
