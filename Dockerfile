@@ -29,7 +29,8 @@ ENV FACEQL_LISTEN=0.0.0.0:8080 \
     FACEQL_ONNX_RUNTIME=/opt/faceql/lib/libonnxruntime.so \
     FACEQL_MODEL_PACK=/opt/faceql/packs/standard \
     DATABASE_URL=sqlite:/data/faceql.db \
-    FACEQL_BLOB_FOLDER=/data/blobs
+    FACEQL_BLOB_FOLDER=/data/blobs \
+    FACEQL_SECRET_FILE=/data/secret
 
 USER faceql
 WORKDIR /data
