@@ -24,7 +24,7 @@ use crate::events::Bus;
 use crate::files::{FileLinks, FilesConfig};
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
-use crate::http::{Authenticator, Documents, Edge, router};
+use crate::http::{Authenticator, Documents, Edge, Room, router};
 use crate::index::EmbeddedIndex;
 use crate::inference::{
     EmbeddedEncoder, Encoder, EngineConfig, Engines, KnownModels, RemoteEncoder, RemoteError, StartError,
@@ -246,6 +246,7 @@ impl App {
             authenticator: Authenticator::new(self.config.http.keys.clone()),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
             documents: Documents::new(&self.config.documents),
+            room: Room::new(&self.config.http),
             body_timeout: self.config.http.body_timeout,
             request_timeout: self.config.http.request_timeout,
             max_batch: self.config.http.max_batch,

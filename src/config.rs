@@ -95,13 +95,20 @@ impl Config {
             secret: SecretConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
         };
-        let (request, image) = (config.http.max_request_bytes as u64, config.engine.limits.max_bytes);
-        if request < image {
-            let expected =
-                "at least as much as FACEQL_MAX_UPLOAD_BYTES, and a third more for images as base64";
+        config.check_sizes(&mut settings);
+        settings.finish().map(|()| config)
+    }
+
+    /// What one section allows, another must have room for.
+    fn check_sizes(&self, settings: &mut Settings) {
+        let (http, image) = (&self.http, self.engine.limits.max_bytes);
+        if (http.max_request_bytes as u64) < image {
+            let expected = "at least as much as FACEQL_MAX_UPLOAD_BYTES, and a third more for images as base64";
             settings.problem("FACEQL_MAX_REQUEST_BYTES", expected);
         }
-        settings.finish().map(|()| config)
+        if http.max_bytes_in_flight < http.max_request_bytes {
+            settings.problem("FACEQL_MAX_BYTES_IN_FLIGHT", "at least as much as FACEQL_MAX_REQUEST_BYTES");
+        }
     }
 
     /// Every setting with its default and meaning, in the form of an `.env` file.

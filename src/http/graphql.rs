@@ -43,6 +43,7 @@ async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<
         .turns
         .try_acquire()
         .map_err(|_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later"))?;
+    let _room = edge.room.enter(request.headers())?;
     let method = request.method().clone();
     // A body that trickles in would hold its turn for ever.
     let reading = tokio::time::timeout(edge.body_timeout, parameters::read(edge, request));

@@ -13,6 +13,7 @@ mod multipart;
 mod parameters;
 mod refusal;
 mod request_id;
+mod room;
 mod router;
 mod selfie;
 mod transport_ws;
@@ -26,6 +27,7 @@ use crate::config::{Setting, Settings};
 
 pub use auth::{ApiKey, Authenticator};
 pub use documents::{Documents, DocumentsConfig};
+pub use room::Room;
 pub use router::{Edge, encoder_router, router};
 
 /// The listening address, keys and limits of the HTTP side.
@@ -43,6 +45,8 @@ pub struct HttpConfig {
     pub max_concurrent_requests: usize,
     /// Largest request, all its files and base64 together.
     pub max_request_bytes: usize,
+    /// What all requests together may hold at once, in bytes.
+    pub max_bytes_in_flight: usize,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
     /// How long a query or a mutation may take.
@@ -80,6 +84,10 @@ impl HttpConfig {
         let bytes = Setting {
             name: "FACEQL_MAX_REQUEST_BYTES",
             about: "Largest request, in bytes, all its files together; base64 makes four bytes of three.",
+        };
+        let in_flight = Setting {
+            name: "FACEQL_MAX_BYTES_IN_FLIGHT",
+            about: "What all requests together may hold at once, in bytes; more are answered by OVERLOADED.",
         };
         let body = Setting {
             name: "FACEQL_BODY_TIMEOUT_SECONDS",
@@ -129,6 +137,7 @@ impl HttpConfig {
             allowed_hosts: list(hosts),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
             max_request_bytes: settings.number(bytes, 67_108_864, 65_536..=4_294_967_295),
+            max_bytes_in_flight: settings.number(in_flight, 1_073_741_824, 65_536..=1_099_511_627_776),
             body_timeout: settings.seconds(body, 60, 1..=3600),
             request_timeout: settings.seconds(timeout, 30, 1..=3600),
             max_batch: settings.number(batch, 0, 0..=1000),

@@ -16,6 +16,7 @@ use super::auth::Authenticator;
 use super::documents::Documents;
 use super::files::{self, Files};
 use super::host::Allowed;
+use super::room::Room;
 use super::selfie::Selfie;
 use super::{HttpConfig, cors, graphql, health, host, request_id, selfie};
 use crate::caller::Caller;
@@ -40,6 +41,8 @@ pub struct Edge {
     pub turns: Arc<Semaphore>,
     /// Which document a request means.
     pub documents: Documents,
+    /// What all requests together may hold.
+    pub room: Room,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
     /// How long a query or a mutation may take.

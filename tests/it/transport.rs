@@ -2,6 +2,8 @@
 
 use reqwest::{Response, header};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::support::client::{http, read, upload_form};
 use crate::support::server::eventually;
@@ -258,5 +260,31 @@ async fn only_pages_of_allowed_origins_may_send_and_read() {
         (refused.status().as_u16(), told(refused).await.2["errors"][0]["extensions"]["code"].take()),
         (403, json!("CSRF_REFUSED"))
     );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn requests_together_hold_no_more_than_they_may() {
+    let settings = [
+        ("FACEQL_MAX_UPLOAD_BYTES", "65536"),
+        ("FACEQL_MAX_REQUEST_BYTES", "100000"),
+        ("FACEQL_MAX_BYTES_IN_FLIGHT", "150000"),
+    ];
+    let server = TestServer::with(&settings).await;
+    // It says that it is long, and does not come.
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 90000\r\n\r\n{";
+    first.write_all(head.as_bytes()).await.unwrap();
+    let long = json!({ "query": "{ __typename }", "variables": { "unused": "x".repeat(80_000) } });
+    eventually(async || {
+        let (status, _, response) = told(post(&server, JSON, &long).await).await;
+        status == 503 && code(&response) == "OVERLOADED"
+    })
+    .await;
+    let short = json!({ "query": "{ __typename }" });
+    assert_eq!(post(&server, JSON, &short).await.status(), 200, "there is room for a short one");
+    drop(first);
+    eventually(async || post(&server, JSON, &long).await.status() == 200).await;
     server.stop().await;
 }

@@ -1,0 +1,43 @@
+//! How many bytes all requests together may hold: a bound on their number alone is none on memory.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use headers::{ContentLength, HeaderMapExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::HttpConfig;
+use super::refusal::Refusal;
+use crate::graphql::ErrorCode;
+
+/// What a permit stands for: there are fewer permits than there may be bytes.
+const UNIT_BYTES: usize = 1024;
+
+/// Room for the bodies of requests. Cloning shares it.
+#[derive(Clone)]
+pub struct Room {
+    units: Arc<Semaphore>,
+    largest_request: usize,
+}
+
+impl Room {
+    /// The room that `config` gives.
+    #[must_use]
+    pub fn new(config: &HttpConfig) -> Self {
+        let units = (config.max_bytes_in_flight / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self { units: Arc::new(Semaphore::new(units)), largest_request: config.max_request_bytes }
+    }
+
+    /// Takes room for a request, for as long as what is returned lives. One that does not say how long it is may be as
+    /// long as any.
+    pub(super) fn enter(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Refusal> {
+        let said = headers.typed_get::<ContentLength>().map(|length| length.0);
+        let has_body = said.is_some() || headers.contains_key(axum::http::header::TRANSFER_ENCODING);
+        let most = if has_body { self.largest_request } else { 0 };
+        let bytes =
+            said.and_then(|length| usize::try_from(length).ok()).map_or(most, |length| length.min(most));
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        let full = |_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later");
+        self.units.clone().try_acquire_many_owned(units).map_err(full)
+    }
+}
