@@ -23,7 +23,11 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
         }
     }
     let engines = engines(&config).await?;
+    let graphiql = config.http.graphiql;
     let app = App::new(config, Clock::system(), engines).await?;
-    info!("GraphiQL is at http://{address}/, the API at http://{address}/graphql");
+    info!("the API is at http://{address}/graphql");
+    if graphiql {
+        info!("GraphiQL is at http://{address}/");
+    }
     app.run(listener, stop).await
 }

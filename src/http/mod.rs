@@ -6,6 +6,7 @@ mod cors;
 mod documents;
 mod files;
 mod format;
+mod graphiql;
 mod graphql;
 mod health;
 mod host;
@@ -55,6 +56,8 @@ pub struct HttpConfig {
     pub max_batch: usize,
     /// Origins of web pages that may speak to the server, beside its own.
     pub allowed_origins: BTreeSet<String>,
+    /// Whether GraphiQL is served at `/`.
+    pub graphiql: bool,
     /// How often an open socket is pinged.
     pub socket_ping: Duration,
     /// Operations at once on one socket.
@@ -106,6 +109,10 @@ impl HttpConfig {
             about: "Origins of web pages that may speak to the server, as in https://app.example, separated by \
                     commas; its own may always.",
         };
+        let graphiql = Setting {
+            name: "FACEQL_GRAPHIQL",
+            about: "Whether GraphiQL, a page to try out the API, is at /.",
+        };
         let ping =
             Setting { name: "FACEQL_SOCKET_PING_SECONDS", about: "How often an open WebSocket is pinged." };
         let operations = Setting {
@@ -142,6 +149,7 @@ impl HttpConfig {
             request_timeout: settings.seconds(timeout, 30, 1..=3600),
             max_batch: settings.number(batch, 0, 0..=1000),
             allowed_origins: list(settings.optional(origins)),
+            graphiql: settings.flag(graphiql, true),
             socket_ping: settings.seconds(ping, 20, 1..=3600),
             max_socket_operations: settings.number(operations, 200, 1..=100_000),
             shutdown_grace: settings.seconds(grace, 25, 0..=3600),

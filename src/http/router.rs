@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::http::GraphiQLSource;
 use axum::extract::DefaultBodyLimit;
-use axum::response::Html;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio::sync::Semaphore;
@@ -18,7 +16,7 @@ use super::files::{self, Files};
 use super::host::Allowed;
 use super::room::Room;
 use super::selfie::Selfie;
-use super::{HttpConfig, cors, graphql, health, host, request_id, selfie};
+use super::{HttpConfig, cors, graphiql, graphql, health, host, request_id, selfie};
 use crate::caller::Caller;
 use crate::files::FileLinks;
 use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
@@ -74,11 +72,11 @@ pub fn router(edge: &Edge, health: Health, config: &HttpConfig) -> Router {
     let graphql = post(graphql::serve).get(graphql::serve).fallback(graphql::other_method);
     let files = Files { links: edge.links.clone(), blobs: health.blobs.clone() };
     let routes = Router::new()
-        .route("/", get(graphiql))
         .route("/graphql", graphql)
         .with_state(edge.clone())
         .merge(Router::new().route("/files/{kind}/{name}", get(files::serve)).with_state(files))
         .merge(health_routes(health))
+        .merge(if config.graphiql { graphiql::routes() } else { Router::new() })
         .layer(DefaultBodyLimit::max(config.max_request_bytes));
     // Outermost last: the id comes first, so that every refusal has one.
     guarded(routes, &edge.authenticator, config)
@@ -120,14 +118,4 @@ fn guarded(routes: Router, authenticator: &Authenticator, config: &HttpConfig) -
     }
     let allowed = Allowed { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
     routes.layer(middleware::from_fn_with_state(Arc::new(allowed), host::check))
-}
-
-async fn graphiql() -> Html<String> {
-    Html(
-        GraphiQLSource::build()
-            .title("FaceQL")
-            .endpoint("/graphql")
-            .subscription_endpoint("/graphql")
-            .finish(),
-    )
 }

@@ -10,6 +10,7 @@ mod detection;
 mod documents;
 mod failure;
 mod flow;
+mod graphiql;
 mod hostile;
 mod house;
 mod limits;

@@ -1,5 +1,8 @@
 // The tabs of the first visit: an operation or more for every domain, with a comment on what to do.
 
+/** Stands for a file in the variables; whatever is there, the chosen file is sent instead. */
+const chosen = 'chosen under Files';
+
 const service = {
   headers: { 'X-API-Key': '' },
   query: `# What this server is, and how it is.
@@ -52,7 +55,7 @@ mutation UploadImage($container: ID!, $photo: Upload!) {
   }
 }
 `,
-  variables: { container: 'container_…', photo: null },
+  variables: { container: 'container_…', photo: chosen },
 };
 
 const watchImages = {
@@ -110,7 +113,7 @@ mutation EnrollPerson(
   }
 }
 `,
-  variables: { externalId: 'ada', name: 'Ada', grantedAt: '2026-01-31T12:00:00Z', photo: null },
+  variables: { externalId: 'ada', name: 'Ada', grantedAt: '2026-01-31T12:00:00Z', photo: chosen },
 };
 
 const identifyPerson = {
@@ -135,7 +138,7 @@ mutation IdentifyPerson(
   }
 }
 `,
-  variables: { photo: null },
+  variables: { photo: chosen },
 };
 
 const guidedEnrollment = {
@@ -191,7 +194,7 @@ subscription WatchEnrollment($enrollment: ID!) {
     externalId: 'grace',
     grantedAt: '2026-01-31T12:00:00Z',
     enrollment: 'enrollment_…',
-    frame: null,
+    frame: chosen,
   },
 };
 
@@ -222,7 +225,7 @@ subscription WatchDetection($detection: ID!) {
   }
 }
 `,
-  variables: { picture: null, detection: 'detection_…' },
+  variables: { picture: chosen, detection: 'detection_…' },
 };
 
 const detectionFeed = {
@@ -283,8 +286,8 @@ subscription WatchContour($contour: ID!) {
 `,
   variables: {
     contour: 'contour_…',
-    portrait: null,
-    map: null,
+    portrait: chosen,
+    map: chosen,
     landmarks: [
       { x: 195.1, y: 224.9 },
       { x: 285.0, y: 239.2 },

@@ -6,7 +6,9 @@ import '@graphiql/plugin-explorer/style.css';
 import './page.css';
 
 import { explorerPlugin } from '@graphiql/plugin-explorer';
+import { useGraphiQL } from '@graphiql/react';
 import { GraphiQL } from 'graphiql';
+import { useEffect } from 'react';
 import { createRoot } from 'react-dom/client';
 
 import { examples } from './examples.js';
@@ -15,6 +17,16 @@ import { filesPlugin } from './files.jsx';
 import { memory } from './memory.js';
 
 const plugins = [filesPlugin, explorerPlugin()];
+
+/** The name in the corner. It also has the editors wrap their lines: an example is to be read without scrolling. */
+function Name() {
+  const queryEditor = useGraphiQL((state) => state.queryEditor);
+  const variableEditor = useGraphiQL((state) => state.variableEditor);
+  useEffect(() => {
+    for (const editor of [queryEditor, variableEditor]) editor?.updateOptions({ wordWrap: 'on' });
+  }, [queryEditor, variableEditor]);
+  return 'FaceQL';
+}
 
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
@@ -27,6 +39,8 @@ createRoot(document.getElementById('graphiql')).render(
     shouldPersistHeaders={false}
     showPersistHeadersSettings={false}
   >
-    <GraphiQL.Logo>FaceQL</GraphiQL.Logo>
+    <GraphiQL.Logo>
+      <Name />
+    </GraphiQL.Logo>
   </GraphiQL>,
 );
