@@ -1,6 +1,13 @@
 # FaceQL with ONNX Runtime and the standard model pack. No key is in the image: without FACEQL_API_KEY it refuses
 # to listen to the network, and says so.
 
+FROM node:22-bookworm-slim AS graphiql
+WORKDIR /build
+COPY web/graphiql/package.json web/graphiql/package-lock.json web/graphiql/.npmrc ./
+RUN npm ci
+COPY web/graphiql .
+RUN npm run build
+
 FROM rust:1.95-bookworm AS build
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3 python3-pip \
@@ -10,6 +17,7 @@ WORKDIR /build
 COPY models models
 RUN python3 models/prepare.py --home /opt/faceql --only library pack
 COPY . .
+COPY --from=graphiql /build/dist web/graphiql/dist
 RUN cargo build --release --locked --bin faceql
 
 # The same Debian as above, and with it the same glibc.

@@ -1,22 +1,39 @@
 # FaceQL: `make run` sets everything up and serves; `make test` sets up and tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare run demo test test-clients check bench clean
+.PHONY: help prepare graphiql try-graphiql run demo test test-clients test-graphiql check bench clean
 
 PYTHON ?= python3
 CLIENTS := tests/clients
 
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 prepare: ## Install ONNX Runtime, the standard model pack and the test photos into .faceql/
 	@$(PYTHON) models/prepare.py
 
-run: prepare ## Set everything up and serve on 127.0.0.1:8080
+GRAPHIQL := web/graphiql
+GRAPHIQL_PACKAGES := $(GRAPHIQL)/node_modules/.package-lock.json
+
+graphiql: $(GRAPHIQL)/dist/index.html ## Build GraphiQL, the page at / (needs Node 20.19 or newer)
+
+$(GRAPHIQL)/dist/index.html: $(GRAPHIQL_PACKAGES) $(GRAPHIQL)/index.html $(GRAPHIQL)/vite.config.js $(wildcard $(GRAPHIQL)/src/*)
+	@npm --prefix $(GRAPHIQL) run build
+
+$(GRAPHIQL_PACKAGES): $(GRAPHIQL)/package-lock.json $(GRAPHIQL)/package.json
+	@npm --prefix $(GRAPHIQL) ci
+	@touch $@
+
+# The server runs without it as well, and says at / how to build it.
+try-graphiql:
+	@command -v npm >/dev/null || { echo "GraphiQL is left out: Node is not installed"; exit 0; }; \
+	$(MAKE) --no-print-directory graphiql || echo "GraphiQL is left out: it could not be built"
+
+run: prepare try-graphiql ## Set everything up and serve on 127.0.0.1:8080
 	@cargo build --release --locked --bin faceql
 	@exec ./target/release/faceql serve
 
-demo: prepare ## Show the main job in the terminal: upload three photos, watch, compare
+demo: prepare try-graphiql ## Show the main job in the terminal: upload three photos, watch, compare
 	@cargo build --release --locked --bin faceql --example demo
 	@exec ./target/release/examples/demo
 
@@ -37,6 +54,10 @@ $(CLIENTS)/.venv/.installed: $(CLIENTS)/requirements.txt
 	@$(CLIENTS)/.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+test-graphiql: prepare graphiql ## Use GraphiQL in a browser (Node, Chromium; FACEQL_BINARY names another binary)
+	@test -n "$(FACEQL_BINARY)" || cargo build --locked --bin faceql
+	@npm --prefix $(GRAPHIQL) test
+
 check: ## Check format, lints, documentation, the checked-in schema and settings, licences
 	@./.ci/check
 
@@ -46,5 +67,6 @@ bench: prepare ## Measure against references in the same run, and print the rati
 
 clean: ## Remove what was built and set up; your data in .faceql/data stays
 	@cargo clean
+	@rm -rf $(GRAPHIQL)/dist $(GRAPHIQL)/node_modules $(GRAPHIQL)/screenshots
 	@rm -rf .faceql/lib .faceql/packs .faceql/photos .faceql/downloads
 	@rm -rf $(CLIENTS)/node_modules $(CLIENTS)/.venv

@@ -5,9 +5,9 @@ const chosen = 'chosen under Files';
 
 const service = {
   headers: { 'X-API-Key': '' },
-  query: `# What this server is, and how it is.
-# Run it: the triangle, or Ctrl-Enter.
-# If it asks for a key, put yours under Headers.
+  query: `# What this server is, and how it is. Run
+# it: the triangle, or Ctrl-Enter. If it
+# asks for a key, put yours under Headers.
 query Service {
   service {
     version
@@ -21,16 +21,19 @@ query Service {
       matchThreshold
       license
     }
-    limits { imagesPerContainer maxUploadBytes }
+    limits {
+      imagesPerContainer
+      maxUploadBytes
+    }
   }
 }
 `,
 };
 
 const createContainer = {
-  query: `# A container takes a few photos and tells whether
-# they show one person. Run it, and copy the id:
-# the next two tabs want it.
+  query: `# A container takes a few photos and tells
+# whether they show one person. Run it, and
+# copy the id: the next two tabs want it.
 mutation CreateContainer($metadata: JSON) {
   createContainer(input: { metadata: $metadata }) {
     container { id imageLimit createdAt }
@@ -41,17 +44,21 @@ mutation CreateContainer($metadata: JSON) {
 };
 
 const uploadImage = {
-  query: `# Put the container's id below, choose a photo under
-# Files at the left, and run it. It answers at once:
-# the face is encoded in the background.
-mutation UploadImage($container: ID!, $photo: Upload!) {
+  query: `# Put the container's id below, choose a
+# photo under Files at the left, and run it.
+# It answers at once: the face is encoded in
+# the background.
+mutation UploadImage(
+  $container: ID!
+  $photo: Upload!
+) {
   uploadImage(
     input: {
       containerId: $container
       image: { upload: $photo }
     }
   ) {
-    image { id status width height contentType }
+    image { id status contentType }
   }
 }
 `,
@@ -59,9 +66,9 @@ mutation UploadImage($container: ID!, $photo: Upload!) {
 };
 
 const watchImages = {
-  query: `# Put the container's id below. The state of every
-# image comes first, then each change; it ends once
-# nothing is PROCESSING.
+  query: `# Put the container's id below. The state of
+# every image comes first, then each change;
+# it ends once nothing is PROCESSING.
 subscription WatchImages($container: ID!) {
   imageStatusChanged(
     containerId: $container
@@ -72,7 +79,10 @@ subscription WatchImages($container: ID!) {
     revision
     encodings {
       dimensions
-      face { confidence quality { overall issues } }
+      face {
+        confidence
+        quality { overall issues }
+      }
     }
     error { code message }
     container {
@@ -88,9 +98,10 @@ subscription WatchImages($container: ID!) {
 };
 
 const enrollPerson = {
-  query: `# Choose a photo of one person under Files, and run
-# it; run it again with further photos. One that will
-# not do is rejected with a code that says why.
+  query: `# Choose a photo of one person under Files,
+# and run it; run it again with further
+# photos. One that will not do is rejected
+# with a code that says why.
 mutation EnrollPerson(
   $externalId: String!
   $name: String
@@ -108,7 +119,7 @@ mutation EnrollPerson(
       images: [{ upload: $photo }]
     }
   ) {
-    person { id displayName faceCount quality }
+    person { id displayName faceCount }
     rejected { index code message issues }
   }
 }
@@ -117,8 +128,8 @@ mutation EnrollPerson(
 };
 
 const identifyPerson = {
-  query: `# Who is it? Choose another photo under Files, and
-# run it.
+  query: `# Who is it? Choose another photo under
+# Files, and run it.
 mutation IdentifyPerson(
   $photo: Upload!
   $gallery: String! = "default"
@@ -134,7 +145,7 @@ mutation IdentifyPerson(
       person { id externalId displayName }
       match { similarity distance decision }
     }
-    face { confidence quality { overall issues } }
+    face { confidence }
   }
 }
 `,
@@ -142,10 +153,11 @@ mutation IdentifyPerson(
 };
 
 const guidedEnrollment = {
-  query: `# Guided enrollment. Run StartEnrollment and put its
-# id below; run AddFrame once for each photo, chosen
-# under Files; then CompleteEnrollment. The triangle
-# asks which of them to run.
+  query: `# Guided enrollment. Run StartEnrollment and
+# put its id below; run AddFrame once for
+# each photo, chosen under Files; then
+# CompleteEnrollment. The triangle asks
+# which of them to run.
 mutation StartEnrollment(
   $externalId: String!
   $grantedAt: DateTime!
@@ -157,18 +169,21 @@ mutation StartEnrollment(
       requiredFrames: 2
     }
   ) {
-    enrollment { id status expiresAt requiredFrames }
+    enrollment { id status expiresAt }
   }
 }
 
-mutation AddFrame($enrollment: ID!, $frame: Upload!) {
+mutation AddFrame(
+  $enrollment: ID!
+  $frame: Upload!
+) {
   addEnrollmentFrame(
     input: {
       enrollmentId: $enrollment
       image: { upload: $frame }
     }
   ) {
-    frame { index accepted code message issues }
+    frame { index accepted code message }
     enrollment { status frames { accepted } }
   }
 }
@@ -182,8 +197,11 @@ mutation CompleteEnrollment($enrollment: ID!) {
   }
 }
 
-# In a window of its own: every frame as it comes.
-subscription WatchEnrollment($enrollment: ID!) {
+# In a window of its own: every frame as it
+# comes.
+subscription WatchEnrollment(
+  $enrollment: ID!
+) {
   enrollmentChanged(id: $enrollment) {
     status
     frames { index accepted message }
@@ -199,12 +217,16 @@ subscription WatchEnrollment($enrollment: ID!) {
 };
 
 const submitDetection = {
-  query: `# Finds the faces of a picture in the background.
-# Choose the picture under Files, run SubmitDetection,
-# put the id below, and run WatchDetection.
+  query: `# Finds the faces of a picture in the
+# background. Choose the picture under
+# Files, run SubmitDetection, put the id
+# below, and run WatchDetection.
 mutation SubmitDetection($picture: Upload!) {
   submitDetection(
-    input: { image: { upload: $picture }, maxFaces: 20 }
+    input: {
+      image: { upload: $picture }
+      maxFaces: 20
+    }
   ) {
     detection { id status createdAt }
   }
@@ -229,10 +251,11 @@ subscription WatchDetection($detection: ID!) {
 };
 
 const detectionFeed = {
-  query: `# Every detection as it finishes. Run this in a browser
-# window of its own, and submit pictures in another one.
-# With the cursor of an earlier item as \`after\`, it
-# begins with all that finished since.
+  query: `# Every detection as it finishes. Run this
+# in a browser window of its own, and submit
+# pictures in another one. With the cursor
+# of an earlier item as \`after\`, it begins
+# with all that finished since.
 subscription DetectionFeed($after: String) {
   detectionFeed(after: $after) {
     cursor
@@ -249,11 +272,13 @@ subscription DetectionFeed($after: String) {
 };
 
 const submitContour = {
-  query: `# Draws the regions of a segmentation map. Choose a
-# portrait and its map under Files, put the landmarks
-# below, run SubmitContour, put the id below, and run
-# WatchContour. These landmarks are those of FaceQL's
-# docs/pictures/portrait.png; its map lies beside it.
+  query: `# Draws the regions of a segmentation map.
+# Choose a portrait and its map under Files,
+# put the landmarks below, run
+# SubmitContour, put the id below, and run
+# WatchContour. These landmarks are those of
+# FaceQL's docs/pictures/portrait.png; its
+# map lies beside it.
 mutation SubmitContour(
   $portrait: Upload!
   $map: Upload!

@@ -33,10 +33,15 @@ test('the first tab tells what the server is', async () => {
   await graphiql.screenshot('1-service');
 });
 
-test('an uploaded photo is seen COMPLETED by the subscription', async () => {
+test('the subscription in one window delivers the photo that is uploaded in another', async () => {
   await graphiql.tab('CreateContainer');
   const { createContainer } = await graphiql.data();
   const container = createContainer.container.id;
+
+  const watch = await browser.open();
+  await watch.tab('WatchImages');
+  await watch.change({ container });
+  await watch.subscribe();
 
   await graphiql.tab('UploadImage');
   await graphiql.change({ container });
@@ -48,13 +53,11 @@ test('an uploaded photo is seen COMPLETED by the subscription', async () => {
   assert.equal(uploadImage.image.contentType, 'image/jpeg');
   await graphiql.screenshot('2-upload');
 
-  await graphiql.tab('WatchImages');
-  await graphiql.change({ container });
-  await graphiql.run();
-  const { data } = await graphiql.response((text) => text.includes('COMPLETED'));
+  const { data } = await watch.response((text) => text.includes('COMPLETED'));
   assert.equal(data.imageStatusChanged.id, uploadImage.image.id);
   assert.equal(data.imageStatusChanged.encodings[0].dimensions, 128);
-  await graphiql.screenshot('3-subscription');
+  await watch.screenshot('3-subscription');
+  await watch.page.close();
 });
 
 test('an enrolled person is identified by the same choice of a file', async () => {
@@ -79,9 +82,7 @@ test('a guided enrollment is led through its operations', async () => {
 test('the feed in one window delivers the detection that is submitted in another', async () => {
   const feed = await browser.open();
   await feed.tab('DetectionFeed');
-  const subscribed = subscription(feed.page);
-  await feed.run();
-  await subscribed;
+  await feed.subscribe();
 
   await graphiql.tab('SubmitDetection');
   await graphiql.choose('picture', picture('people.faces.jpg'));
@@ -139,9 +140,3 @@ test('the key of the header editor goes with requests, files and sockets, and st
     await guarded.stop();
   }
 });
-
-/** Resolves once the page has sent a subscription over a WebSocket. */
-async function subscription(page) {
-  const socket = await page.waitForEvent('websocket');
-  await socket.waitForEvent('framesent', ({ payload }) => JSON.parse(payload).type === 'subscribe');
-}

@@ -107,6 +107,17 @@ export class GraphiqlPage {
     if (operation) await this.page.getByRole('menuitem', { name: operation, exact: true }).click();
   }
 
+  /** Runs the tab's subscription; returns once it is on its way to the server. */
+  async subscribe() {
+    const isSent = new Promise((resolve) => {
+      this.page.once('websocket', (socket) =>
+        socket.on('framesent', ({ payload }) => JSON.parse(payload).type === 'subscribe' && resolve()),
+      );
+    });
+    await this.run();
+    await isSent;
+  }
+
   /** The response, once it is what `holds` says of its text. */
   async response(holds = (text) => text.trim() !== '') {
     return JSON.parse(await this.text('response', holds));
