@@ -47,8 +47,7 @@ async fn asset(Path(name): Path<String>) -> Response {
     let path = format!("assets/{name}");
     let Some(bytes) = find(&path) else { return StatusCode::NOT_FOUND.into_response() };
     let mut response = file(&path, bytes);
-    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
-    response.headers_mut().insert(header::CACHE_CONTROL, forever);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching(&path)));
     // A worker has the policy that its own file comes with.
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
@@ -68,6 +67,11 @@ fn file(path: &str, bytes: &'static [u8]) -> Response {
     response
 }
 
+/// Assets are named by their content, and never change; but for the licences of what the page is made of.
+fn caching(path: &str) -> &'static str {
+    if path == "assets/licenses.md" { "no-cache" } else { "public, max-age=31536000, immutable" }
+}
+
 fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map_or("", |(_name, extension)| extension) {
         "html" => "text/html; charset=utf-8",
@@ -75,6 +79,8 @@ fn content_type(path: &str) -> &'static str {
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
         "ttf" => "font/ttf",
+        // Browsers show it only as plain text.
+        "md" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }

@@ -25,6 +25,12 @@ async fn page_and_all_it_names_come_from_the_server_itself() {
         assert_eq!(header(&asset, &CONTENT_TYPE), expected_type(&path));
         assert_guarded(&asset);
     }
+    let licences = get(&server, "/assets/licenses.md").await;
+    assert_eq!(
+        licences.status() == 200,
+        !text.contains("make graphiql"),
+        "what is compiled in has its licences"
+    );
     server.stop().await;
 }
 

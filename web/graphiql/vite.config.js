@@ -6,10 +6,12 @@ const api = { target: server, ws: true, changeOrigin: false };
 
 export default defineConfig({
   build: {
-    // Nothing is written into another file as a data: URL but what a dependency wrote so itself.
+    // No file is written into another one as a data: URL, but those that a dependency wrote so itself.
     assetsInlineLimit: 0,
     // Monaco, the editor, is most of it and needed at once; splitting it further gains nothing here.
     chunkSizeWarningLimit: 5000,
+    // What is compiled into a binary goes with its notices.
+    license: { fileName: 'assets/licenses.md' },
     modulePreload: { polyfill: false },
     target: 'es2022',
     rolldownOptions: {

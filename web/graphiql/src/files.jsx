@@ -80,6 +80,9 @@ function Notes() {
         <li>Keys and files stay in this page and are gone when it is closed.</li>
         <li>A subscription ends when its tab is left; let it run in a window of its own.</li>
       </ul>
+      <p>
+        <a href="/assets/licenses.md">Licences of what this page is made of</a>
+      </p>
     </>
   );
 }

@@ -134,6 +134,8 @@ test('the key of the header editor goes with requests, files and sockets, and st
     await page.run('WatchDetection');
     await page.response((text) => text.includes('COMPLETED'));
     const kept = await page.page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+    // The schema was asked for before the key was there.
+    assert.deepEqual(other.complaints.filter((complaint) => !complaint.includes('401')), []);
     assert.ok(kept.includes('WatchDetection') && !kept.includes(key), 'the tabs are kept, the key is not');
   } finally {
     await other.close();
