@@ -6,9 +6,9 @@ use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("web/graphiql/dist");
-    // A folder that is not there would have this run with every build; its parent tells when it comes.
-    let watched = if dist.is_dir() { dist.as_path() } else { dist.parent().unwrap_or(&dist) };
-    println!("cargo::rerun-if-changed={}", watched.display());
+    // A folder that is not there would have this run, and all be compiled, with every build.
+    fs::create_dir_all(&dist)?;
+    println!("cargo::rerun-if-changed={}", dist.display());
     let mut table = String::from("&[");
     for (path, file) in files(&dist)? {
         // Writing to a string cannot fail.

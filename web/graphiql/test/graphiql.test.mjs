@@ -81,6 +81,7 @@ test('a guided enrollment is led through its operations', async () => {
 
 test('the feed in one window delivers the detection that is submitted in another', async () => {
   const feed = await browser.open();
+  assert.equal(await feed.page.getByRole('tab').count(), 10, 'it shows the tabs as they were');
   await feed.tab('DetectionFeed');
   await feed.subscribe();
 
@@ -113,8 +114,11 @@ test('the explorer shows the fields of the schema', async () => {
   await graphiql.screenshot('7-explorer');
 });
 
-test('the browser met no other origin and no error', () => {
+test('the browser met no other origin and no error, and the page could not have reached one', async () => {
   assert.deepEqual(browser.complaints, []);
+  const elsewhere = () => fetch('https://elsewhere.example/').catch(() => 'refused');
+  assert.equal(await graphiql.page.evaluate(elsewhere), 'refused');
+  assert.match(browser.complaints.join(), /Content Security Policy/);
 });
 
 test('the key of the header editor goes with requests, files and sockets, and stays in the page', async () => {
