@@ -103,7 +103,8 @@ impl Config {
     fn check_sizes(&self, settings: &mut Settings) {
         let (http, image) = (&self.http, self.engine.limits.max_bytes);
         if (http.max_request_bytes as u64) < image {
-            let expected = "at least as much as FACEQL_MAX_UPLOAD_BYTES, and a third more for images as base64";
+            let expected =
+                "at least as much as FACEQL_MAX_UPLOAD_BYTES, and a third more for images as base64";
             settings.problem("FACEQL_MAX_REQUEST_BYTES", expected);
         }
         if http.max_bytes_in_flight < http.max_request_bytes {
