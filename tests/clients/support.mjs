@@ -153,7 +153,7 @@ function listening(child, log) {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on("line", (line) => {
         log.push(line);
-        const address = line.match(/API at http:\/\/([\d.:]+)\/graphql/)?.[1];
+        const address = line.match(/API is at http:\/\/([\d.:]+)\/graphql/)?.[1];
         if (address) resolve(address);
       });
     }
