@@ -16,9 +16,9 @@ use vision::{EmbeddedEngine, FaceEngine, ModelCard, Pack};
 use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::contours::{Contours, DrawContour};
+use crate::contours::{self, Contours, DrawContour};
 use crate::database::{Database, OpenError};
-use crate::detection::{Detections, FindFaces};
+use crate::detection::{self, Detections, FindFaces};
 use crate::enrollment::Enrollments;
 use crate::events::Bus;
 use crate::files::{FileLinks, FilesConfig};
@@ -32,8 +32,12 @@ use crate::inference::{
 use crate::jobs::{Handler, Queue, Worker};
 use crate::people::{LoadError, People};
 use crate::secret::{Secret, SecretError};
+use crate::submissions::{Submission, Submissions};
 use crate::sweeper::Sweep;
 use crate::verification::{EncodeImage, Snapshots, Verification};
+
+/// The kinds of blobs that links may lead to. What else is stored, no signature makes public.
+const LINKED: [&str; 3] = [detection::ORIGINALS, detection::ANNOTATED, contours::DRAWINGS];
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -124,24 +128,16 @@ impl App {
             clock: clock.clone(),
             config: config.enrollment.clone(),
         };
+        let stores = (&database, &blobs, &queue, &clock);
         let detections = Detections {
-            database: database.clone(),
-            blobs: blobs.clone(),
-            queue: queue.clone(),
-            changes: Bus::new(),
+            submissions: submissions(stores, config.detection.retention),
             feed: Bus::new(),
-            clock: clock.clone(),
             limits: config.engine.limits,
-            config: config.detection.clone(),
         };
         let contours = Contours {
-            database: database.clone(),
-            blobs: blobs.clone(),
-            queue: queue.clone(),
-            changes: Bus::new(),
-            clock: clock.clone(),
+            submissions: submissions(stores, config.contours.retention),
             limits: config.engine.limits,
-            config: config.contours.clone(),
+            least_area: config.contours.least_area,
         };
         let health = Health::new(database.clone(), blobs, engines, queue.clone());
         let domains = Domains { verification, people, enrollments, detections, contours };
@@ -205,8 +201,8 @@ impl App {
         self.work(&tasks, DrawContour::new(contours.clone()), stop);
         self.sweep(&tasks, verification, stop);
         self.sweep(&tasks, people, stop);
-        self.sweep(&tasks, detections, stop);
-        self.sweep(&tasks, contours, stop);
+        self.sweep(&tasks, detections.submissions, stop);
+        self.sweep(&tasks, contours.submissions, stop);
         let until = stop.clone();
         tasks.spawn(async move { enrollments.expire_until(until).await });
         let (database, until) = (self.database.clone(), stop.clone());
@@ -233,7 +229,7 @@ impl App {
         };
         let FilesConfig { public_url, lifetime } = self.config.files.clone();
         let base = public_url.unwrap_or_else(|| format!("http://{}", reachable(address)));
-        let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone());
+        let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone(), &LINKED);
         Edge {
             schema: schema(
                 self.domains.clone(),
@@ -257,6 +253,21 @@ impl App {
             links,
             stop: stop.clone(),
         }
+    }
+}
+
+/// Submissions of one kind, in these stores.
+fn submissions<E: Submission>(
+    (database, blobs, queue, clock): (&Database, &Blobs, &Queue, &Clock),
+    retention: Duration,
+) -> Submissions<E> {
+    Submissions {
+        database: database.clone(),
+        blobs: blobs.clone(),
+        queue: queue.clone(),
+        changes: Bus::new(),
+        clock: clock.clone(),
+        retention,
     }
 }
 

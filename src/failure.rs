@@ -46,6 +46,12 @@ impl From<BlobError> for Failure<WorkError> {
     }
 }
 
+impl From<DbErr> for Failure<WorkError> {
+    fn from(error: DbErr) -> Self {
+        Self::Transient(error.into())
+    }
+}
+
 /// What the client is told. Stored by name and message with what failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {

@@ -14,9 +14,6 @@ use crate::clock::Clock;
 use crate::config::{Setting, Settings};
 use crate::secret::Secret;
 
-/// The kinds of blobs that links may lead to. What else is stored, no signature makes public.
-const KINDS: [&str; 3] = ["detections", "annotated", "contours"];
-
 /// What is served: the ending of the link, and the media type.
 const TYPES: [(&str, &str); 6] = [
     ("jpg", "image/jpeg"),
@@ -66,6 +63,7 @@ pub struct FileLinks {
     lifetime: Duration,
     key: Key,
     clock: Clock,
+    kinds: &'static [&'static str],
 }
 
 /// A file that somebody with a valid link asks for.
@@ -88,10 +86,16 @@ pub struct LinkQuery {
 }
 
 impl FileLinks {
-    /// Links that begin with `base`, signed by `secret`, valid for `lifetime` at least.
+    /// Links that begin with `base`, signed by `secret`, valid for `lifetime` at least, to blobs of these kinds alone.
     #[must_use]
-    pub fn new(base: String, lifetime: Duration, secret: &Secret, clock: Clock) -> Self {
-        Self { base, lifetime, key: secret.key("files"), clock }
+    pub fn new(
+        base: String,
+        lifetime: Duration,
+        secret: &Secret,
+        clock: Clock,
+        kinds: &'static [&'static str],
+    ) -> Self {
+        Self { base, lifetime, key: secret.key("files"), clock, kinds }
     }
 
     /// A link to a blob of this media type. For a while it stays the same, so that browsers can keep what they got.
@@ -118,7 +122,7 @@ impl FileLinks {
         let remaining = remaining.to_std().ok().filter(|time| !time.is_zero())?;
         let (owner, ending) = file.split_once('.')?;
         let (_, content_type) = TYPES.iter().find(|(known, _)| *known == ending)?;
-        let kind = KINDS.into_iter().find(|known| *known == kind)?;
+        let kind = self.kinds.iter().find(|known| **known == kind)?;
         let blob = BlobName { tenant, kind, owner: Uuid::parse_str(owner).ok()? };
         Some(LinkedFile { blob, content_type, remaining })
     }
@@ -168,7 +172,13 @@ mod tests {
         let clock =
             Clock::from_fn(move || DateTime::from_timestamp(clock.load(Ordering::Relaxed), 0).unwrap());
         let lifetime = Duration::from_hours(1);
-        let links = FileLinks::new("https://faces.example".into(), lifetime, &secret("a"), clock.clone());
+        let links = FileLinks::new(
+            "https://faces.example".into(),
+            lifetime,
+            &secret("a"),
+            clock.clone(),
+            &["annotated"],
+        );
         let tenant = Tenant::parse("acme").unwrap();
         let blob = BlobName { tenant, kind: "annotated", owner: Uuid::now_v7() };
         let link = links.link(&blob, "image/jpeg");
@@ -192,7 +202,8 @@ mod tests {
         let private = BlobName { kind: "chips", ..blob.clone() };
         let (kind_of_private, file_of_private, signed) = parts(&links.link(&private, "image/jpeg"));
         assert_eq!(links.find(&kind_of_private, &file_of_private, &signed), None, "never linked to");
-        let other = FileLinks::new("https://faces.example".into(), lifetime, &secret("b"), clock);
+        let other =
+            FileLinks::new("https://faces.example".into(), lifetime, &secret("b"), clock, &["annotated"]);
         assert_eq!(other.find(&kind, &file, &good), None, "another server's");
 
         now.fetch_add(1, Ordering::Relaxed);

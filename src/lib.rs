@@ -34,6 +34,7 @@ pub mod metadata;
 pub mod page;
 pub mod people;
 pub mod secret;
+pub mod submissions;
 pub mod sweeper;
 pub mod telemetry;
 pub mod upload;

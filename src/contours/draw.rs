@@ -4,11 +4,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use entity::contour::{Column, Entity, Model};
-use entity::ids::{ContourId, Tenant};
-use entity::job_status::JobStatus;
+use entity::contour::Column;
+use entity::ids::ContourId;
+use sea_orm::DbErr;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, UpdateMany};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tracing::info;
@@ -18,7 +17,7 @@ use vision::{ImageHeader, ImageLimits, Picture};
 use super::submit::StoredStyle;
 use super::{ContourStyle, Contours, DRAWINGS, IMAGES, Levelling, MAPS, REGIONS, blob};
 use crate::database::Write;
-use crate::failure::{Explanation, WorkError};
+use crate::failure::WorkError;
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
 /// Draws contours, one a job.
@@ -37,39 +36,17 @@ impl DrawContour {
     }
 
     async fn work(&self, job: &Job) -> Result<Work, Failure<WorkError>> {
-        let (contours, id) = (&self.contours, ContourId(job.subject));
-        let row = Entity::find_by_id(id).one(contours.database.reader()).await;
-        let row: Model = row.map_err(|error| Failure::Transient(error.into()))?.ok_or(Failure::Lost)?;
-        let unreadable = |error: serde_json::Error| Failure::Permanent(DbErr::Json(error.to_string()).into());
+        let Contours { submissions, limits, .. } = &self.contours;
+        let id = ContourId(job.subject);
+        let row = submissions.row(job.subject).await?.ok_or(Failure::Lost)?;
+        let unreadable = |error: serde_json::Error| Failure::Permanent(WorkError::Defect(error.to_string()));
         Ok(Work {
-            image: contours.blobs.get(&blob(&job.tenant, id, IMAGES)).await?,
-            map: contours.blobs.get(&blob(&job.tenant, id, MAPS)).await?,
+            image: submissions.blobs.get(&blob(&job.tenant, id, IMAGES)).await?,
+            map: submissions.blobs.get(&blob(&job.tenant, id, MAPS)).await?,
             landmarks: Vec::deserialize(&row.landmarks).map_err(unreadable)?,
             style: StoredStyle::deserialize(&row.style).map_err(unreadable)?,
-            limits: contours.limits,
+            limits: *limits,
         })
-    }
-
-    async fn keep(&self, job: &Job, kind: &'static str, bytes: Bytes) -> Result<(), Failure<WorkError>> {
-        let (contours, id) = (self.contours.clone(), ContourId(job.subject));
-        let exists = async move { contours.exists(id).await };
-        Ok(self.contours.blobs.put_while(&blob(&job.tenant, id, kind), bytes, exists).await?)
-    }
-
-    async fn end(&self, write: &mut Write, job: &Job, update: UpdateMany<Entity>) -> Result<(), DbErr> {
-        let now = self.contours.clock.now();
-        let ended = update.col_expr(Column::CompletedAt, Expr::value(now)).filter(Column::Id.eq(job.subject));
-        self.change(write, ended).await
-    }
-
-    /// Applies `update` to all contours that it picks, raises their revisions, and tells of them once `write` is
-    /// committed.
-    async fn change(&self, write: &mut Write, update: UpdateMany<Entity>) -> Result<(), DbErr> {
-        let raising = update.col_expr(Column::Revision, Expr::col(Column::Revision).add(1));
-        for row in raising.exec_with_returning(&**write).await? {
-            self.contours.announce(write, row);
-        }
-        Ok(())
     }
 }
 
@@ -81,11 +58,7 @@ impl Handler for DrawContour {
     type Error = WorkError;
 
     async fn begin(&self, write: &mut Write, jobs: &[&Job]) -> Result<(), DbErr> {
-        let processing = Entity::update_many()
-            .col_expr(Column::Status, Expr::value(JobStatus::Processing))
-            .filter(Column::Id.is_in(jobs.iter().map(|job| job.subject)))
-            .filter(Column::Status.eq(JobStatus::Pending));
-        self.change(write, processing).await
+        self.contours.submissions.begin(write, jobs).await
     }
 
     async fn perform(&self, job: &Job) -> Result<Levelling, Failure<WorkError>> {
@@ -103,19 +76,21 @@ impl Handler for DrawContour {
         };
         let regions =
             serde_json::to_vec(&drawn.regions).map_err(|error| WorkError::Defect(error.to_string()));
-        self.keep(job, REGIONS, regions.map_err(Failure::Permanent)?.into()).await?;
-        self.keep(job, DRAWINGS, drawn.svg.into()).await?;
+        let regions = regions.map_err(Failure::Permanent)?;
+        for (kind, bytes) in [(REGIONS, Bytes::from(regions)), (DRAWINGS, drawn.svg.into())] {
+            let name = blob(&job.tenant, ContourId(job.subject), kind);
+            self.contours.submissions.keep_file(&name, bytes).await?;
+        }
         let contour::Contours { width, height, transform, rotation_degrees, dropped_specks, .. } = drawn;
         Ok(Levelling { width, height, transform, rotation_degrees, dropped_specks })
     }
 
     async fn finish(&self, write: &mut Write, done: &[&Done<Levelling>]) -> Result<(), DbErr> {
+        let submissions = &self.contours.submissions;
         for Done { job, output } in done {
             let levelling = serde_json::to_value(output).map_err(|error| DbErr::Json(error.to_string()))?;
-            let completed = Entity::update_many()
-                .col_expr(Column::Status, Expr::value(JobStatus::Completed))
-                .col_expr(Column::Levelling, Expr::value(levelling));
-            self.end(write, job, completed).await?;
+            let completed = submissions.completed().col_expr(Column::Levelling, Expr::value(levelling));
+            submissions.end(write, job, completed).await?;
         }
         Ok(())
     }
@@ -124,7 +99,7 @@ impl Handler for DrawContour {
         for Done { job, output } in done {
             let id = ContourId(job.subject);
             info!(contour.id = %id, specks = output.dropped_specks, attempts = job.attempt, "drew a contour");
-            self.contours.remove(&job.tenant, id, &[IMAGES, MAPS]).await;
+            self.contours.submissions.remove_files(&job.tenant, job.subject, &[IMAGES, MAPS]).await;
         }
     }
 
@@ -134,24 +109,13 @@ impl Handler for DrawContour {
         job: &Job,
         reason: GaveUp<'_, WorkError>,
     ) -> Result<(), DbErr> {
-        let Explanation { failure, message } = (&reason).into();
+        let submissions = &self.contours.submissions;
         // Without the key, the same request is drawn anew.
-        let failed = Entity::update_many()
-            .col_expr(Column::Status, Expr::value(JobStatus::Failed))
-            .col_expr(Column::CacheKey, Expr::value(None::<String>))
-            .col_expr(Column::ErrorCode, Expr::value(failure.name()))
-            .col_expr(Column::ErrorMessage, Expr::value(message));
-        self.end(write, job, failed).await?;
-        let (contours, tenant, id) = (self.contours.clone(), job.tenant.clone(), ContourId(job.subject));
-        write.after_commit(move || {
-            tokio::spawn(remove_all(contours, tenant, id));
-        });
+        let failed = submissions.failed(&reason).col_expr(Column::CacheKey, Expr::value(None::<String>));
+        submissions.end(write, job, failed).await?;
+        submissions.remove_files_after(write, job, &[IMAGES, MAPS, DRAWINGS, REGIONS]);
         Ok(())
     }
-}
-
-async fn remove_all(contours: Contours, tenant: Tenant, id: ContourId) {
-    contours.remove(&tenant, id, &[IMAGES, MAPS, DRAWINGS, REGIONS]).await;
 }
 
 /// All that one drawing needs.

@@ -8,21 +8,20 @@ mod error;
 mod levelling;
 mod look;
 mod submit;
-mod sweep;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use entity::contour::Model;
+use entity::contour::{Column, Entity, Model};
 use entity::ids::{ContourId, Tenant};
+use entity::job_status::JobStatus;
+use uuid::Uuid;
 use vision::ImageLimits;
 
-use crate::blobs::{BlobName, Blobs};
-use crate::clock::Clock;
+use crate::blobs::BlobName;
 use crate::config::{Setting, Settings};
-use crate::database::{Database, Write};
-use crate::events::{Bus, Change, State, Topic};
-use crate::jobs::Queue;
+use crate::events::State;
+use crate::jobs::Handler;
+use crate::submissions::{Submission, Submissions};
 
 pub use draw::DrawContour;
 pub use error::ContourError;
@@ -36,7 +35,7 @@ const IMAGES: &str = "contour_images";
 const MAPS: &str = "contour_maps";
 
 /// The kind of blob that a drawing is.
-const DRAWINGS: &str = "contours";
+pub const DRAWINGS: &str = "contours";
 
 /// The kind of blob that the regions of a drawing are, as JSON: a row that holds them would be slow to read.
 const REGIONS: &str = "contour_regions";
@@ -70,20 +69,12 @@ impl ContourConfig {
 /// The domain of contours. Cloning shares it.
 #[derive(Clone)]
 pub struct Contours {
-    /// Rows.
-    pub database: Database,
-    /// Images and maps until they are drawn, and drawings.
-    pub blobs: Blobs,
-    /// Where the work is asked for.
-    pub queue: Queue,
-    /// Who follows a contour.
-    pub changes: Bus<Change<Model>>,
-    /// The time.
-    pub clock: Clock,
+    /// Rows, files, jobs and followers.
+    pub submissions: Submissions<Entity>,
     /// What is taken as an image.
     pub limits: ImageLimits,
-    /// Sizes and times.
-    pub config: ContourConfig,
+    /// Parts of a region with fewer pixels are not drawn.
+    pub least_area: u32,
 }
 
 impl State for Model {
@@ -96,23 +87,25 @@ impl State for Model {
     }
 }
 
-impl Contours {
-    fn topic(tenant: &Tenant, id: ContourId) -> Topic {
-        Topic { tenant: tenant.clone(), node: id.0 }
-    }
+impl Submission for Entity {
+    const NAME: &'static str = "contour";
+    const JOB: &'static str = DrawContour::KIND;
+    const FILES: &'static [(&'static str, &'static [JobStatus])] = &[
+        (IMAGES, &[JobStatus::Pending, JobStatus::Processing]),
+        (MAPS, &[JobStatus::Pending, JobStatus::Processing]),
+        (DRAWINGS, &[JobStatus::Processing, JobStatus::Completed]),
+        (REGIONS, &[JobStatus::Processing, JobStatus::Completed]),
+    ];
+    const ID: Column = Column::Id;
+    const TENANT: Column = Column::Tenant;
+    const STATUS: Column = Column::Status;
+    const REVISION: Column = Column::Revision;
+    const ERROR_CODE: Column = Column::ErrorCode;
+    const ERROR_MESSAGE: Column = Column::ErrorMessage;
+    const COMPLETED_AT: Column = Column::CompletedAt;
 
-    /// Tells of a changed row once `write` is committed.
-    fn announce(&self, write: &mut Write, row: Model) {
-        let (changes, topic) = (self.changes.clone(), Self::topic(&row.tenant, row.id));
-        write.after_commit(move || changes.publish(&topic, Change::State(Arc::new(row))));
-    }
-
-    async fn remove(&self, tenant: &Tenant, id: ContourId, kinds: &[&'static str]) {
-        for kind in kinds {
-            if let Err(error) = self.blobs.delete(&blob(tenant, id, kind)).await {
-                tracing::warn!(%error, contour.id = %id, kind, "could not remove a file; the sweeper will");
-            }
-        }
+    fn place(row: &Model) -> (&Tenant, Uuid) {
+        (&row.tenant, row.id.0)
     }
 }
 

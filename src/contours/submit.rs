@@ -99,12 +99,12 @@ impl Contours {
                 // When this fails the row may still be there: the sweeper sees which bytes have no owner.
                 write.commit().await?;
                 if kept.id != id {
-                    self.remove(&caller.tenant, id, &[IMAGES, MAPS]).await;
+                    self.submissions.remove_files(&caller.tenant, id.0, &[IMAGES, MAPS]).await;
                 }
                 Ok(kept.into())
             }
             Err(error) => {
-                self.remove(&caller.tenant, id, &[IMAGES, MAPS]).await;
+                self.submissions.remove_files(&caller.tenant, id.0, &[IMAGES, MAPS]).await;
                 Err(error)
             }
         }
@@ -117,12 +117,14 @@ impl Contours {
         row: &Model,
         key: Option<&IdempotencyKey<'_>>,
     ) -> Result<Option<Model>, ContourError> {
-        let Some(earlier) = self.earlier(self.database.reader(), row, key).await? else { return Ok(None) };
+        let Some(earlier) = self.earlier(self.submissions.database.reader(), row, key).await? else {
+            return Ok(None);
+        };
         let Some(key) = key else { return Ok(Some(earlier)) };
-        if key.earlier(self.database.reader()).await?.is_some() {
+        if key.earlier(self.submissions.database.reader()).await?.is_some() {
             return Ok(Some(earlier));
         }
-        let write = self.database.write().await?;
+        let write = self.submissions.database.write().await?;
         let Some(earlier) = self.earlier(&*write, row, Some(key)).await? else { return Ok(None) };
         self.remember(&write, key, &earlier).await?;
         write.commit().await?;
@@ -136,7 +138,7 @@ impl Contours {
         row: &Model,
     ) -> Result<(), ContourError> {
         if key.earlier(&**write).await?.is_none() {
-            key.remember(write, row.id.0, self.clock.now()).await?;
+            key.remember(write, row.id.0, self.submissions.clock.now()).await?;
         }
         Ok(())
     }
@@ -153,7 +155,7 @@ impl Contours {
             height: image.header.height,
             landmarks,
             style,
-            least_area: self.config.least_area,
+            least_area: self.least_area,
         }
     }
 
@@ -164,15 +166,15 @@ impl Contours {
         [image, map]: [Bytes; 2],
         key: Option<&IdempotencyKey<'_>>,
     ) -> Result<(Write, Model), ContourError> {
-        self.blobs.put(&blob(&row.tenant, row.id, IMAGES), image).await?;
-        self.blobs.put(&blob(&row.tenant, row.id, MAPS), map).await?;
-        let mut write = self.database.write().await?;
+        self.submissions.blobs.put(&blob(&row.tenant, row.id, IMAGES), image).await?;
+        self.submissions.blobs.put(&blob(&row.tenant, row.id, MAPS), map).await?;
+        let mut write = self.submissions.database.write().await?;
         let kept = if let Some(earlier) = self.earlier(&*write, &row, key).await? {
             earlier
         } else {
             let new = row.clone().into_active_model().reset_all();
             Entity::insert(new).exec_without_returning(&*write).await?;
-            self.queue.enqueue(&mut write, &row.tenant, DrawContour::KIND, row.id.0).await?;
+            self.submissions.queue.enqueue(&mut write, &row.tenant, DrawContour::KIND, row.id.0).await?;
             row
         };
         if let Some(key) = key {
@@ -207,7 +209,7 @@ impl Contours {
         style: ContourStyle,
     ) -> Result<Model, ContourError> {
         let json = |error: serde_json::Error| DbErr::Json(error.to_string());
-        let how = StoredStyle { style, least_area: self.config.least_area };
+        let how = StoredStyle { style, least_area: self.least_area };
         let drawn_from = json!([ALGORITHM_VERSION, how, input]);
         Ok(Model {
             id: ContourId(Uuid::now_v7()),
@@ -220,7 +222,7 @@ impl Contours {
             levelling: None,
             error_code: None,
             error_message: None,
-            created_at: self.clock.now(),
+            created_at: self.submissions.clock.now(),
             completed_at: None,
         })
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use async_stream::try_stream;
 use chrono::{DateTime, Utc};
-use entity::detection::{Column, Model};
+use entity::detection::{Column, Entity, Model};
 use entity::detection_counter;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio_stream::Stream;
 
-use super::look::owned;
 use super::{DetectionError, Detections};
 use crate::caller::Caller;
 use crate::events::Received;
+use crate::submissions::Submissions;
 
 /// Detections read at once when a follower catches up.
 const BATCH: u64 = 20;
@@ -48,7 +48,7 @@ impl Detections {
         let last = self.finished(&caller).await?;
         let mut place = match after {
             None => last,
-            Some(after) if after.finished_at < self.clock.now() - self.config.retention => {
+            Some(after) if after.finished_at < self.submissions.clock.now() - self.submissions.retention => {
                 return Err(DetectionError::CursorExpired);
             }
             Some(after) if after.sequence > last => {
@@ -84,13 +84,13 @@ impl Detections {
     /// How many of the caller's detections have ever finished.
     async fn finished(&self, caller: &Caller) -> Result<i64, DetectionError> {
         let counter = detection_counter::Entity::find_by_id(caller.tenant.clone());
-        let counter = counter.one(self.database.reader()).await?;
+        let counter = counter.one(self.submissions.database.reader()).await?;
         Ok(counter.map_or(0, |counter| counter.finished))
     }
 
     async fn finished_behind(&self, caller: &Caller, place: i64) -> Result<Vec<Model>, DetectionError> {
-        let behind = owned(caller).filter(Column::Sequence.gt(place));
+        let behind = Submissions::<Entity>::owned(caller).filter(Column::Sequence.gt(place));
         let next = behind.order_by_asc(Column::Sequence).limit(BATCH);
-        Ok(next.all(self.database.reader()).await?)
+        Ok(next.all(self.submissions.database.reader()).await?)
     }
 }

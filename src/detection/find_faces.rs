@@ -1,17 +1,18 @@
 //! The job that looks for the faces of a submitted image.
 
+use std::sync::Arc;
+
 use entity::detection::{Column, Entity, Model};
 use entity::detection_counter;
 use entity::ids::{DetectionId, Tenant};
-use entity::job_status::JobStatus;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, ExprTrait, QueryFilter, UpdateMany};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, ExprTrait, UpdateMany};
 use tracing::info;
 use vision::DetectedFace;
 
 use super::{ANNOTATED, DetectionError, Detections, Wanted, annotated, original};
 use crate::database::Write;
-use crate::failure::{Explanation, WorkError};
+use crate::failure::WorkError;
 use crate::inference::{AnnotatedImage, EmbeddedEncoder, Urgency};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
@@ -28,13 +29,18 @@ impl FindFaces {
         Self { detections, engine }
     }
 
-    /// Applies `update`, which ends the detection of `job`, and gives it the next place in the tenant's feed.
+    /// Applies `update`, which ends the detection of `job`, gives it the next place in the tenant's feed, and tells of it
+    /// there once `write` is committed.
     async fn end(&self, write: &mut Write, job: &Job, update: UpdateMany<Entity>) -> Result<(), DbErr> {
+        let Detections { submissions, feed, .. } = &self.detections;
         let place = next_place(write, &job.tenant).await?;
-        let ended = update
-            .col_expr(Column::Sequence, Expr::value(place))
-            .col_expr(Column::CompletedAt, Expr::value(self.detections.clock.now()));
-        self.detections.change(write, ended.filter(Column::Id.eq(job.subject))).await
+        let ended =
+            submissions.end(write, job, update.col_expr(Column::Sequence, Expr::value(place))).await?;
+        if let Some(row) = ended {
+            let (feed, topic) = (feed.clone(), Detections::feed_topic(&row.tenant));
+            write.after_commit(move || feed.publish(&topic, Arc::clone(&row)));
+        }
+        Ok(())
     }
 }
 
@@ -46,33 +52,24 @@ impl Handler for FindFaces {
     type Error = WorkError;
 
     async fn begin(&self, write: &mut Write, jobs: &[&Job]) -> Result<(), DbErr> {
-        let processing = Entity::update_many()
-            .col_expr(Column::Status, Expr::value(JobStatus::Processing))
-            .filter(Column::Id.is_in(jobs.iter().map(|job| job.subject)))
-            .filter(Column::Status.eq(JobStatus::Pending));
-        self.detections.change(write, processing).await
+        self.detections.submissions.begin(write, jobs).await
     }
 
     async fn perform(&self, job: &Job) -> Result<Vec<DetectedFace>, Failure<WorkError>> {
-        let (blobs, id) = (&self.detections.blobs, DetectionId(job.subject));
-        let row = Entity::find_by_id(id).one(self.detections.database.reader()).await;
-        let row = row.map_err(|error| Failure::Transient(error.into()))?.ok_or(Failure::Lost)?;
-        let image = blobs.get(&original(&job.tenant, id)).await?;
+        let (submissions, id) = (&self.detections.submissions, DetectionId(job.subject));
+        let row = submissions.row(job.subject).await?.ok_or(Failure::Lost)?;
+        let image = submissions.blobs.get(&original(&job.tenant, id)).await?;
         let AnnotatedImage { faces, jpeg } =
             self.engine.annotate(image, Wanted::of(&row), Urgency::Background).await?;
-        let detections = self.detections.clone();
-        let exists = async move { detections.exists(id).await };
-        blobs.put_while(&annotated(&job.tenant, id), jpeg, exists).await?;
+        submissions.keep_file(&annotated(&job.tenant, id), jpeg).await?;
         Ok(faces)
     }
 
     async fn finish(&self, write: &mut Write, done: &[&Done<Vec<DetectedFace>>]) -> Result<(), DbErr> {
         for Done { job, output } in done {
             let faces = serde_json::to_string(output).map_err(|error| DbErr::Json(error.to_string()))?;
-            let completed = Entity::update_many()
-                .col_expr(Column::Status, Expr::value(JobStatus::Completed))
-                .col_expr(Column::Faces, Expr::value(faces));
-            self.end(write, job, completed).await?;
+            let completed = self.detections.submissions.completed();
+            self.end(write, job, completed.col_expr(Column::Faces, Expr::value(faces))).await?;
         }
         Ok(())
     }
@@ -90,35 +87,10 @@ impl Handler for FindFaces {
         job: &Job,
         reason: GaveUp<'_, WorkError>,
     ) -> Result<(), DbErr> {
-        let Explanation { failure, message } = (&reason).into();
-        let failed = Entity::update_many()
-            .col_expr(Column::Status, Expr::value(JobStatus::Failed))
-            .col_expr(Column::ErrorCode, Expr::value(failure.name()))
-            .col_expr(Column::ErrorMessage, Expr::value(message));
-        self.end(write, job, failed).await?;
+        let submissions = &self.detections.submissions;
+        self.end(write, job, submissions.failed(&reason)).await?;
         // An attempt whose result could not be written may have left one.
-        let (detections, tenant, id) =
-            (self.detections.clone(), job.tenant.clone(), DetectionId(job.subject));
-        write.after_commit(move || {
-            tokio::spawn(async move { detections.remove(&tenant, id, &[ANNOTATED]).await });
-        });
-        Ok(())
-    }
-}
-
-impl Detections {
-    /// Whether the detection has not been deleted; when nobody can tell, it is for the sweeper to see.
-    async fn exists(&self, id: DetectionId) -> bool {
-        !matches!(Entity::find_by_id(id).one(self.database.reader()).await, Ok(None))
-    }
-
-    /// Applies `update` to all detections that it picks, raises their revisions, and tells of them once `write` is
-    /// committed.
-    async fn change(&self, write: &mut Write, update: UpdateMany<Entity>) -> Result<(), DbErr> {
-        let raising = update.col_expr(Column::Revision, Expr::col(Column::Revision).add(1));
-        for row in raising.exec_with_returning(&**write).await? {
-            self.announce(write, row);
-        }
+        submissions.remove_files_after(write, job, &[ANNOTATED]);
         Ok(())
     }
 }

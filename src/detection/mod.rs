@@ -7,22 +7,21 @@ mod feed;
 mod find_faces;
 mod look;
 mod submit;
-mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::detection::Model;
+use entity::detection::{Column, Entity, Model};
 use entity::ids::{DetectionId, Tenant};
+use entity::job_status::JobStatus;
 use uuid::Uuid;
 use vision::ImageLimits;
 
-use crate::blobs::{BlobName, Blobs};
-use crate::clock::Clock;
+use crate::blobs::BlobName;
 use crate::config::{Setting, Settings};
-use crate::database::{Database, Write};
-use crate::events::{Bus, Change, State, Topic};
-use crate::jobs::Queue;
+use crate::events::{Bus, State, Topic};
+use crate::jobs::Handler;
+use crate::submissions::{Submission, Submissions};
 
 pub use error::DetectionError;
 pub use feed::FeedPlace;
@@ -30,10 +29,10 @@ pub use find_faces::{FindFaces, stored_faces};
 pub use submit::Wanted;
 
 /// The kind of blob that a submitted image is.
-const ORIGINALS: &str = "detections";
+pub const ORIGINALS: &str = "detections";
 
 /// The kind of blob that an annotated copy is.
-const ANNOTATED: &str = "annotated";
+pub const ANNOTATED: &str = "annotated";
 
 /// Detections and what is kept of them.
 #[derive(Clone, Debug)]
@@ -55,22 +54,12 @@ impl DetectionConfig {
 /// The domain of detections. Cloning shares it.
 #[derive(Clone)]
 pub struct Detections {
-    /// Rows.
-    pub database: Database,
-    /// Submitted images and their annotated copies.
-    pub blobs: Blobs,
-    /// Where the work is asked for.
-    pub queue: Queue,
-    /// Who follows one detection.
-    pub changes: Bus<Change<Model>>,
+    /// Rows, files, jobs and followers.
+    pub submissions: Submissions<Entity>,
     /// Who follows all that finish.
     pub feed: Bus<Arc<Model>>,
-    /// The time.
-    pub clock: Clock,
     /// What is taken as an image.
     pub limits: ImageLimits,
-    /// Times.
-    pub config: DetectionConfig,
 }
 
 impl State for Model {
@@ -83,48 +72,41 @@ impl State for Model {
     }
 }
 
-impl Detections {
-    fn topic(tenant: &Tenant, id: DetectionId) -> Topic {
-        Topic { tenant: tenant.clone(), node: id.0 }
-    }
+impl Submission for Entity {
+    const NAME: &'static str = "detection";
+    const JOB: &'static str = FindFaces::KIND;
+    const FILES: &'static [(&'static str, &'static [JobStatus])] = &[
+        (ORIGINALS, &[JobStatus::Pending, JobStatus::Processing, JobStatus::Completed, JobStatus::Failed]),
+        (ANNOTATED, &[JobStatus::Processing, JobStatus::Completed]),
+    ];
+    const ID: Column = Column::Id;
+    const TENANT: Column = Column::Tenant;
+    const STATUS: Column = Column::Status;
+    const REVISION: Column = Column::Revision;
+    const ERROR_CODE: Column = Column::ErrorCode;
+    const ERROR_MESSAGE: Column = Column::ErrorMessage;
+    const COMPLETED_AT: Column = Column::CompletedAt;
 
+    fn place(row: &Model) -> (&Tenant, Uuid) {
+        (&row.tenant, row.id.0)
+    }
+}
+
+impl Detections {
     /// The tenant's feed: no single node.
     fn feed_topic(tenant: &Tenant) -> Topic {
         Topic { tenant: tenant.clone(), node: Uuid::nil() }
-    }
-
-    /// Tells of a changed row once `write` is committed.
-    fn announce(&self, write: &mut Write, row: Model) {
-        let (changes, feed, row) = (self.changes.clone(), self.feed.clone(), Arc::new(row));
-        write.after_commit(move || {
-            changes.publish(&Self::topic(&row.tenant, row.id), Change::State(row.clone()));
-            if row.status.is_final() {
-                feed.publish(&Self::feed_topic(&row.tenant), row);
-            }
-        });
-    }
-
-    async fn remove(&self, tenant: &Tenant, id: DetectionId, kinds: &[&'static str]) {
-        for kind in kinds {
-            if let Err(error) = self.blobs.delete(&blob(tenant, id, kind)).await {
-                tracing::warn!(%error, detection.id = %id, kind, "could not remove a picture; the sweeper will");
-            }
-        }
     }
 }
 
 /// The submitted image.
 #[must_use]
 pub fn original(tenant: &Tenant, id: DetectionId) -> BlobName {
-    blob(tenant, id, ORIGINALS)
+    BlobName { tenant: tenant.clone(), kind: ORIGINALS, owner: id.0 }
 }
 
 /// The annotated copy, once the detection is COMPLETED: a JPEG.
 #[must_use]
 pub fn annotated(tenant: &Tenant, id: DetectionId) -> BlobName {
-    blob(tenant, id, ANNOTATED)
-}
-
-fn blob(tenant: &Tenant, id: DetectionId, kind: &'static str) -> BlobName {
-    BlobName { tenant: tenant.clone(), kind, owner: id.0 }
+    BlobName { tenant: tenant.clone(), kind: ANNOTATED, owner: id.0 }
 }

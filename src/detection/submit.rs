@@ -75,12 +75,12 @@ impl Detections {
             ),
         });
         // A first look keeps repeated uploads off the disk; the write below decides.
-        if let Some(earlier) = self.earlier(self.database.reader(), key.as_ref()).await? {
+        if let Some(earlier) = self.earlier(self.submissions.database.reader(), key.as_ref()).await? {
             return Ok(earlier);
         }
-        let row = pending(caller, &upload, wanted, self.clock.now());
+        let row = pending(caller, &upload, wanted, self.submissions.clock.now());
         let name = original(&caller.tenant, row.id);
-        self.blobs.put(&name, upload.bytes).await?;
+        self.submissions.blobs.put(&name, upload.bytes).await?;
         let id = row.id;
         match self.insert(row, key.as_ref()).await {
             Ok((write, kept)) if kept.id == id => {
@@ -90,7 +90,7 @@ impl Detections {
             }
             other => {
                 let outcome = other.map(|(_, earlier)| earlier);
-                self.remove(&caller.tenant, id, &[ORIGINALS]).await;
+                self.submissions.remove_files(&caller.tenant, id.0, &[ORIGINALS]).await;
                 outcome
             }
         }
@@ -102,12 +102,12 @@ impl Detections {
         row: Model,
         key: Option<&IdempotencyKey<'_>>,
     ) -> Result<(Write, Model), DetectionError> {
-        let mut write = self.database.write().await?;
+        let mut write = self.submissions.database.write().await?;
         if let Some(earlier) = self.earlier(&*write, key).await? {
             return Ok((write, earlier));
         }
         Entity::insert(row.clone().into_active_model().reset_all()).exec_without_returning(&*write).await?;
-        self.queue.enqueue(&mut write, &row.tenant, FindFaces::KIND, row.id.0).await?;
+        self.submissions.queue.enqueue(&mut write, &row.tenant, FindFaces::KIND, row.id.0).await?;
         if let Some(key) = key {
             key.remember(&write, row.id.0, row.created_at).await?;
         }

@@ -203,7 +203,7 @@ impl ContourSubscription {
         context: &Context<'_>,
         #[graphql(desc = "`contour_…`")] id: ID,
     ) -> Result<impl Stream<Item = Result<Contour, ApiError>> + use<>, ApiError> {
-        let caller = context.reader()?.clone();
+        let caller = context.reader()?;
         let id: ContourId = ids::parse(&id)?;
         let changes = context.part::<Contours>()?.watch(caller, id).await?;
         Ok(changes.map(|change| change.map(Contour).map_err(ApiError::from)))

@@ -208,7 +208,7 @@ impl DetectionSubscription {
         context: &Context<'_>,
         #[graphql(desc = "`detection_…`")] id: ID,
     ) -> Result<impl Stream<Item = Result<Detection, ApiError>> + use<>, ApiError> {
-        let caller = context.reader()?.clone();
+        let caller = context.reader()?;
         let id: DetectionId = ids::parse(&id)?;
         let changes = context.part::<Detections>()?.watch(caller, id).await?;
         Ok(changes.map(|change| change.map(Detection).map_err(ApiError::from)))

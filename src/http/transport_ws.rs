@@ -3,6 +3,7 @@
 //! One task serves a socket: it reads, executes, and writes. While a client does not read, nothing is executed for it,
 //! and what it missed it learns from the next state; one that does not read for long is cut off.
 
+use std::mem;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -91,7 +92,7 @@ impl From<Close> for End {
 pub(super) struct Socket {
     stream: WebSocket,
     edge: Edge,
-    /// Of the request that opened it: may hold the key.
+    /// Of the request that opened it, until `connection_init`: may hold the key.
     headers: HeaderMap,
     /// Who it is, once `connection_init` was acknowledged.
     caller: Option<Caller>,
@@ -180,9 +181,10 @@ impl Socket {
         if self.caller.is_some() {
             return Err(Close::new(4429, "Too many initialisation requests").into());
         }
+        let headers = mem::take(&mut self.headers);
         let caller = match payload.and_then(key_in) {
             Some(key) => self.edge.authenticator.by_key(Some(key)),
-            None => self.edge.authenticator.by_headers(&self.headers),
+            None => self.edge.authenticator.by_headers(&headers),
         };
         self.caller = Some(caller.map_err(|_| Close::new(4403, "Forbidden"))?);
         self.say(&json!({ "type": "connection_ack" })).await

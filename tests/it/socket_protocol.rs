@@ -23,8 +23,7 @@ impl Raw {
         }
         let stream = TcpStream::connect(server.address).await.unwrap();
         // One who offers a protocol that the server does not speak is let in without one.
-        let config = None;
-        let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, config).await.unwrap();
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
         Self(socket)
     }
 

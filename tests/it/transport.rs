@@ -183,15 +183,15 @@ async fn subscriptions_stream_as_server_sent_events() {
     let body = json!({ "query": query, "variables": { "id": container } });
     let stream = post(&server, "text/event-stream", &body).await;
     assert!(stream.headers()[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/event-stream"));
-    let events = events(&stream.text().await.unwrap());
-    let (last, states) = events.split_last().unwrap();
+    let told = events(&stream.text().await.unwrap());
+    let (last, states) = told.split_last().unwrap();
     assert_eq!(last, &("complete".to_owned(), String::new()));
     let settled = states.last().unwrap();
     assert_eq!(settled.0, "next");
     assert_eq!(settled.1, r#"{"data":{"imageStatusChanged":{"status":"COMPLETED"}}}"#);
     // A query too, and what a subscription refuses.
     let answer = post(&server, "text/event-stream", &json!({ "query": "{ __typename }" })).await;
-    let told = super::transport::events(&answer.text().await.unwrap());
+    let told = events(&answer.text().await.unwrap());
     assert_eq!(told[0].1, r#"{"data":{"__typename":"Query"}}"#);
     assert_eq!(told.len(), 2);
     let refused = post(&server, JSON, &body).await;

@@ -122,10 +122,10 @@ async fn contour_goes_when_its_time_is_over_and_its_link_with_it() {
     let drawn = draw(&server, &request(&two_regions())).await;
     let status = async || reqwest::get(drawn["svgUrl"].as_str().unwrap()).await.unwrap().status().as_u16();
     later.store(599, Ordering::Relaxed);
-    server.contours.sweep(Duration::from_hours(1)).await.unwrap();
+    server.contours.submissions.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(status().await, 200);
     later.store(600, Ordering::Relaxed);
-    server.contours.sweep(Duration::from_hours(1)).await.unwrap();
+    server.contours.submissions.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(status().await, 404);
     assert_eq!(found(&server.client(), &drawn["id"]).await, Value::Null);
     assert!(server.blobs().is_empty());
@@ -144,9 +144,9 @@ async fn files_without_a_row_are_swept_and_no_others() {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(Uuid::now_v7().to_string()), b"left over").unwrap();
     }
-    server.contours.sweep(Duration::from_mins(1)).await.unwrap();
+    server.contours.submissions.sweep(Duration::from_mins(1)).await.unwrap();
     assert_eq!(server.blobs().len(), 6, "they may be about to be owned");
-    server.contours.sweep(Duration::ZERO).await.unwrap();
+    server.contours.submissions.sweep(Duration::ZERO).await.unwrap();
     assert_eq!(server.blobs().len(), kept.len());
     assert!(kept.iter().all(|file| file.exists()));
     server.stop().await;

@@ -25,10 +25,10 @@ async fn a_detection_and_its_pictures_go_when_their_time_is_over() {
     let input = json!({ "image": picture(&drawn(1)), "idempotencyKey": "once" });
     let old = detect(&server, input.clone()).await;
     later.store(3599, Ordering::Relaxed);
-    server.detections.sweep(Duration::from_hours(1)).await.unwrap();
+    server.detections.submissions.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(server.blobs().len(), 2);
     later.store(3600, Ordering::Relaxed);
-    server.detections.sweep(Duration::from_hours(1)).await.unwrap();
+    server.detections.submissions.sweep(Duration::from_hours(1)).await.unwrap();
     assert!(server.blobs().is_empty());
     let query = "query($id: ID!) { detection(id: $id) { id } }";
     assert_eq!(server.client().data(query, json!({ "id": old["id"] })).await["detection"], Value::Null);
@@ -47,9 +47,9 @@ async fn a_picture_without_a_row_is_swept_and_no_other() {
     for orphan in &orphans {
         std::fs::write(orphan, b"picture").unwrap();
     }
-    server.detections.sweep(Duration::from_mins(1)).await.unwrap();
+    server.detections.submissions.sweep(Duration::from_mins(1)).await.unwrap();
     assert_eq!(server.blobs().len(), 4, "they may be about to be owned");
-    server.detections.sweep(Duration::ZERO).await.unwrap();
+    server.detections.submissions.sweep(Duration::ZERO).await.unwrap();
     assert!(orphans.iter().all(|orphan| !orphan.exists()));
     assert_eq!(server.blobs().len(), 2);
     server.stop().await;
