@@ -4,8 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::{Listener, ListenerExt};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,12 +22,13 @@ use crate::events::Bus;
 use crate::files::{FileLinks, FilesConfig};
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
-use crate::http::{Authenticator, Documents, Edge, Room, router};
+use crate::http::{Authenticator, Documents, Edge, HttpConfig, NoKey, Room, ServeError, router, serve};
 use crate::index::EmbeddedIndex;
 use crate::inference::{
     EmbeddedEncoder, Encoder, EngineConfig, Engines, KnownModels, RemoteEncoder, RemoteError, StartError,
 };
 use crate::jobs::{Handler, Queue, Worker};
+use crate::keys::Keys;
 use crate::people::{LoadError, People};
 use crate::secret::{Secret, SecretError};
 use crate::submissions::{Submission, Submissions};
@@ -81,18 +80,23 @@ pub enum AppError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Strangers could reach it.
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
     /// The server broke off.
-    #[error("serving: {0}")]
-    Serve(std::io::Error),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
 }
 
 /// The service, ready to run.
 pub struct App {
-    config: Config,
+    /// Boxed: an `App` travels through futures, and it is most of what there is of it.
+    config: Box<Config>,
     database: Database,
     queue: Queue,
     domains: Domains,
     health: Health,
+    keys: Keys,
     secret: Secret,
     clock: Clock,
 }
@@ -139,15 +143,30 @@ impl App {
             limits: config.engine.limits,
             least_area: config.contours.least_area,
         };
+        let keys = Keys::new(database.clone(), &secret, clock.clone());
+        keys.notice_first().await?;
         let health = Health::new(database.clone(), blobs, engines, queue.clone());
         let domains = Domains { verification, people, enrollments, detections, contours };
-        Ok(Self { config, database, queue, domains, health, secret, clock })
+        Ok(Self { config: Box::new(config), database, queue, domains, health, keys, secret, clock })
     }
 
     /// The database, for those who count its statements.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub fn http(&self) -> &HttpConfig {
+        &self.config.http
+    }
+
+    /// Tells callers by the keys of the configuration and of the database.
+    #[must_use]
+    pub fn authenticator(&self) -> Authenticator {
+        let HttpConfig { keys, strangers_per_minute, .. } = &self.config.http;
+        Authenticator::new(keys.clone(), Some(self.keys.clone()), *strangers_per_minute)
     }
 
     /// The domain of containers.
@@ -180,15 +199,15 @@ impl App {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), AppError> {
-        let address = listener.local_addr().map_err(AppError::Serve)?;
+        let address = listener.local_addr().map_err(ServeError::from)?;
         let background = self.start_background(&stop);
         let router = router(&self.edge(address, &stop), self.health.clone(), &self.config.http);
-        let served = serve(listener, router, &stop, self.config.http.shutdown_grace).await;
+        let served = serve(listener, router, &self.config.http, &stop).await;
         stop.cancel();
         background.wait().await;
         self.health.blobs.close();
         self.database.close().await;
-        served
+        Ok(served?)
     }
 
     /// Starts what goes on beside the requests.
@@ -205,6 +224,8 @@ impl App {
         self.sweep(&tasks, contours.submissions, stop);
         let until = stop.clone();
         tasks.spawn(async move { enrollments.expire_until(until).await });
+        let (keys, until) = (self.keys.clone(), stop.clone());
+        tasks.spawn(async move { keys.refresh_until(until).await });
         let (database, until) = (self.database.clone(), stop.clone());
         tasks.spawn(async move { database.erase_until(until).await });
         tasks.close();
@@ -228,7 +249,8 @@ impl App {
             max_image_pixels: self.config.engine.limits.max_pixels,
         };
         let FilesConfig { public_url, lifetime } = self.config.files.clone();
-        let base = public_url.unwrap_or_else(|| format!("http://{}", reachable(address)));
+        let scheme = self.config.http.scheme();
+        let base = public_url.unwrap_or_else(|| format!("{scheme}://{}", reachable(address)));
         let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone(), &LINKED);
         Edge {
             schema: schema(
@@ -239,7 +261,7 @@ impl App {
                 links.clone(),
             ),
             domains: self.domains.clone(),
-            authenticator: Authenticator::new(self.config.http.keys.clone()),
+            authenticator: self.authenticator(),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
             documents: Documents::new(&self.config.documents),
             room: Room::new(&self.config.http),
@@ -308,37 +330,6 @@ pub async fn open_people(config: &Config, clock: Clock, engines: &Engines) -> Re
 pub fn idle_engines(config: &EngineConfig) -> Result<Engines, AppError> {
     let pack = Pack::load(&config.pack)?;
     Ok(EmbeddedEncoder::idle(pack.detector().clone(), pack.encoder().clone()).into())
-}
-
-/// Answers what comes to `listener` until `stop`, then lets running requests end within `grace`.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    stop: &CancellationToken,
-    grace: Duration,
-) -> Result<(), AppError> {
-    let serving =
-        axum::serve(prompt(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let cut_off = async {
-        stop.cancelled().await;
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => served.map_err(AppError::Serve),
-        () = cut_off => Ok(()),
-    }
-}
-
-/// Sends what is written at once: an event must not wait for the acknowledgement of the one before.
-fn prompt(listener: TcpListener) -> impl Listener<Addr = SocketAddr> {
-    listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "a connection stays slow");
-        }
-    })
 }
 
 /// The engines that `config` asks for, warm.

@@ -91,6 +91,11 @@ typed_id!(
     "contour"
 );
 typed_id!(
+    /// Names a key that lets in; says nothing about the key itself.
+    ApiKeyId,
+    "key"
+);
+typed_id!(
     /// Names a job of the queue; never shown to clients.
     JobId,
     "job"

@@ -1,5 +1,6 @@
 //! `FaceQL`'s tables, one file each, and the typed ids. Knows `sea-orm` and nothing else.
 
+pub mod api_key;
 pub mod container;
 pub mod contour;
 pub mod detection;

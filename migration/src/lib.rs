@@ -6,6 +6,7 @@ mod m0001_verification;
 mod m0002_people;
 mod m0003_detections;
 mod m0004_contours;
+mod m0005_api_keys;
 
 /// Runs the steps in order.
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_people::Step),
             Box::new(m0003_detections::Step),
             Box::new(m0004_contours::Step),
+            Box::new(m0005_api_keys::Step),
         ]
     }
 }

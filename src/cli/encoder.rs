@@ -4,9 +4,9 @@ use tokio::net::TcpListener;
 use tracing::info;
 
 use super::stop;
-use crate::app::{AppError, embedded_encoder, serve};
+use crate::app::{AppError, embedded_encoder};
 use crate::config::Config;
-use crate::http::{Authenticator, encoder_router};
+use crate::http::{Authenticator, encoder_router, serve};
 
 /// Serves `POST /v1/selfie` until SIGTERM or Ctrl-C, then drains.
 pub(super) async fn run(config: Config) -> Result<(), AppError> {
@@ -14,9 +14,10 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let failed = |source| AppError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    let authenticator = Authenticator::new(config.http.keys.clone(), None, config.http.strangers_per_minute);
+    config.http.check_reach(authenticator.asks_for_key())?;
     let encoder = embedded_encoder(&config.engine).await?;
-    let authenticator = Authenticator::new(config.http.keys.clone());
     let router = encoder_router(encoder, &authenticator, config.engine.limits.max_bytes, &config.http);
-    info!("the encoding service is at http://{address}/v1/selfie");
-    serve(listener, router, &stop, config.http.shutdown_grace).await
+    info!("the encoding service is at {}://{address}/v1/selfie", config.http.scheme());
+    Ok(serve(listener, router, &config.http, &stop).await?)
 }

@@ -7,6 +7,7 @@ mod doctor;
 mod encoder;
 mod enroll;
 mod index;
+mod keys;
 mod local;
 mod progress;
 mod schema;
@@ -67,6 +68,9 @@ enum Task {
     ///
     /// People who are there get the faces that they have not. It needs the database for itself: stop the server first.
     Import(transfer::ImportArgs),
+    /// Make, list and revoke the keys that let callers in; a running server heeds it within seconds.
+    #[command(subcommand)]
+    Keys(keys::KeysTask),
     /// Check or rebuild the index of faces.
     ///
     /// It needs the database for itself: stop the server first.
@@ -92,7 +96,7 @@ pub async fn run() -> ExitCode {
     telemetry::start(&config.log);
     let succeeded = |()| ExitCode::SUCCESS;
     let done: Result<ExitCode, Fault> = match task {
-        Task::Serve => serve::run(config).await.map(succeeded).map_err(Into::into),
+        Task::Serve => Box::pin(serve::run(config)).await.map(succeeded).map_err(Into::into),
         Task::Encoder => encoder::run(config).await.map(succeeded).map_err(Into::into),
         Task::Doctor => Ok(doctor::run(&config).await),
         Task::Detect(images) => detect::run(&config, &images),
@@ -100,6 +104,7 @@ pub async fn run() -> ExitCode {
         Task::Enroll(enroll) => Ok(enroll::run(&config, enroll).await),
         Task::Export(export) => transfer::export(&config, export).await.map(succeeded),
         Task::Import(import) => transfer::import(&config, import).await.map(succeeded),
+        Task::Keys(task) => keys::run(&config, task).await.map(succeeded),
         Task::Index(task) => index::run(&config, task).await,
         Task::Schema | Task::Config => Ok(ExitCode::SUCCESS),
     };
@@ -121,6 +126,12 @@ fn fail(error: &dyn Error) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
 fn complain(error: &dyn Error) {
     eprintln!("faceql: {error}");
+}
+
+/// Says what is no result: where the result is piped elsewhere, it is still read.
+#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
+fn remark(line: &str) {
+    eprintln!("{line}");
 }
 
 #[expect(clippy::print_stdout, reason = "the command line speaks to its user")]

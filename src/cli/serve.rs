@@ -15,19 +15,19 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let failed = |source| AppError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    if config.http.keys.is_empty() {
-        if config.http.answers_any_host {
-            warn!("ANYBODY ON THE NETWORK may see and change everything: there is no FACEQL_API_KEY");
-        } else {
-            warn!("no FACEQL_API_KEY is set: everybody on this machine may see and change everything");
-        }
-    }
     let engines = engines(&config).await?;
-    let graphiql = config.http.graphiql;
     let app = App::new(config, Clock::system(), engines).await?;
-    info!("the API is at http://{address}/graphql");
-    if graphiql {
-        info!("GraphiQL is at http://{address}/");
+    let (http, asks_for_key) = (app.http(), app.authenticator().asks_for_key());
+    http.check_reach(asks_for_key)?;
+    if !asks_for_key && http.answers_any_host {
+        warn!("ANYBODY ON THE NETWORK may see and change everything: there is no key");
+    } else if !asks_for_key {
+        warn!("everybody on this machine may see and change everything: `faceql keys create` makes a first key");
+    }
+    let scheme = http.scheme();
+    info!("the API is at {scheme}://{address}/graphql");
+    if http.graphiql {
+        info!("GraphiQL is at {scheme}://{address}/");
     }
     app.run(listener, stop).await
 }

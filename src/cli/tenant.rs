@@ -3,20 +3,20 @@
 use clap::Args;
 use entity::ids::Tenant;
 
-use crate::caller::{ANONYMOUS_TENANT, Caller, Scopes};
+use crate::caller::{ANONYMOUS_TENANT, Actor, Caller, Scopes};
 
 /// Names a tenant.
 #[derive(Args)]
 pub(super) struct TenantArgs {
     /// The tenant, as keys name it; `default` is who needs no key.
     #[arg(long, value_name = "TENANT", default_value = ANONYMOUS_TENANT, value_parser = parse)]
-    tenant: Tenant,
+    pub(super) tenant: Tenant,
 }
 
 impl TenantArgs {
     /// The shell acts for the tenant, who may do everything.
     pub(super) fn caller(&self) -> Caller {
-        Caller { tenant: self.tenant.clone(), scopes: Scopes::ALL }
+        Caller::lasting(self.tenant.clone(), Scopes::ALL, Actor::Shell)
     }
 }
 

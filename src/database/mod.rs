@@ -102,8 +102,9 @@ pub struct Database {
     writer: DatabaseConnection,
     /// Whose turn it is to write.
     turn: Arc<Mutex<()>>,
-    /// Held while the database is open: what this process keeps in memory would not hear of another's writes.
-    lock: Arc<File>,
+    /// Held while the database is open: what this process keeps in memory would not hear of another's writes. `None` for
+    /// one that keeps nothing of it in memory.
+    lock: Option<Arc<File>>,
     statements: Arc<AtomicU64>,
     /// Whether something was deleted that the write-ahead log still holds.
     erasure_due: Arc<AtomicBool>,
@@ -117,20 +118,34 @@ impl Database {
     pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
         let folder = config.file.parent().unwrap_or(Path::new("")).to_owned();
         std::fs::create_dir_all(&folder).map_err(|source| OpenError::Folder { folder, source })?;
-        let lock = lock(config)?;
+        let database = Self::connect(config, Some(lock(config)?)).await?;
+        Migrator::up(&database.writer, None).await?;
+        Ok(database)
+    }
+
+    async fn connect(config: &DatabaseConfig, lock: Option<File>) -> Result<Self, DbErr> {
         let statements = Arc::default();
-        let writer = connect(config, 1, &statements).await?;
-        Migrator::up(&writer, None).await?;
-        let reader = connect(config, config.readers, &statements).await?;
         Ok(Self {
-            reader,
-            writer,
+            writer: connect(config, 1, &statements).await?,
+            reader: connect(config, config.readers, &statements).await?,
             turn: Arc::default(),
-            lock: Arc::new(lock),
+            lock: lock.map(Arc::new),
             statements,
             // The process before this one may have been killed before it erased what it had deleted.
             erasure_due: Arc::new(AtomicBool::new(true)),
         })
+    }
+
+    /// Opens the database also while a server has it open: for tables that servers read afresh, such as keys.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open_beside(config: &DatabaseConfig) -> Result<Self, OpenError> {
+        match Self::open(config).await {
+            // Whoever has it open has brought it up to date.
+            Err(OpenError::InUse) => Ok(Self::connect(config, None).await?),
+            opened => opened,
+        }
     }
 
     /// Looks at a database without changing it; returns the migrations that its next opening will run.
@@ -193,7 +208,7 @@ impl Database {
                 tracing::warn!(%error, "the database did not close cleanly");
             }
         }
-        if let Err(error) = self.lock.unlock() {
+        if let Some(Err(error)) = self.lock.map(|lock| lock.unlock()) {
             tracing::warn!(%error, "the database stays locked until this process ends");
         }
     }

@@ -1,5 +1,7 @@
 //! Errors as clients see them: one code, one sentence. The one place that maps causes to codes.
 
+use std::time::Duration;
+
 use async_graphql::{Enum, ErrorExtensionValues, ErrorExtensions, ServerError};
 use sea_orm::{DbErr, RuntimeErr};
 use vision::ImageError;
@@ -111,6 +113,14 @@ impl ErrorCode {
     }
 }
 
+/// Among an error's extensions: milliseconds until the same may be asked again.
+pub const RETRY_AFTER_MS: &str = "retryAfterMs";
+
+/// Who waits so many milliseconds has waited long enough.
+fn milliseconds(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
 /// An error on its way to the client. Not `Display`: it converts to a GraphQL error with its code, or not at all.
 #[derive(Clone, Debug)]
 pub struct ApiError {
@@ -118,12 +128,19 @@ pub struct ApiError {
     pub code: ErrorCode,
     /// For people: what to do about it.
     pub message: String,
+    /// After how long the same may be asked again, where that is known: `retryAfterMs` among the extensions.
+    pub wait: Option<Duration>,
 }
 
 impl ApiError {
     /// An error of `code` that says `message`.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), wait: None }
+    }
+
+    /// `RATE_LIMITED` for so long.
+    pub fn rate_limited(wait: Duration, message: impl Into<String>) -> Self {
+        Self { wait: Some(wait), ..Self::new(ErrorCode::RateLimited, message) }
     }
 
     /// A defect: the cause goes to the log, the client learns that there was one.
@@ -150,8 +167,12 @@ impl ApiError {
 
 impl From<ApiError> for async_graphql::Error {
     fn from(error: ApiError) -> Self {
-        async_graphql::Error::new(error.message)
-            .extend_with(|_, values| values.set("code", error.code.name()))
+        async_graphql::Error::new(error.message).extend_with(|_, values| {
+            values.set("code", error.code.name());
+            if let Some(wait) = error.wait {
+                values.set(RETRY_AFTER_MS, milliseconds(wait));
+            }
+        })
     }
 }
 

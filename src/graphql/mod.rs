@@ -28,5 +28,5 @@ pub(crate) use faces::DetectedFace;
 
 pub use context::{Domains, Limits, RequestContext};
 pub use cost::QueryLimits;
-pub use error::{ApiError, ErrorCode};
+pub use error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 pub use schema::{FaceQlSchema, schema, sdl};

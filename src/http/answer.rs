@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use tokio_stream::once;
-use tokio_util::sync::CancellationToken;
 
 use super::format::Format;
 
@@ -60,18 +59,18 @@ pub(super) fn batch(responses: &[GraphQlResponse], format: Format) -> Response {
     with_type(StatusCode::OK, serde_json::to_vec(&bodies).unwrap_or_default(), format)
 }
 
-/// Responses as they come until `stop`, by the distinct connections mode of graphql-sse: `next` for each, then `complete`.
-/// A server that stops leaves that out: the client takes it for a lost connection then, and asks another one.
+/// Responses as they come until `end`, by the distinct connections mode of graphql-sse: `next` for each, then `complete`.
+/// A server that ends it leaves that out: the client takes it for a lost connection then, and asks again.
 pub(super) fn events(
     responses: impl Stream<Item = GraphQlResponse> + Send + 'static,
-    stop: CancellationToken,
+    end: impl Future<Output = ()> + Send + 'static,
 ) -> Response {
     let next = responses.map(|response| {
         let text = String::from_utf8(body(&response)).unwrap_or_default();
         Event::default().event("next").data(text)
     });
     let complete = once(Event::default().event("complete").data(""));
-    let events = next.chain(complete).take_until(stop.cancelled_owned()).map(Ok::<_, Infallible>);
+    let events = next.chain(complete).take_until(end).map(Ok::<_, Infallible>);
     let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
     // Proxies that gather what they pass on would hold back events.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));

@@ -37,7 +37,7 @@ pub(super) async fn other_method() -> Refusal {
 }
 
 async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<Response, Refusal> {
-    let caller = edge.authenticator.by_headers(request.headers())?;
+    let caller = edge.authenticator.by_request(request.headers(), request.extensions()).await?;
     let tells_cost = request.headers().get("x-graphql-cost").is_some_and(|wanted| wanted == "1");
     let _turn = edge
         .turns
@@ -80,7 +80,16 @@ async fn one(
         Some(format) if kind != Some(OperationType::Subscription) => {
             Ok(answer::one(&execute(edge, request).await, format))
         }
-        _ if accepted.events => Ok(answer::events(edge.schema.execute_stream(request), edge.stop.clone())),
+        _ if accepted.events => {
+            let (stop, over) = (edge.stop.clone(), caller.over.clone());
+            let end = async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = over.cancelled() => {}
+                }
+            };
+            Ok(answer::events(edge.schema.execute_stream(request), end))
+        }
         _ => {
             let message = "a subscription needs a WebSocket, or Accept: text/event-stream";
             Err(Refusal::new(ErrorCode::NotAcceptable, message))

@@ -10,11 +10,14 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::auth::Authenticator;
 use super::refusal::Refusal;
 use crate::graphql::ErrorCode;
 
 /// Who may be addressed, and who may address it.
 pub(super) struct Allowed {
+    /// Who asks for a key needs no other guard.
+    pub(super) authenticator: Authenticator,
     pub(super) hosts: BTreeSet<String>,
     pub(super) origins: BTreeSet<String>,
 }
@@ -22,6 +25,9 @@ pub(super) struct Allowed {
 /// Lets a request pass when its `Host` is this machine by number or by an allowed name, and no foreign page sends
 /// it.
 pub(super) async fn check(State(allowed): State<Arc<Allowed>>, request: Request, next: Next) -> Response {
+    if allowed.authenticator.asks_for_key() {
+        return next.run(request).await;
+    }
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !is_allowed(host, &allowed.hosts) {
         let message =

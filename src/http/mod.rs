@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod configured_key;
 mod cors;
 mod documents;
 mod files;
@@ -10,6 +11,7 @@ mod graphiql;
 mod graphql;
 mod health;
 mod host;
+mod listen;
 mod multipart;
 mod parameters;
 mod refusal;
@@ -17,27 +19,39 @@ mod request_id;
 mod room;
 mod router;
 mod selfie;
+mod strangers;
+mod tls;
 mod transport_ws;
 mod websocket;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::config::{Setting, Settings};
 
-pub use auth::{ApiKey, Authenticator};
+pub use auth::Authenticator;
+pub use configured_key::ApiKey;
 pub use documents::{Documents, DocumentsConfig};
+pub use listen::{ServeError, serve};
 pub use room::Room;
 pub use router::{Edge, encoder_router, router};
+pub use tls::{TlsConfig, TlsError};
+
+const SIXTY: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 
 /// The listening address, keys and limits of the HTTP side.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
     /// Where the server listens.
     pub listen: SocketAddr,
-    /// Keys that let in; with none, everybody on this machine is let in.
+    /// The server's certificate; without one it speaks plain HTTP.
+    pub tls: Option<TlsConfig>,
+    /// Keys that let in; with none, and none in the database, everybody on this machine is let in.
     pub keys: Vec<ApiKey>,
+    /// How often in a minute one address may come without a key that is known.
+    pub strangers_per_minute: NonZeroU32,
     /// Names by which the server may be addressed while it asks for no key.
     pub allowed_hosts: BTreeSet<String>,
     /// Whether it listens to the network without a key, by whatever name.
@@ -71,8 +85,13 @@ impl HttpConfig {
         let listen = Setting { name: "FACEQL_LISTEN", about: "Address and port to listen on." };
         let keys = Setting {
             name: "FACEQL_API_KEY",
-            about: "Keys that let in, as tenant:key or tenant:key:read, separated by commas. With none, only this \
+            about: "Keys that let in, as tenant:key or tenant:key:scopes (read, write, admin, joined by +; read+write \
+                    when left out), separated by commas. With none, and none made by `faceql keys create`, only this \
                     machine is listened to.",
+        };
+        let strangers = Setting {
+            name: "FACEQL_AUTH_FAILURES_PER_MINUTE",
+            about: "How often in a minute one address may come without a key that is known.",
         };
         let anonymous = Setting {
             name: "FACEQL_ALLOW_ANONYMOUS",
@@ -127,19 +146,16 @@ impl HttpConfig {
             (SocketAddr::from(([127, 0, 0, 1], 8080)), "an address such as 127.0.0.1:8080");
         let listen =
             settings.parsed(listen, default, &default.to_string(), expected, |text| text.parse().ok());
-        let expected = "tenant:key or tenant:key:read, separated by commas; tenants of a-z 0-9 - _, keys of 16 \
-                        characters or more, each once";
+        let expected = "tenant:key or tenant:key:scopes, separated by commas; tenants of a-z 0-9 - _, keys of 16 \
+                        characters or more, each once; scopes read, write, admin, joined by +";
         let keys = settings.parsed(keys, Vec::new(), "", expected, ApiKey::parse_list);
         let anonymous = settings.flag(anonymous, false);
-        if keys.is_empty() && !anonymous && !listen.ip().is_loopback() {
-            let expected = "without FACEQL_API_KEY only a loopback address may be listened on; set a key, or \
-                            FACEQL_ALLOW_ANONYMOUS=true if everybody on the network may see and change everything";
-            settings.problem("FACEQL_LISTEN", expected);
-        }
         let hosts = settings.optional(hosts);
         Self {
             listen,
+            tls: TlsConfig::read(settings),
             keys,
+            strangers_per_minute: settings.number(strangers, SIXTY, NonZeroU32::MIN..=NonZeroU32::MAX),
             answers_any_host: anonymous,
             allowed_hosts: list(hosts),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
@@ -154,6 +170,31 @@ impl HttpConfig {
             max_socket_operations: settings.number(operations, 200, 1..=100_000),
             shutdown_grace: settings.seconds(grace, 25, 0..=3600),
         }
+    }
+}
+
+/// Why a server does not listen.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "without a key only a loopback address may be listened on: make one by `faceql keys create` or set FACEQL_API_KEY, \
+     listen on 127.0.0.1, or set FACEQL_ALLOW_ANONYMOUS=true if everybody on the network may see and change everything"
+)]
+pub struct NoKey;
+
+impl HttpConfig {
+    /// What addresses of the server begin with.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Sees that a server that asks for no key is reached from its own machine alone, unless it was told otherwise.
+    ///
+    /// # Errors
+    /// When others could reach it.
+    pub fn check_reach(&self, asks_for_key: bool) -> Result<(), NoKey> {
+        let is_fine = asks_for_key || self.answers_any_host || self.listen.ip().is_loopback();
+        if is_fine { Ok(()) } else { Err(NoKey) }
     }
 }
 

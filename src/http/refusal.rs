@@ -1,7 +1,12 @@
 //! A refusal before the schema is reached: a well-formed GraphQL response with a code, and a fitting status.
 
+use std::time::Duration;
+
+use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+
+use serde_json::json;
 
 use super::answer::body;
 use super::format::Format;
@@ -26,7 +31,7 @@ impl Refusal {
 
     /// The refusal in the form that the client takes.
     pub(super) fn in_format(self, format: Format) -> Response {
-        let status = status(self.0.code);
+        let (status, wait) = (status(self.0.code), self.0.wait);
         let refused = async_graphql::Response::from_errors(vec![self.0.into_server_error()]);
         let mut response = (status, body(&refused)).into_response();
         let content_type = HeaderValue::from_static(format.content_type());
@@ -34,7 +39,15 @@ impl Refusal {
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
         }
+        if let Some(wait) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(wait));
+        }
         response
+    }
+
+    /// The refusal for a client that speaks no GraphQL.
+    pub(super) fn in_short(self) -> Response {
+        (status(self.0.code), Json(json!({ "error": self.0.message }))).into_response()
     }
 }
 
@@ -56,6 +69,11 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// As `Retry-After` has it: who waits so many seconds has waited long enough.
+pub(super) fn whole_seconds(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+}
+
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -65,7 +83,8 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Overloaded | ErrorCode::StorageUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     }
 }

@@ -113,9 +113,13 @@ fn health_routes(health: Health) -> Router {
 }
 
 fn guarded(routes: Router, authenticator: &Authenticator, config: &HttpConfig) -> Router {
-    if authenticator.asks_for_key() || config.answers_any_host {
+    if config.answers_any_host {
         return routes;
     }
-    let allowed = Allowed { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
+    let allowed = Allowed {
+        authenticator: authenticator.clone(),
+        hosts: config.allowed_hosts.clone(),
+        origins: config.allowed_origins.clone(),
+    };
     routes.layer(middleware::from_fn_with_state(Arc::new(allowed), host::check))
 }

@@ -29,8 +29,9 @@ pub(super) struct Selfie {
 
 /// Encodes the image in the multipart field `file`; answers `[[numbers], ...]`, largest face first.
 pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Response {
-    if selfie.authenticator.by_headers(request.headers()).is_err() {
-        return problem(StatusCode::UNAUTHORIZED, "a valid key is needed");
+    let (headers, extensions) = (request.headers(), request.extensions());
+    if let Err(refusal) = selfie.authenticator.by_request(headers, extensions).await {
+        return refusal.in_short();
     }
     let Ok(_turn) = selfie.turns.try_acquire() else {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "the server has too much to do; try again later");

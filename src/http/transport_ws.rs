@@ -4,6 +4,7 @@
 //! and what it missed it learns from the next state; one that does not read for long is cut off.
 
 use std::mem;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -19,7 +20,7 @@ use tokio_stream::StreamMap;
 use tracing::debug;
 
 use super::answer::{Body, was_not_executed};
-use super::auth::bearer;
+use super::auth::{self, bearer};
 use super::graphql::operation_type;
 use super::parameters;
 use super::router::Edge;
@@ -94,6 +95,7 @@ pub(super) struct Socket {
     edge: Edge,
     /// Of the request that opened it, until `connection_init`: may hold the key.
     headers: HeaderMap,
+    address: IpAddr,
     /// Who it is, once `connection_init` was acknowledged.
     caller: Option<Caller>,
     operations: StreamMap<String, BoxStream<'static, Outcome>>,
@@ -115,12 +117,13 @@ pub(super) async fn serve(mut socket: Socket) {
 }
 
 impl Socket {
-    pub(super) fn new(socket: WebSocket, edge: Edge, headers: HeaderMap) -> Self {
+    pub(super) fn new(socket: WebSocket, edge: Edge, headers: HeaderMap, address: IpAddr) -> Self {
         let mut pings = interval(edge.socket_ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
         let last_heard = Instant::now();
-        Self { stream: socket, edge, headers, caller: None, operations: StreamMap::new(), pings, last_heard }
+        let operations = StreamMap::new();
+        Self { stream: socket, edge, headers, address, caller: None, operations, pings, last_heard }
     }
 
     async fn run(&mut self) -> End {
@@ -139,6 +142,7 @@ impl Socket {
                 () = tokio::time::sleep_until(deadline), if self.caller.is_none() => {
                     Err(Close::new(4408, "Connection initialisation timeout").into())
                 }
+                () = over(self.caller.as_ref()) => Err(Close::new(4403, "Forbidden").into()),
                 () = stop.cancelled() => Err(Close::new(1001, "the server is shutting down").into()),
             };
             if let Err(end) = gone_on {
@@ -182,10 +186,8 @@ impl Socket {
             return Err(Close::new(4429, "Too many initialisation requests").into());
         }
         let headers = mem::take(&mut self.headers);
-        let caller = match payload.and_then(key_in) {
-            Some(key) => self.edge.authenticator.by_key(Some(key)),
-            None => self.edge.authenticator.by_headers(&headers),
-        };
+        let key = payload.and_then(key_in).or_else(|| auth::key_in(&headers));
+        let caller = self.edge.authenticator.by_key(key, self.address).await;
         self.caller = Some(caller.map_err(|_| Close::new(4403, "Forbidden"))?);
         self.say(&json!({ "type": "connection_ack" })).await
     }
@@ -265,6 +267,14 @@ impl Socket {
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(Close::new(1013, "events were not read in time").into()),
         }
+    }
+}
+
+/// Ends when the caller is let in no more.
+async fn over(caller: Option<&Caller>) {
+    match caller {
+        Some(caller) => caller.over.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 

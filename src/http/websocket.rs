@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, info_span};
 
+use super::auth;
 use super::host::is_allowed_origin;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
@@ -25,7 +26,7 @@ pub(super) fn serve(edge: Edge, parts: &Parts, upgrade: WebSocketUpgrade) -> Res
         return Refusal::new(ErrorCode::CsrfRefused, message).into_response();
     }
     let id = parts.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::new);
-    let headers = parts.headers.clone();
+    let (headers, address) = (parts.headers.clone(), auth::address(&parts.extensions));
     let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(MAX_MESSAGE_BYTES);
     upgrade.on_upgrade(move |socket| {
         let span = info_span!("socket", request.id = %id);
@@ -33,7 +34,7 @@ pub(super) fn serve(edge: Edge, parts: &Parts, upgrade: WebSocketUpgrade) -> Res
             if socket.protocol().is_none_or(|protocol| protocol != SUBPROTOCOL) {
                 return refuse_protocol(socket).await;
             }
-            transport_ws::serve(Socket::new(socket, edge, headers)).await;
+            transport_ws::serve(Socket::new(socket, edge, headers, address)).await;
         }
         .instrument(span)
     })

@@ -13,6 +13,7 @@ mod flow;
 mod graphiql;
 mod hostile;
 mod house;
+mod keys;
 mod limits;
 mod lists;
 mod local;

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -35,7 +36,8 @@ async fn serve(router: Router) -> SocketAddr {
 /// `faceql encoder` with the real engine.
 async fn encoding_service() -> SocketAddr {
     let folder = tempfile::tempdir().unwrap();
-    let authenticator = Authenticator::new(ApiKey::parse_list(&format!("service:{KEY}")).unwrap());
+    let authenticator =
+        Authenticator::new(ApiKey::parse_list(&format!("service:{KEY}")).unwrap(), None, NonZeroU32::MAX);
     let http = config(folder.path(), &[]).http;
     serve(encoder_router(real_encoder().await, &authenticator, 1 << 20, &http)).await
 }

@@ -13,7 +13,7 @@ use crate::support::server::soon;
 use crate::tenants::ACME;
 
 /// A socket on which nothing has been said yet.
-struct Raw(WebSocketStream<TcpStream>);
+pub(crate) struct Raw(WebSocketStream<TcpStream>);
 
 impl Raw {
     async fn open(server: &TestServer, protocol: Option<&'static str>) -> Self {
@@ -23,26 +23,26 @@ impl Raw {
         }
         let stream = TcpStream::connect(server.address).await.unwrap();
         // One who offers a protocol that the server does not speak is let in without one.
-        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        let (socket, _) = client_async(request, stream).await.unwrap();
         Self(socket)
     }
 
-    async fn speaking(server: &TestServer) -> Self {
+    pub(crate) async fn speaking(server: &TestServer) -> Self {
         Self::open(server, Some("graphql-transport-ws")).await
     }
 
-    async fn acknowledged(server: &TestServer) -> Self {
+    pub(crate) async fn acknowledged(server: &TestServer) -> Self {
         let mut socket = Self::speaking(server).await;
         socket.say(json!({ "type": "connection_init" })).await;
         assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
         socket
     }
 
-    async fn say(&mut self, message: Value) {
+    pub(crate) async fn say(&mut self, message: Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         match soon(self.0.next()).await {
             Some(Ok(Message::Text(text))) => serde_json::from_str(&text).unwrap(),
             other => panic!("{other:?}"),
@@ -50,7 +50,7 @@ impl Raw {
     }
 
     /// The code with which the server closes, whatever it says before.
-    async fn closed(&mut self) -> u16 {
+    pub(crate) async fn closed(&mut self) -> u16 {
         loop {
             match soon(self.0.next()).await {
                 Some(Ok(Message::Close(Some(frame)))) => return frame.code.into(),
@@ -61,11 +61,11 @@ impl Raw {
     }
 }
 
-fn subscribe(id: &str, query: &str) -> Value {
+pub(crate) fn subscribe(id: &str, query: &str) -> Value {
     json!({ "id": id, "type": "subscribe", "payload": { "query": query } })
 }
 
-const FEED: &str = "subscription { detectionFeed { cursor } }";
+pub(crate) const FEED: &str = "subscription { detectionFeed { cursor } }";
 
 #[tokio::test]
 async fn each_misuse_has_its_close_code() {

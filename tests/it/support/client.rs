@@ -53,6 +53,17 @@ impl Client {
         code(&self.send(query, variables).await).to_owned()
     }
 
+    /// The code of the response's error, if it has one.
+    pub(crate) async fn refusal_or_none(&self, query: &str) -> Option<String> {
+        let response = self.send(query, json!({})).await;
+        response.get("errors").map(|_| code(&response).to_owned())
+    }
+
+    /// The key that it speaks with.
+    pub(crate) fn key(&self) -> &str {
+        self.key.as_deref().unwrap_or_default()
+    }
+
     pub(crate) async fn create_container(&self) -> String {
         text(&self.data(CREATE, json!({})).await["createContainer"]["container"]["id"])
     }

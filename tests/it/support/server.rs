@@ -7,7 +7,7 @@ use std::time::Duration;
 use entity::job_status::JobStatus;
 use entity::{contour, detection, image, job};
 use faceql::app::{App, AppError, embedded_encoder};
-use faceql::caller::{Caller, Scopes};
+use faceql::caller::{Actor, Caller, Scopes};
 use faceql::clock::Clock;
 use faceql::config::{Config, Settings};
 use faceql::contours::Contours;
@@ -178,7 +178,7 @@ pub(crate) async fn real_encoder() -> EmbeddedEncoder {
 /// The tenant of those who need no key.
 pub(crate) fn caller() -> Caller {
     let tenant = entity::ids::Tenant::parse(faceql::caller::ANONYMOUS_TENANT).unwrap();
-    Caller { tenant, scopes: Scopes::ALL }
+    Caller::lasting(tenant, Scopes::ALL, Actor::Anonymous)
 }
 
 /// All files below `folder`; a hidden one is the house's own.

@@ -1,0 +1,98 @@
+//! `faceql keys create`, `list` and `revoke`.
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use entity::api_key;
+use entity::ids::ApiKeyId;
+
+use super::tenant::TenantArgs;
+use super::{Fault, remark, say};
+use crate::caller::Scopes;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::database::Database;
+use crate::keys::{Keys, MAX_LABEL_BYTES, NewKey};
+use crate::secret::Secret;
+use crate::type_id;
+
+/// What to do about keys.
+#[derive(Subcommand)]
+pub(super) enum KeysTask {
+    /// Make a key and print it: it is shown this once, and stored in no form that it could be read from.
+    ///
+    /// From the first key on the server asks everybody for one.
+    Create(CreateArgs),
+    /// List all keys: what they let do, for whom, until when, and when they were last used.
+    List,
+    /// Revoke a key: within seconds it lets in no more, and its open sockets are closed.
+    Revoke {
+        /// The key's id, as `list` shows it.
+        #[arg(value_name = "ID", value_parser = key_id)]
+        id: ApiKeyId,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct CreateArgs {
+    #[command(flatten)]
+    tenant: TenantArgs,
+    /// What it lets do: read, write and admin, joined by +.
+    #[arg(long, default_value_t = Scopes::TENANT)]
+    scopes: Scopes,
+    /// What it is for, for people.
+    #[arg(long, default_value = "", value_parser = label)]
+    label: String,
+    /// From when on it lets in no more, as in 2027-01-31T12:00:00Z; without, it lets in until it is revoked.
+    #[arg(long, value_name = "TIME")]
+    expires_at: Option<DateTime<Utc>>,
+}
+
+pub(super) async fn run(config: &Config, task: KeysTask) -> Result<(), Fault> {
+    let database = Database::open_beside(&config.database).await?;
+    let keys = Keys::new(database.clone(), &Secret::open(&config.secret)?, Clock::system());
+    let done = carry_out(&keys, task).await;
+    database.close().await;
+    done
+}
+
+async fn carry_out(keys: &Keys, task: KeysTask) -> Result<(), Fault> {
+    match task {
+        KeysTask::Create(CreateArgs { tenant, scopes, label, expires_at }) => {
+            let new = NewKey { tenant: tenant.tenant, label, scopes, expires_at };
+            let (id, key) = keys.create(new).await?;
+            // The key alone on standard output, so that it can be piped to where it is kept.
+            say(&key);
+            remark(&format!("made {}: keep the key above, it is shown this once", type_id::show(id)));
+        }
+        KeysTask::List => keys.list().await?.iter().for_each(|key| say(&line(key, Clock::system().now()))),
+        KeysTask::Revoke { id } => {
+            keys.revoke(id).await?;
+            say(&format!("{} lets in no more", type_id::show(id)));
+        }
+    }
+    Ok(())
+}
+
+fn line(key: &api_key::Model, now: DateTime<Utc>) -> String {
+    let api_key::Model { id, tenant, scopes, label, expires_at, revoked_at, last_used_at, .. } = key;
+    let minute = |time: &DateTime<Utc>| time.format("%Y-%m-%d %H:%M").to_string();
+    let state = match (revoked_at, expires_at) {
+        (Some(since), _) => format!("revoked {}", minute(since)),
+        (None, Some(end)) if *end <= now => format!("expired {}", minute(end)),
+        (None, Some(end)) => format!("until {}", minute(end)),
+        (None, None) => "valid".into(),
+    };
+    let used =
+        last_used_at.as_ref().map_or_else(|| "never used".into(), |time| format!("used {}", minute(time)));
+    format!("{}  {tenant}  {scopes}  {state}  {used}  {label}", type_id::show(*id)).trim_end().into()
+}
+
+fn key_id(text: &str) -> Result<ApiKeyId, String> {
+    type_id::parse(text).ok_or_else(|| "not the id of a key: `faceql keys list` shows them".into())
+}
+
+fn label(text: &str) -> Result<String, String> {
+    let fits = text.len() <= MAX_LABEL_BYTES && !text.chars().any(char::is_control);
+    fits.then(|| text.into())
+        .ok_or_else(|| format!("a label has at most {MAX_LABEL_BYTES} bytes, on one line"))
+}

@@ -1,0 +1,168 @@
+//! TLS for servers without a proxy in front. A renewed certificate is taken up without a restart.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use axum::serve::Listener;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tls_listener::{SpawningHandshakes, TlsListener};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::config::{Setting, Settings};
+
+/// How often is looked for a renewed certificate.
+const RENEWAL: Duration = Duration::from_mins(1);
+/// How long a handshake may take.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// Where the server's certificate is.
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    /// PEM: the certificate, then those that vouch for it.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
+}
+
+impl TlsConfig {
+    pub(crate) fn read(settings: &mut Settings) -> Option<Self> {
+        let certificate = Setting {
+            name: "FACEQL_TLS_CERTIFICATE_FILE",
+            about: "A certificate with its chain, in PEM; with it the server speaks HTTPS. Renewed files are taken up.",
+        };
+        let key = Setting { name: "FACEQL_TLS_KEY_FILE", about: "The certificate's private key, in PEM." };
+        match (settings.optional(certificate), settings.optional(key)) {
+            (Some(certificate), Some(key)) => Some(Self { certificate: certificate.into(), key: key.into() }),
+            (None, None) => None,
+            _ => {
+                let expected = "both FACEQL_TLS_CERTIFICATE_FILE and FACEQL_TLS_KEY_FILE, or none of them";
+                settings.problem("FACEQL_TLS_CERTIFICATE_FILE", expected);
+                None
+            }
+        }
+    }
+
+    /// When one of the files was last written.
+    fn modified(&self) -> io::Result<SystemTime> {
+        let of = |file: &Path| std::fs::metadata(file)?.modified();
+        Ok(of(&self.certificate)?.max(of(&self.key)?))
+    }
+
+    fn load(&self) -> Result<CertifiedKey, TlsError> {
+        let unreadable = |file: &Path| {
+            let file = file.to_owned();
+            move |source| TlsError::Unreadable { file, source }
+        };
+        let chain =
+            CertificateDer::pem_file_iter(&self.certificate).map_err(unreadable(&self.certificate))?;
+        let chain = chain.collect::<Result<Vec<_>, _>>().map_err(unreadable(&self.certificate))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(unreadable(&self.key))?;
+        CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(TlsError::Unusable)
+    }
+}
+
+/// Why there is no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or holds something else.
+    #[error("{file}: {source}")]
+    Unreadable {
+        /// The configured file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// The key is not the certificate's, or of a kind that is not known.
+    #[error("the certificate of FACEQL_TLS_CERTIFICATE_FILE cannot be used: {0}")]
+    Unusable(rustls::Error),
+}
+
+/// The certificate as it is now.
+#[derive(Debug)]
+struct Certificate {
+    files: TlsConfig,
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+impl Certificate {
+    /// Takes up what is written into the files, until `stop`. What cannot be used is told, and left.
+    async fn renew_until(self: Arc<Self>, stop: CancellationToken) {
+        let mut seen = self.files.modified().ok();
+        while stop.run_until_cancelled(tokio::time::sleep(RENEWAL)).await.is_some() {
+            let modified = self.files.modified().ok();
+            if modified == seen {
+                continue;
+            }
+            seen = modified;
+            match self.files.load() {
+                Ok(renewed) => {
+                    *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(renewed);
+                    info!("a renewed certificate is in use");
+                }
+                Err(error) => warn!(%error, "the certificate was not renewed; the one before stays in use"),
+            }
+        }
+    }
+}
+
+/// Connections under TLS.
+pub(super) struct Secured(TlsListener<TcpListener, SpawningHandshakes<TlsAcceptor>>);
+
+/// Speaks TLS on `listener`, and looks for renewed certificates until `stop`.
+pub(super) fn listen(
+    listener: TcpListener,
+    files: &TlsConfig,
+    stop: &CancellationToken,
+) -> Result<Secured, TlsError> {
+    let current = RwLock::new(Arc::new(files.load()?));
+    let certificate = Arc::new(Certificate { files: files.clone(), current });
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(TlsError::Unusable)?;
+    let mut config = config.with_no_client_auth().with_cert_resolver(certificate.clone());
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    tokio::spawn(certificate.renew_until(stop.clone()));
+    let acceptor = SpawningHandshakes(TlsAcceptor::from(Arc::new(config)));
+    Ok(Secured(tls_listener::builder(acceptor).handshake_timeout(HANDSHAKE_TIME).listen(listener)))
+}
+
+impl Listener for Secured {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            match self.0.accept().await {
+                Ok(connection) => return connection,
+                Err(tls_listener::Error::ListenerError(error)) => {
+                    // No more files may be open, for example: it must not turn in circles until some are closed.
+                    error!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                // Scanners and misconfigured clients do this all day.
+                Err(error) => debug!(%error, "a handshake failed"),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}

@@ -1,0 +1,51 @@
+//! Ids as people and clients see them: TypeIDs, such as `container_01h455vb4pex5vsknk084sn02q`.
+
+use entity::ids::TypedId;
+use type_safe_id::{DynamicType, TypeSafeId};
+
+/// Shows an id.
+#[must_use]
+pub fn show<T: TypedId>(id: T) -> String {
+    match DynamicType::new(T::PREFIX) {
+        Ok(prefix) => TypeSafeId::from_type_and_uuid(prefix, id.uuid()).to_string(),
+        // Unreachable while every prefix is a lower-case word, which a test below holds; the plain id serves.
+        Err(_) => id.uuid().to_string(),
+    }
+}
+
+/// Reads an id when it is of this type.
+#[must_use]
+pub fn parse<T: TypedId>(text: &str) -> Option<T> {
+    let id: TypeSafeId<DynamicType> = text.parse().ok()?;
+    (id.type_prefix() == T::PREFIX).then(|| T::from(id.uuid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use entity::ids::{
+        ApiKeyId, ContainerId, ContourId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn round_trip<T: TypedId>() {
+        let id = T::from(Uuid::now_v7());
+        let shown = show(id);
+        assert!(shown.starts_with(&format!("{}_", T::PREFIX)), "{shown:?}");
+        assert_eq!(parse::<T>(&shown).unwrap().uuid(), id.uuid());
+    }
+
+    #[test]
+    fn every_id_is_shown_with_its_type_and_read_back() {
+        round_trip::<ApiKeyId>();
+        round_trip::<ContainerId>();
+        round_trip::<ContourId>();
+        round_trip::<DetectionId>();
+        round_trip::<EncodingId>();
+        round_trip::<EnrollmentId>();
+        round_trip::<FaceId>();
+        round_trip::<ImageId>();
+        round_trip::<PersonId>();
+    }
+}

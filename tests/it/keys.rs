@@ -1,0 +1,232 @@
+//! Keys of the database: made, revoked and expired beside a running server.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::ids::{ApiKeyId, Tenant};
+use faceql::caller::Scopes;
+use faceql::clock::Clock;
+use faceql::database::Database;
+use faceql::keys::{Keys, NewKey};
+use faceql::secret::Secret;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::process::{Binary, faceql};
+use crate::socket_protocol::{FEED, Raw, subscribe};
+use crate::support::client::read;
+use crate::support::server::{config, eventually, files, real_encoder, soon};
+use crate::support::{Client, TestServer, code};
+use crate::tenants::ACME;
+
+const VERSION: &str = "{ service { version } }";
+const CREATE: &str = "mutation { createContainer { container { id } } }";
+
+/// The keys of a server's database, as the command line opens them.
+async fn keys_beside(server: &TestServer, clock: Clock) -> Keys {
+    let config = config(server.folder(), &[]);
+    let database = Database::open_beside(&config.database).await.unwrap();
+    Keys::new(database, &Secret::open(&config.secret).unwrap(), clock)
+}
+
+fn new_key(tenant: &str, scopes: Scopes) -> NewKey {
+    NewKey { tenant: Tenant::parse(tenant).unwrap(), label: "a test".into(), scopes, expires_at: None }
+}
+
+async fn made(server: &TestServer, tenant: &str, scopes: Scopes) -> (Keys, ApiKeyId, Client) {
+    let keys = keys_beside(server, Clock::system()).await;
+    let (id, text) = keys.create(new_key(tenant, scopes)).await.unwrap();
+    (keys, id, server.client_with_key(&text))
+}
+
+async fn keyed_server() -> TestServer {
+    TestServer::with(&[("FACEQL_API_KEY", &format!("acme:{ACME}"))]).await
+}
+
+#[tokio::test]
+async fn key_lets_in_as_soon_as_it_is_made_and_only_as_far_as_its_scopes() {
+    let server = keyed_server().await;
+    let (_, _, reader) = made(&server, "acme", "read".parse().unwrap()).await;
+    let (_, _, writer) = made(&server, "other", Scopes::TENANT).await;
+    reader.data(VERSION, json!({})).await;
+    assert_eq!(reader.refusal(CREATE, json!({})).await, "FORBIDDEN");
+    let theirs = writer.create_container().await;
+    let query = "query($id: ID!) { container(id: $id) { id } }";
+    assert_eq!(reader.data(query, json!({ "id": theirs })).await, json!({ "container": null }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn from_the_first_key_on_everybody_is_asked_for_one() {
+    let server = TestServer::start().await;
+    let mut socket = Raw::acknowledged(&server).await;
+    socket.say(subscribe("1", FEED)).await;
+    let (keys, id, holder) = made(&server, "acme", Scopes::TENANT).await;
+    holder.data(VERSION, json!({})).await;
+    assert_eq!(socket.closed().await, 4403);
+    assert_eq!(server.client().refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    // Nor does revoking the last one open the doors again.
+    keys.revoke(id).await.unwrap();
+    eventually(async || holder.refusal_or_none(VERSION).await.as_deref() == Some("UNAUTHENTICATED")).await;
+    assert_eq!(server.client().refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    let server = server.restart(&[]).await;
+    assert_eq!(server.client().refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn revoking_a_key_ends_what_goes_on_for_it() {
+    let server = keyed_server().await;
+    let (keys, id, holder) = made(&server, "acme", Scopes::TENANT).await;
+    let mut socket = Raw::speaking(&server).await;
+    let init = json!({ "type": "connection_init", "payload": { "X-API-Key": holder.key() } });
+    socket.say(init.clone()).await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket.say(subscribe("1", FEED)).await;
+    let events = holder.post().header("accept", "text/event-stream").json(&json!({ "query": FEED }));
+    let events = events.send().await.unwrap();
+    let mut other = Raw::speaking(&server).await;
+    other.say(json!({ "type": "connection_init", "payload": { "X-API-Key": ACME } })).await;
+    assert_eq!(other.hear().await["type"], "connection_ack");
+
+    keys.revoke(id).await.unwrap();
+    assert_eq!(socket.closed().await, 4403);
+    // Not completed: it has been cut off.
+    assert!(!soon(events.text()).await.unwrap().contains("complete"));
+    assert_eq!(holder.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    let mut again = Raw::speaking(&server).await;
+    again.say(init).await;
+    assert_eq!(again.closed().await, 4403);
+    // Others go on.
+    other.say(json!({ "type": "ping" })).await;
+    assert_eq!(other.hear().await["type"], "pong");
+    let listed = keys.list().await.unwrap();
+    assert!(listed[0].revoked_at.is_some() && listed[0].last_used_at.is_some());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn key_that_has_expired_lets_in_no_more_and_its_sockets_close() {
+    let now = Arc::new(Mutex::new("2026-01-31T12:34:56Z".parse::<DateTime<Utc>>().unwrap()));
+    let told = now.clone();
+    let clock = Clock::from_fn(move || *told.lock().unwrap());
+    let keyed = format!("acme:{ACME}");
+    let server =
+        TestServer::assemble(&[("FACEQL_API_KEY", &keyed)], clock.clone(), real_encoder().await).await;
+    let keys = keys_beside(&server, clock.clone()).await;
+    let expires_at = Some(clock.now() + TimeDelta::hours(1));
+    let (_, text) = keys.create(NewKey { expires_at, ..new_key("acme", Scopes::ALL) }).await.unwrap();
+    let holder = server.client_with_key(&text);
+    holder.data(VERSION, json!({})).await;
+    let mut socket = Raw::speaking(&server).await;
+    socket
+        .say(
+            json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {}", *text) } }),
+        )
+        .await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    // Its use is known to the minute.
+    let used = || async { keys.list().await.unwrap()[0].last_used_at };
+    eventually(async || used().await == Some("2026-01-31T12:34:00Z".parse().unwrap())).await;
+
+    *now.lock().unwrap() += TimeDelta::hours(1);
+    assert_eq!(holder.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    assert_eq!(socket.closed().await, 4403);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn no_key_is_stored_and_none_of_another_secret_lets_in() {
+    let server = keyed_server().await;
+    let (keys, _, holder) = made(&server, "acme", Scopes::TENANT).await;
+    holder.data(VERSION, json!({})).await;
+    let digest = keys.list().await.unwrap()[0].digest.clone();
+    let folder = server.stop_with_jobs().await;
+    let text = holder.key();
+    for file in files(folder.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(32).any(|part| part == &text.as_bytes()[4..36]), "{}", file.display());
+    }
+    // Who has the database and not the secret cannot tell keys.
+    std::fs::remove_file(folder.path().join("secret")).unwrap();
+    let config = config(folder.path(), &[]);
+    let database = Database::open(&config.database).await.unwrap();
+    let others = Keys::new(database, &Secret::open(&config.secret).unwrap(), Clock::system());
+    assert_eq!(others.list().await.unwrap()[0].digest, digest);
+    assert!(others.look_up(text).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn strangers_are_held_back_by_address_and_holders_of_keys_are_not() {
+    let keyed = format!("acme:{ACME}");
+    let server =
+        TestServer::with(&[("FACEQL_API_KEY", &keyed), ("FACEQL_AUTH_FAILURES_PER_MINUTE", "3")]).await;
+    let (_, _, holder) = made(&server, "acme", Scopes::TENANT).await;
+    holder.data(VERSION, json!({})).await;
+    let stranger = server.client_with_key("wrong-key-0123456789");
+    for _ in 0..2 {
+        assert_eq!(stranger.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    }
+    let refused = stranger.post().json(&json!({ "query": VERSION })).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    let response = read(refused).await;
+    let wait = response["errors"][0]["extensions"]["retryAfterMs"].as_u64().unwrap();
+    assert_eq!((code(&response), seconds), ("RATE_LIMITED", wait.div_ceil(1000)));
+    assert!((1..=60_000).contains(&wait));
+    assert_eq!(server.client().refusal(VERSION, json!({})).await, "RATE_LIMITED", "no key at all counts too");
+    holder.data(VERSION, json!({})).await;
+    server.client_with_key(ACME).data(VERSION, json!({})).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn command_line_makes_lists_and_revokes_keys_beside_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = |arguments: &[&str]| {
+        let output = faceql(folder.path(), "keys", &[]).args(arguments).output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    // Also before there is a server.
+    let (made, key, told) = keys(&["create", "--tenant", "acme", "--label", "front door"]);
+    assert!(
+        made && key.starts_with("fql_") && key.trim_end().len() == 76 && !told.contains(key.trim_end()),
+        "{told}"
+    );
+    let server = Binary::serve(folder.path(), &[]).await;
+    let holder = Client::new(server.client.address, Some(key.trim_end().into()));
+    holder.data(VERSION, json!({})).await;
+    assert_eq!(server.client.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    let (_, list, _) = keys(&["list"]);
+    let id = list.split_whitespace().next().unwrap();
+    assert!(list.contains("acme  read+write  valid") && list.contains("front door"), "{list}");
+    assert!(told.contains(id), "{told}");
+    let (revoked, _, _) = keys(&["revoke", id]);
+    assert!(revoked && keys(&["list"]).1.contains("revoked"));
+    eventually(async || holder.refusal_or_none(VERSION).await.as_deref() == Some("UNAUTHENTICATED")).await;
+    for (wrong, expected) in [
+        (vec!["revoke", "key_01h455vb4pex5vsknk084sn02q"], "no such key"),
+        (vec!["revoke", id.trim_start_matches("key_")], "not the id of a key"),
+        (vec!["create", "--scopes", "all"], "scopes are"),
+        (vec!["create", "--expires-at", "tomorrow"], "--expires-at"),
+    ] {
+        let (succeeded, _, told) = keys(&wrong);
+        assert!(!succeeded && told.contains(expected), "{told}");
+    }
+    assert!(server.terminate().success());
+}
+
+#[tokio::test]
+async fn network_is_listened_to_only_with_a_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = [("FACEQL_LISTEN", "0.0.0.0:0")];
+    let refused = faceql(folder.path(), "serve", &network).output().unwrap();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && told.contains("faceql keys create"), "{told}");
+    assert!(faceql(folder.path(), "keys", &[]).arg("create").output().unwrap().status.success());
+    assert!(Binary::serve(folder.path(), &network).await.terminate().success());
+}
