@@ -30,6 +30,7 @@ use crate::inference::{
 use crate::jobs::{Handler, Queue, Worker};
 use crate::keys::Keys;
 use crate::people::{LoadError, People};
+use crate::rates::Rates;
 use crate::secret::{Secret, SecretError};
 use crate::submissions::{Submission, Submissions};
 use crate::sweeper::Sweep;
@@ -201,7 +202,7 @@ impl App {
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), AppError> {
         let address = listener.local_addr().map_err(ServeError::from)?;
         let background = self.start_background(&stop);
-        let router = router(&self.edge(address, &stop), self.health.clone(), &self.config.http);
+        let router = router(self.edge(address, &stop), self.health.clone(), &self.config.http);
         let served = serve(listener, router, &self.config.http, &stop).await;
         stop.cancel();
         background.wait().await;
@@ -252,18 +253,22 @@ impl App {
         let scheme = self.config.http.scheme();
         let base = public_url.unwrap_or_else(|| format!("{scheme}://{}", reachable(address)));
         let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone(), &LINKED);
+        let Config { http, documents, rates, .. } = &*self.config;
+        let rates = Rates::new(rates, documents.limits.cost, http.max_request_bytes);
         Edge {
             schema: schema(
                 self.domains.clone(),
                 self.health.clone(),
                 limits,
                 self.config.documents.limits,
+                rates.clone(),
                 links.clone(),
             ),
-            domains: self.domains.clone(),
+            domains: Arc::new(self.domains.clone()),
             authenticator: self.authenticator(),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
             documents: Documents::new(&self.config.documents),
+            rates,
             room: Room::new(&self.config.http),
             body_timeout: self.config.http.body_timeout,
             request_timeout: self.config.http.request_timeout,

@@ -21,6 +21,7 @@ use crate::http::{DocumentsConfig, HttpConfig};
 use crate::inference::{EngineConfig, RemoteConfig};
 use crate::jobs::JobsConfig;
 use crate::people::PeopleConfig;
+use crate::rates::RatesConfig;
 use crate::secret::SecretConfig;
 use crate::sweeper::SweepConfig;
 use crate::telemetry::LogConfig;
@@ -37,6 +38,8 @@ pub struct Config {
     pub blobs: BlobsConfig,
     /// Which queries are taken.
     pub documents: DocumentsConfig,
+    /// How fast one key may spend.
+    pub rates: RatesConfig,
     /// The embedded engine.
     pub engine: EngineConfig,
     /// An external encoding service, when one is named.
@@ -80,6 +83,7 @@ impl Config {
         let config = Self {
             http: HttpConfig::read(&mut settings),
             documents: DocumentsConfig::read(&mut settings),
+            rates: RatesConfig::read(&mut settings),
             database: DatabaseConfig::read(&mut settings),
             blobs: BlobsConfig::read(&mut settings),
             engine: EngineConfig::read(&mut settings),
@@ -118,6 +122,7 @@ impl Config {
         let mut settings = Settings::default();
         HttpConfig::read(&mut settings);
         DocumentsConfig::read(&mut settings);
+        RatesConfig::read(&mut settings);
         DatabaseConfig::read(&mut settings);
         BlobsConfig::read(&mut settings);
         EngineConfig::read(&mut settings);

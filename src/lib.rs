@@ -34,6 +34,7 @@ pub mod keys;
 pub mod metadata;
 pub mod page;
 pub mod people;
+pub mod rates;
 pub mod secret;
 pub mod submissions;
 pub mod sweeper;

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use crate::client::Client;
 use crate::process::Server;
-use crate::{photo, row};
+use crate::{median, photo, row};
 
 const SUBMIT: &str =
     "mutation ($file: Upload!) { submitDetection(input: { image: { upload: $file } }) { detection { id } } }";
@@ -78,9 +78,4 @@ async fn follow(address: SocketAddr, heard: mpsc::UnboundedSender<Instant>) {
             return;
         }
     }
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }

@@ -11,6 +11,7 @@
 )]
 
 mod client;
+mod edge;
 mod enrolling;
 #[expect(dead_code, reason = "the other benchmark needs more of it")]
 #[path = "../search/faces.rs"]
@@ -22,6 +23,7 @@ mod recognizing;
 mod uploading;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -29,6 +31,9 @@ use bytes::Bytes;
 async fn main() {
     if let Some(file) = std::env::args().skip_while(|argument| argument != "--bare-route").nth(1) {
         return reading::serve_bare_route(PathBuf::from(file)).await;
+    }
+    if std::env::args().any(|argument| argument == "--bare-handler") {
+        return edge::serve_bare_handler().await;
     }
     // An error means that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -48,11 +53,19 @@ async fn main() {
     if wanted("feed") {
         feed::measure().await;
     }
+    if wanted("edge") {
+        edge::measure().await;
+    }
 }
 
 /// One row of the table.
 fn row(what: &str, service: &str, reference: &str, ratio: f64) {
     println!("{what:<58} {service:>12} {reference:>12} {ratio:>8.2}");
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
 }
 
 fn root(path: &str) -> PathBuf {

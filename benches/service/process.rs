@@ -1,10 +1,12 @@
 //! A server in a process of its own, and what the system says of it.
 
+use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use axum::Router;
 use tempfile::TempDir;
 
 use crate::root;
@@ -30,11 +32,11 @@ impl Server {
         Self::spawn(command, address, data).await
     }
 
-    /// This benchmark, serving `file` from memory.
-    pub(crate) async fn start_bare_route(file: &Path) -> Self {
+    /// This benchmark with other arguments, in which it calls [`serve_bare`].
+    pub(crate) async fn start_bare(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         let address = free_address();
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.arg("--bare-route").arg(file).env("BENCH_LISTEN", address.to_string());
+        command.args(arguments).env("BENCH_LISTEN", address.to_string());
         Self::spawn(command, address, tempfile::tempdir().expect("a temporary folder")).await
     }
 
@@ -73,6 +75,13 @@ impl Drop for Server {
     }
 }
 
+/// What the process of [`Server::start_bare`] does: a bare web server.
+pub(crate) async fn serve_bare(routes: Router) {
+    let (_, address) = std::env::vars().find(|(name, _)| name == "BENCH_LISTEN").expect("an address");
+    let listener = tokio::net::TcpListener::bind(address).await.expect("the port");
+    axum::serve(listener, routes).await.expect("serving");
+}
+
 /// The real binary, which keeps everything in `data`.
 pub(crate) fn faceql(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faceql"));
@@ -80,7 +89,10 @@ pub(crate) fn faceql(data: &Path) -> Command {
         .current_dir(root(""))
         .env("DATABASE_URL", format!("sqlite:{}", data.join("faceql.db").display()))
         .env("FACEQL_BLOB_FOLDER", data.join("blobs"))
-        .env("FACEQL_LOG", "error");
+        .env("FACEQL_LOG", "error")
+        // Counted, but never short of.
+        .env("FACEQL_RATE_COST_PER_SECOND", "1000000000")
+        .env("FACEQL_RATE_UPLOAD_MIB_PER_MINUTE", "4000000");
     command
 }
 

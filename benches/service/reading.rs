@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use crate::client::Client;
-use crate::process::Server;
+use crate::process::{Server, serve_bare};
 use crate::{photo, row};
 
 /// Requests between two looks at the clock.
@@ -29,7 +29,7 @@ pub(crate) async fn measure() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("answer.json");
     std::fs::write(&file, answer.to_string()).expect("a file");
-    let bare = Server::start_bare_route(&file).await;
+    let bare = Server::start_bare(["--bare-route".as_ref(), file.as_os_str()]).await;
 
     let service = requests_per_cpu_second(&server, &id).await;
     let reference = requests_per_cpu_second(&bare, &id).await;
@@ -47,9 +47,7 @@ pub(crate) async fn serve_bare_route(file: PathBuf) {
     let bytes = Bytes::from(std::fs::read(file).expect("the file"));
     let json = [(header::CONTENT_TYPE, "application/json")];
     let routes = Router::new().route("/graphql", post(move |_: Bytes| async move { (json, bytes) }));
-    let (_, address) = std::env::vars().find(|(name, _)| name == "BENCH_LISTEN").expect("an address");
-    let listener = tokio::net::TcpListener::bind(address).await.expect("the port");
-    axum::serve(listener, routes).await.expect("serving");
+    serve_bare(routes).await;
 }
 
 async fn full_container(client: &Client) -> String {

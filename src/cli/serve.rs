@@ -22,7 +22,9 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     if !asks_for_key && http.answers_any_host {
         warn!("ANYBODY ON THE NETWORK may see and change everything: there is no key");
     } else if !asks_for_key {
-        warn!("everybody on this machine may see and change everything: `faceql keys create` makes a first key");
+        warn!(
+            "everybody on this machine may see and change everything: `faceql keys create` makes a first key"
+        );
     }
     let scheme = http.scheme();
     info!("the API is at {scheme}://{address}/graphql");

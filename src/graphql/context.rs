@@ -1,13 +1,16 @@
 //! What resolvers find in their context.
 
+use std::sync::Arc;
+
 use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
+use super::cost::Bill;
 use super::loaders::Loaders;
 use super::{ApiError, ErrorCode};
-use crate::caller::Caller;
+use crate::caller::{Actor, Caller};
 use crate::contours::Contours;
 use crate::detection::Detections;
 use crate::enrollment::Enrollments;
@@ -42,35 +45,39 @@ pub struct Domains {
 
 /// Belongs to one request, or to all operations of one WebSocket: who asks, and the loaders that ask for them.
 pub struct RequestContext {
-    /// Whether the response is to say what the request cost.
-    pub(super) tells_cost: bool,
     caller: Caller,
+    bill: Bill,
     loaders: DataLoader<Loaders>,
 }
 
 impl RequestContext {
     /// The context of a request by `caller`.
     #[must_use]
-    pub fn new(caller: Caller, domains: Domains) -> Self {
+    pub fn new(caller: Caller, domains: Arc<Domains>) -> Self {
         let loaders = Loaders { caller: caller.clone(), domains };
         // Loaders only gather what is asked for at the same time and keep nothing: the next event of a
         // subscription reads afresh.
         // In the request's span, which carries its id into the log.
         let spawn = |task: BoxFuture<'static, ()>| tokio::spawn(task.in_current_span());
         Self {
-            tells_cost: false,
             caller,
+            bill: Bill::default(),
             loaders: DataLoader::new(loaders, spawn).delay(std::time::Duration::ZERO),
         }
     }
 }
 
 impl RequestContext {
-    /// The same, with a response that says what the request cost.
+    /// The same, with what it cost written on `bill`.
     #[must_use]
-    pub fn telling_cost(mut self, tells: bool) -> Self {
-        self.tells_cost = tells;
+    pub fn billed(mut self, bill: Bill) -> Self {
+        self.bill = bill;
         self
+    }
+
+    /// Who pays for the request, and what it is written on.
+    pub(super) fn payer(&self) -> (Actor, Bill) {
+        (self.caller.actor, self.bill.clone())
     }
 }
 

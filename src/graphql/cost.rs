@@ -3,22 +3,21 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextRequest, NextValidation,
+    Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation,
 };
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, FragmentDefinition, Selection, SelectionSet,
 };
-use async_graphql::{
-    Name, Positioned, Request, Response, ServerError, ServerResult, ValidationResult, Value, async_trait,
-};
+use async_graphql::{Name, Positioned, Request, ServerError, ServerResult, ValidationResult, async_trait};
 
 use super::context::RequestContext;
 use super::{ApiError, ErrorCode};
+use crate::caller::Actor;
 use crate::config::{Setting, Settings};
+use crate::rates::{Left, Rates};
 
 /// No field costs more, so that sums of costs do not overflow.
 const MOST: usize = 1_000_000_000;
@@ -232,24 +231,59 @@ pub(super) fn work(own: usize, content: usize) -> usize {
     own.saturating_add(content).min(MOST)
 }
 
-/// Holds every request to its limits.
-pub(super) struct Cost(pub(super) QueryLimits);
+/// Holds every request to its limits, and every key to its rate.
+pub(super) struct Cost {
+    pub(super) limits: QueryLimits,
+    pub(super) rates: Rates,
+}
 
 impl ExtensionFactory for Cost {
     fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(CostOfRequest {
-            limits: self.0,
-            cost: AtomicUsize::new(0),
-            is_wanted: AtomicBool::new(false),
-        })
+        Arc::new(CostOfRequest { limits: self.limits, rates: self.rates.clone(), payer: OnceLock::new() })
+    }
+}
+
+/// What a request cost: filled in as soon as it is known. Cloning shares it.
+#[derive(Clone, Default)]
+pub struct Bill(Arc<OnceLock<Paid>>);
+
+/// What was paid for a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Paid {
+    /// What it cost.
+    pub cost: usize,
+    /// What its key has left, where there is a limit.
+    pub left: Option<Left>,
+}
+
+impl Bill {
+    /// What was paid; `None` for a request that came to nothing before.
+    #[must_use]
+    pub fn paid(&self) -> Option<Paid> {
+        self.0.get().copied()
     }
 }
 
 struct CostOfRequest {
     limits: QueryLimits,
-    cost: AtomicUsize,
-    /// Whether the response is to say what the request cost.
-    is_wanted: AtomicBool,
+    rates: Rates,
+    payer: OnceLock<(Actor, Bill)>,
+}
+
+impl CostOfRequest {
+    /// Takes `cost` from what the key has left.
+    fn pay(&self, cost: usize) -> Result<(), ApiError> {
+        // Without a caller nothing could be resolved.
+        let Some((actor, bill)) = self.payer.get() else { return Ok(()) };
+        let left = self.rates.spend_cost(*actor, cost).map_err(|wait| {
+            let message =
+                "this key's queries cost more than FACEQL_RATE_COST_PER_SECOND allows; try again later";
+            ApiError::rate_limited(wait, message)
+        })?;
+        // A request is paid for once.
+        let _ = bill.0.set(Paid { cost, left });
+        Ok(())
+    }
 }
 
 #[async_trait::async_trait]
@@ -265,8 +299,9 @@ impl Extension for CostOfRequest {
             self.limits.check_shape(document).map_err(ApiError::into_server_error)?;
         }
         let of_request = request.data.get(&TypeId::of::<RequestContext>());
-        let of_request = of_request.and_then(|data| data.downcast_ref::<RequestContext>());
-        self.is_wanted.store(of_request.is_some_and(|request| request.tells_cost), Ordering::Relaxed);
+        if let Some(of_request) = of_request.and_then(|data| data.downcast_ref::<RequestContext>()) {
+            let _ = self.payer.set(of_request.payer());
+        }
         next.run(context, request).await
     }
 
@@ -277,7 +312,6 @@ impl Extension for CostOfRequest {
     ) -> Result<ValidationResult, Vec<ServerError>> {
         let result = next.run(context).await?;
         let (cost, limit) = (result.complexity, self.limits.cost);
-        self.cost.store(cost, Ordering::Relaxed);
         if cost > limit {
             let message =
                 format!("the query costs {cost}; at most {limit} is taken: ask for fewer, or in parts");
@@ -287,15 +321,8 @@ impl Extension for CostOfRequest {
             values.set("limit", limit);
             return Err(vec![error]);
         }
+        self.pay(cost).map_err(|error| vec![error.into_server_error()])?;
         Ok(result)
-    }
-
-    async fn request(&self, context: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {
-        let response = next.run(context).await;
-        if self.is_wanted.load(Ordering::Relaxed) {
-            return response.extension("cost", Value::from(self.cost.load(Ordering::Relaxed)));
-        }
-        response
     }
 }
 

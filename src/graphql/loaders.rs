@@ -16,7 +16,7 @@ use crate::enrollment::Session;
 /// Loads for one caller.
 pub(super) struct Loaders {
     pub(super) caller: Caller,
-    pub(super) domains: Domains,
+    pub(super) domains: Arc<Domains>,
 }
 
 /// Asks for the images of a container, oldest first.

@@ -27,6 +27,6 @@ pub(crate) use contours::ContourRegion;
 pub(crate) use faces::DetectedFace;
 
 pub use context::{Domains, Limits, RequestContext};
-pub use cost::QueryLimits;
+pub use cost::{Bill, Paid, QueryLimits};
 pub use error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 pub use schema::{FaceQlSchema, schema, sdl};

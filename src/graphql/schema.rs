@@ -26,6 +26,7 @@ use super::verification::{VerificationMutation, VerificationQuery, VerificationS
 use super::{Domains, ErrorCode, Limits};
 use crate::files::FileLinks;
 use crate::health::Health;
+use crate::rates::Rates;
 
 /// Reads.
 #[derive(Default, MergedObject)]
@@ -69,11 +70,12 @@ pub fn schema(
     health: Health,
     limits: Limits,
     queries: QueryLimits,
+    rates: Rates,
     links: FileLinks,
 ) -> FaceQlSchema {
     let Domains { verification, people, enrollments, detections, contours } = domains;
     builder()
-        .extension(Cost(queries))
+        .extension(Cost { limits: queries, rates })
         .data(verification)
         .data(people)
         .data(enrollments)

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::time::Duration;
 
 use async_graphql::{Response as GraphQlResponse, ServerError, Value};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt};
@@ -12,6 +13,9 @@ use serde::Serialize;
 use tokio_stream::once;
 
 use super::format::Format;
+use super::refusal::whole_seconds;
+use crate::graphql::{Paid, RETRY_AFTER_MS};
+use crate::rates::Left;
 
 /// A response as it is written. A request that was not executed has no `data`, which is not the same as null.
 #[derive(Serialize)]
@@ -44,13 +48,54 @@ pub(super) fn body(response: &GraphQlResponse) -> Vec<u8> {
     serde_json::to_vec(&Body::of(response)).unwrap_or_default()
 }
 
-/// The answer to one request. In the newer format its status tells what became of the request.
-pub(super) fn one(response: &GraphQlResponse, format: Format) -> Response {
+/// The answer to one request, with what its key has left and, when that is asked for, what it cost. In the newer format
+/// its status tells what became of the request.
+pub(super) fn one(
+    mut response: GraphQlResponse,
+    paid: Option<Paid>,
+    tells_cost: bool,
+    format: Format,
+) -> Response {
+    if let Some(paid) = paid.filter(|_| tells_cost) {
+        response = response.extension("cost", Value::from(paid.cost));
+    }
+    let wait = wait(&response);
     let status = match format {
-        Format::Response if was_not_executed(response) => StatusCode::BAD_REQUEST,
+        _ if wait.is_some() => StatusCode::TOO_MANY_REQUESTS,
+        Format::Response if was_not_executed(&response) => StatusCode::BAD_REQUEST,
         _ => StatusCode::OK,
     };
-    with_type(status, body(response), format)
+    let mut answer = with_type(status, body(&response), format);
+    if let Some(left) = paid.and_then(|paid| paid.left) {
+        tell_left(answer.headers_mut(), left);
+    }
+    if let Some(wait) = wait {
+        answer.headers_mut().insert(header::RETRY_AFTER, whole_seconds(wait));
+    }
+    answer
+}
+
+/// How long a request that was refused for its rate has to wait.
+fn wait(response: &GraphQlResponse) -> Option<Duration> {
+    let [only] = &*response.errors else { return None };
+    match only.extensions.as_ref()?.get(RETRY_AFTER_MS)? {
+        Value::Number(milliseconds) if was_not_executed(response) => {
+            milliseconds.as_u64().map(Duration::from_millis)
+        }
+        _ => None,
+    }
+}
+
+/// As the fields `RateLimit-Policy` and `RateLimit` have it (draft-ietf-httpapi-ratelimit-headers-10).
+fn tell_left(headers: &mut HeaderMap, Left { burst, window, remaining }: Left) {
+    let seconds = window.as_secs().max(1);
+    let fields = [
+        ("ratelimit-policy", format!(r#""cost";q={burst};w={seconds}"#)),
+        ("ratelimit", format!(r#""cost";r={remaining};t={seconds}"#)),
+    ];
+    for (name, value) in fields {
+        headers.extend(HeaderValue::try_from(value).ok().map(|value| (HeaderName::from_static(name), value)));
+    }
 }
 
 /// The answers to a batch, in its order.

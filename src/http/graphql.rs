@@ -1,5 +1,6 @@
 //! GraphQL over HTTP: requests in by POST and GET, one answer, a batch or a stream of events out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::{DocumentOperations, OperationType};
@@ -13,12 +14,13 @@ use super::format::{Accepted, Format};
 use super::parameters::{self, Parameters};
 use super::refusal::Refusal;
 use super::router::Edge;
+use super::sent::Sent;
 use super::{answer, websocket};
 use crate::caller::Caller;
-use crate::graphql::{ApiError, ErrorCode};
+use crate::graphql::{ApiError, Bill, ErrorCode};
 
 /// Answers one HTTP request. A `GET` may also ask for a WebSocket.
-pub(super) async fn serve(State(edge): State<Edge>, request: Request) -> Response {
+pub(super) async fn serve(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     if let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         return websocket::serve(edge, &parts, upgrade);
@@ -44,11 +46,14 @@ async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<
         .try_acquire()
         .map_err(|_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later"))?;
     let _room = edge.room.enter(request.headers())?;
+    let (sent, request) = Sent::of(&edge.rates, caller.actor, request)?;
     let method = request.method().clone();
     // A body that trickles in would hold its turn for ever.
     let reading = tokio::time::timeout(edge.body_timeout, parameters::read(edge, request));
     let late = |_| Refusal::new(ErrorCode::Timeout, "the request did not arrive in time");
-    match reading.await.map_err(late)?? {
+    let parameters = reading.await.map_err(late)??;
+    sent.settle(&edge.rates)?;
+    match parameters {
         Parameters::One(request) => {
             let asked = Asked { method, tells_cost, accepted };
             one(edge, &caller, *request, asked).await
@@ -75,10 +80,12 @@ async fn one(
     if method == Method::GET && kind == Some(OperationType::Mutation) {
         return Err(Refusal::new(ErrorCode::MethodNotAllowed, "send mutations by POST"));
     }
-    let request = request.data(edge.request_context(caller.clone()).telling_cost(tells_cost));
+    let bill = Bill::default();
+    let request = request.data(edge.request_context(caller.clone()).billed(bill.clone()));
     match accepted.format {
         Some(format) if kind != Some(OperationType::Subscription) => {
-            Ok(answer::one(&execute(edge, request).await, format))
+            let response = execute(edge, request).await;
+            Ok(answer::one(response, bill.paid(), tells_cost, format))
         }
         _ if accepted.events => {
             let (stop, over) = (edge.stop.clone(), caller.over.clone());

@@ -19,6 +19,7 @@ mod request_id;
 mod room;
 mod router;
 mod selfie;
+mod sent;
 mod strangers;
 mod tls;
 mod transport_ws;

@@ -22,23 +22,25 @@ use crate::files::FileLinks;
 use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
 use crate::health::Health;
 use crate::inference::EmbeddedEncoder;
+use crate::rates::Rates;
 
 /// Room for the other parts of a request to the encoding service, beside its image.
 const ENVELOPE_BYTES: usize = 1 << 20;
 
-/// What the edge needs of the house. Cloning shares it.
-#[derive(Clone)]
+/// What the edge needs of the house.
 pub struct Edge {
     /// The API.
     pub schema: FaceQlSchema,
     /// For the loaders of each request.
-    pub domains: Domains,
+    pub domains: Arc<Domains>,
     /// Tells callers by their keys.
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
     pub turns: Arc<Semaphore>,
     /// Which document a request means.
     pub documents: Documents,
+    /// What every key has left.
+    pub rates: Rates,
     /// What all requests together may hold.
     pub room: Room,
     /// How long a request may take to arrive.
@@ -68,18 +70,19 @@ impl Edge {
 }
 
 /// The routes of the service.
-pub fn router(edge: &Edge, health: Health, config: &HttpConfig) -> Router {
+pub fn router(edge: Edge, health: Health, config: &HttpConfig) -> Router {
+    let authenticator = edge.authenticator.clone();
     let graphql = post(graphql::serve).get(graphql::serve).fallback(graphql::other_method);
     let files = Files { links: edge.links.clone(), blobs: health.blobs.clone() };
     let routes = Router::new()
         .route("/graphql", graphql)
-        .with_state(edge.clone())
+        .with_state(Arc::new(edge))
         .merge(Router::new().route("/files/{kind}/{name}", get(files::serve)).with_state(files))
         .merge(health_routes(health))
         .merge(if config.graphiql { graphiql::routes() } else { Router::new() })
         .layer(DefaultBodyLimit::max(config.max_request_bytes));
     // Outermost last: the id comes first, so that every refusal has one.
-    guarded(routes, &edge.authenticator, config)
+    guarded(routes, &authenticator, config)
         .layer(cors::layer(&config.allowed_origins))
         .layer(middleware::from_fn(request_id::identify))
 }

@@ -98,27 +98,38 @@ struct Certificate {
 
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(self.now())
     }
 }
 
 impl Certificate {
+    fn of(files: TlsConfig) -> Result<Self, TlsError> {
+        Ok(Self { current: RwLock::new(Arc::new(files.load()?)), files })
+    }
+
+    fn now(&self) -> Arc<CertifiedKey> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Takes up what is written into the files, until `stop`. What cannot be used is told, and left.
     async fn renew_until(self: Arc<Self>, stop: CancellationToken) {
         let mut seen = self.files.modified().ok();
         while stop.run_until_cancelled(tokio::time::sleep(RENEWAL)).await.is_some() {
             let modified = self.files.modified().ok();
-            if modified == seen {
-                continue;
+            if modified != seen {
+                seen = modified;
+                self.renew();
             }
-            seen = modified;
-            match self.files.load() {
-                Ok(renewed) => {
-                    *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(renewed);
-                    info!("a renewed certificate is in use");
-                }
-                Err(error) => warn!(%error, "the certificate was not renewed; the one before stays in use"),
+        }
+    }
+
+    fn renew(&self) {
+        match self.files.load() {
+            Ok(renewed) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(renewed);
+                info!("a renewed certificate is in use");
             }
+            Err(error) => warn!(%error, "the certificate was not renewed; the one before stays in use"),
         }
     }
 }
@@ -132,8 +143,7 @@ pub(super) fn listen(
     files: &TlsConfig,
     stop: &CancellationToken,
 ) -> Result<Secured, TlsError> {
-    let current = RwLock::new(Arc::new(files.load()?));
-    let certificate = Arc::new(Certificate { files: files.clone(), current });
+    let certificate = Arc::new(Certificate::of(files.clone())?);
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions().map_err(TlsError::Unusable)?;
     let mut config = config.with_no_client_auth().with_cert_resolver(certificate.clone());
@@ -164,5 +174,38 @@ impl Listener for Secured {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn renewed_files_are_taken_up_and_broken_ones_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let files =
+            TlsConfig { certificate: folder.path().join("chain.pem"), key: folder.path().join("key.pem") };
+        let issue = || {
+            let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            fs::write(&files.certificate, issued.cert.pem()).unwrap();
+            fs::write(&files.key, issued.signing_key.serialize_pem()).unwrap();
+            issued.cert.der().clone()
+        };
+        let first = issue();
+        let certificate = Certificate::of(files.clone()).unwrap();
+        assert_eq!(certificate.now().cert, [first]);
+        let second = issue();
+        certificate.renew();
+        assert_eq!(certificate.now().cert, std::slice::from_ref(&second));
+        // A key without its certificate, as between two writes.
+        issue();
+        fs::write(&files.certificate, rcgen::generate_simple_self_signed([]).unwrap().cert.pem()).unwrap();
+        certificate.renew();
+        fs::write(&files.certificate, "").unwrap();
+        certificate.renew();
+        assert_eq!(certificate.now().cert, [second]);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::mem;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -22,8 +23,8 @@ use tracing::debug;
 use super::answer::{Body, was_not_executed};
 use super::auth::{self, bearer};
 use super::graphql::operation_type;
-use super::parameters;
 use super::router::Edge;
+use super::{parameters, sent};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
 
@@ -92,7 +93,7 @@ impl From<Close> for End {
 /// One client's socket and its operations.
 pub(super) struct Socket {
     stream: WebSocket,
-    edge: Edge,
+    edge: Arc<Edge>,
     /// Of the request that opened it, until `connection_init`: may hold the key.
     headers: HeaderMap,
     address: IpAddr,
@@ -117,7 +118,7 @@ pub(super) async fn serve(mut socket: Socket) {
 }
 
 impl Socket {
-    pub(super) fn new(socket: WebSocket, edge: Edge, headers: HeaderMap, address: IpAddr) -> Self {
+    pub(super) fn new(socket: WebSocket, edge: Arc<Edge>, headers: HeaderMap, address: IpAddr) -> Self {
         let mut pings = interval(edge.socket_ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
@@ -172,7 +173,7 @@ impl Socket {
                 .await
             }
             ClientMessage::Pong => Ok(()),
-            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload).await,
+            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload, text.len()).await,
             ClientMessage::Complete { id } => {
                 self.operations.remove(&id);
                 Ok(())
@@ -192,7 +193,7 @@ impl Socket {
         self.say(&json!({ "type": "connection_ack" })).await
     }
 
-    async fn subscribe(&mut self, id: String, payload: Value) -> Result<(), End> {
+    async fn subscribe(&mut self, id: String, payload: Value, bytes: usize) -> Result<(), End> {
         let Some(caller) = self.caller.clone() else {
             return Err(Close::new(4401, "Unauthorized").into());
         };
@@ -203,6 +204,9 @@ impl Socket {
             let message =
                 format!("a socket has at most {} operations at once", self.edge.max_socket_operations);
             return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
+        }
+        if let Err(wait) = self.edge.rates.spend_bytes(caller.actor, bytes as u64) {
+            return self.refuse(&id, sent::refusal(wait).into()).await;
         }
         let request = match parameters::of_json(payload, &self.edge.documents) {
             Ok(request) => request,

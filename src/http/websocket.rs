@@ -1,5 +1,7 @@
 //! WebSockets: who may open one, and which protocol is spoken on it.
 
+use std::sync::Arc;
+
 use axum::extract::WebSocketUpgrade;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use axum::http::request::Parts;
@@ -18,7 +20,7 @@ use crate::graphql::ErrorCode;
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// Serves the operations of one socket.
-pub(super) fn serve(edge: Edge, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
+pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
     // Browsers let any page open a socket, and send its visitor's cookies and address along.
     if !is_allowed_origin(&parts.headers, &edge.allowed_origins) {
         let message =

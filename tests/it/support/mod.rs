@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod engine;
 pub(crate) mod pictures;
+pub(crate) mod schema;
 pub(crate) mod server;
 pub(crate) mod socket;
 

@@ -1,0 +1,158 @@
+//! The edge: requests against a bare handler, idle sockets, and a thousand subscribers of one container.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::routing::post;
+use axum::{Json, Router};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::client::Client;
+use crate::process::{Server, serve_bare};
+use crate::{median, photo, row};
+
+const VERSION: &str = "{ service { version } }";
+const CLIENTS: usize = 8;
+const REQUESTS: usize = 8000;
+const ENOUGH_CPU_SECONDS: f64 = 1.0;
+const IDLE_SOCKETS: u16 = 10_000;
+const SUBSCRIBERS: usize = 1000;
+const ROUNDS: usize = 21;
+
+pub(crate) async fn measure() {
+    requests().await;
+    idle_sockets().await;
+    subscribers().await;
+}
+
+async fn requests() {
+    let (server, bare) = (Server::start().await, Server::start_bare(["--bare-handler"]).await);
+    let (service, reference) = (per_cpu_second(&server).await, per_cpu_second(&bare).await);
+    row(
+        "{ service { version } }, requests per CPU second",
+        &format!("{service:.0}"),
+        &format!("{reference:.0}"),
+        service / reference,
+    );
+}
+
+/// What the child process does: answers every request, read as JSON, by JSON.
+pub(crate) async fn serve_bare_handler() {
+    let answer = |Json(request): Json<Value>| async move {
+        let known = request["query"] == VERSION;
+        Json(json!({ "data": { "service": { "version": known.then_some(env!("CARGO_PKG_VERSION")) } } }))
+    };
+    serve_bare(Router::new().route("/graphql", post(answer))).await;
+}
+
+async fn per_cpu_second(server: &Server) -> f64 {
+    ask(server, REQUESTS / 10).await;
+    let before = server.cpu_seconds();
+    let mut requests = 0;
+    loop {
+        ask(server, REQUESTS).await;
+        requests += REQUESTS;
+        let spent = server.cpu_seconds() - before;
+        if spent >= ENOUGH_CPU_SECONDS {
+            #[expect(clippy::cast_precision_loss, reason = "a few ten thousand")]
+            return requests as f64 / spent;
+        }
+    }
+}
+
+async fn ask(server: &Server, requests: usize) {
+    let each = (0..CLIENTS).map(|_| {
+        let client = Client::new(server.address);
+        tokio::spawn(async move {
+            for _ in 0..requests / CLIENTS {
+                client.query(VERSION, json!({})).await;
+            }
+        })
+    });
+    for asking in each.collect::<Vec<_>>() {
+        asking.await.expect("the requests are answered");
+    }
+}
+
+async fn idle_sockets() {
+    let server = Server::start().await;
+    let mut sockets = vec![socket(server.address).await];
+    let before = server.resident_megabytes();
+    for _ in 0..IDLE_SOCKETS {
+        sockets.push(socket(server.address).await);
+    }
+    let each = (server.resident_megabytes() - before) * 1024.0 / f64::from(IDLE_SOCKETS);
+    row("10,000 idle sockets, kB of each, against 20", &format!("{each:.1}"), "20", each / 20.0);
+}
+
+/// An acknowledged socket.
+async fn socket(address: SocketAddr) -> WebSocketStream<TcpStream> {
+    let mut request = format!("ws://{address}/graphql").into_client_request().expect("an address");
+    let protocol = HeaderValue::from_static("graphql-transport-ws");
+    request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
+    let stream = TcpStream::connect(address).await.expect("a connection; see `ulimit -n`");
+    let (mut socket, _) = client_async(request, stream).await.expect("a WebSocket");
+    let init = json!({ "type": "connection_init" });
+    socket.send(Message::text(init.to_string())).await.expect("the socket is open");
+    socket.next().await.expect("an acknowledgement").expect("a message");
+    socket
+}
+
+async fn subscribers() {
+    let one = last_delay(1).await;
+    let thousand = last_delay(SUBSCRIBERS).await;
+    row(
+        "a container's last of 1,000 subscribers, against one alone",
+        &format!("{thousand:.1?}"),
+        &format!("{one:.1?}"),
+        thousand.as_secs_f64() / one.as_secs_f64(),
+    );
+}
+
+/// How long after an upload has begun the last subscriber, each on a socket of its own, hears that it is COMPLETED.
+async fn last_delay(subscribers: usize) -> Duration {
+    let server = Server::start().await;
+    let client = Client::new(server.address);
+    let (heard, mut hearing) = mpsc::unbounded_channel();
+    let mut delays = Vec::new();
+    for _ in 0..ROUNDS {
+        let container = client.create_container().await;
+        let following: Vec<_> = (0..subscribers)
+            .map(|_| tokio::spawn(follow(server.address, container.clone(), heard.clone())))
+            .collect();
+        // A subscription is not acknowledged; this is ample.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let start = Instant::now();
+        client.upload(&container, photo("obama.jpg")).await;
+        let mut last = start;
+        for _ in 0..subscribers {
+            last = last.max(hearing.recv().await.expect("the sockets are open"));
+        }
+        delays.push(last - start);
+        following.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+    median(delays)
+}
+
+/// Follows a container until its image is COMPLETED, and tells when that was heard.
+async fn follow(address: SocketAddr, container: String, heard: mpsc::UnboundedSender<Instant>) {
+    let mut socket = socket(address).await;
+    let query = "subscription ($id: ID!) { imageStatusChanged(containerId: $id) { id status } }";
+    let payload = json!({ "query": query, "variables": { "id": container } });
+    let message = json!({ "id": "1", "type": "subscribe", "payload": payload });
+    socket.send(Message::text(message.to_string())).await.expect("the socket is open");
+    while let Some(Ok(message)) = socket.next().await {
+        if message.into_text().is_ok_and(|text| text.contains("COMPLETED")) {
+            // Nobody listens any more when the round is over.
+            let _ = heard.send(Instant::now());
+            return;
+        }
+    }
+}
