@@ -3,6 +3,7 @@
 //! A resolver reads its input, calls one domain function and converts the answer. The schema is a contract
 //! that evolves by its own rules, so no row type appears in it.
 
+mod conformance;
 mod context;
 mod contours;
 mod cost;
@@ -16,7 +17,6 @@ mod loaders;
 mod models;
 mod node;
 mod numbers;
-mod omitted;
 mod page;
 mod people;
 mod schema;

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Interface, Object};
 use entity::ids::{ContainerId, ContourId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
 
+use super::conformance::Typed;
 use super::context::ContextExt;
 use super::contours::Contour;
 use super::cost;
@@ -39,7 +40,7 @@ impl NodeQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "A TypeID of any type.")] id: ID,
-    ) -> Result<Option<Node>, ApiError> {
+    ) -> Result<Option<Typed<Node>>, ApiError> {
         load(context, &id).await
     }
 
@@ -49,7 +50,7 @@ impl NodeQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "TypeIDs of any types.")] ids: Vec<ID>,
-    ) -> Result<Vec<Option<Node>>, ApiError> {
+    ) -> Result<Vec<Option<Typed<Node>>>, ApiError> {
         if ids.len() > MAX_NODES {
             let message = format!("at most {MAX_NODES} ids are looked up at once");
             return Err(ApiError::new(ErrorCode::BadUserInput, message));
@@ -58,26 +59,27 @@ impl NodeQuery {
     }
 }
 
-async fn load(context: &Context<'_>, id: &ID) -> Result<Option<Node>, ApiError> {
+async fn load(context: &Context<'_>, id: &ID) -> Result<Option<Typed<Node>>, ApiError> {
     context.reader()?;
     let loaders = context.loaders()?;
-    if let Some(id) = ids::parse_if::<ContainerId>(id) {
-        Ok(loaders.load_one(id).await?.map(|row| Node::Container(row.into())))
+    let node = if let Some(id) = ids::parse_if::<ContainerId>(id) {
+        loaders.load_one(id).await?.map(|row| Node::Container(row.into()))
     } else if let Some(id) = ids::parse_if::<ImageId>(id) {
-        Ok(loaders.load_one(id).await?.map(|row| Node::Image(row.into())))
+        loaders.load_one(id).await?.map(|row| Node::Image(row.into()))
     } else if let Some(id) = ids::parse_if::<EncodingId>(id) {
-        Ok(loaders.load_one(id).await?.map(|row| Node::Encoding(row.into())))
+        loaders.load_one(id).await?.map(|row| Node::Encoding(row.into()))
     } else if let Some(id) = ids::parse_if::<PersonId>(id) {
-        Ok(loaders.load_one(id).await?.map(|row| Node::Person(Person(row))))
+        loaders.load_one(id).await?.map(|row| Node::Person(Person(row)))
     } else if let Some(id) = ids::parse_if::<FaceId>(id) {
-        Ok(loaders.load_one(id).await?.map(|row| Node::Face(Face(row))))
+        loaders.load_one(id).await?.map(|row| Node::Face(Face(row)))
     } else if let Some(id) = ids::parse_if::<EnrollmentId>(id) {
-        Ok(loaders.load_one(id).await?.map(|session| Node::Enrollment(Enrollment(session))))
+        loaders.load_one(id).await?.map(|session| Node::Enrollment(Enrollment(session)))
     } else if let Some(id) = ids::parse_if::<DetectionId>(id) {
-        Ok(loaders.load_one(id).await?.map(|row| Node::Detection(row.into())))
+        loaders.load_one(id).await?.map(|row| Node::Detection(row.into()))
     } else if let Some(id) = ids::parse_if::<ContourId>(id) {
-        Ok(loaders.load_one(id).await?.map(|row| Node::Contour(row.into())))
+        loaders.load_one(id).await?.map(|row| Node::Contour(row.into()))
     } else {
-        Err(ApiError::new(ErrorCode::InvalidId, "not the id of anything here"))
-    }
+        return Err(ApiError::new(ErrorCode::InvalidId, "not the id of anything here"));
+    };
+    Ok(node.map(Typed))
 }

@@ -13,13 +13,13 @@ use async_graphql::{
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use super::conformance::Conformance;
 use super::contours::{ContourMutation, ContourQuery, ContourSubscription};
 use super::cost::{Cost, QueryLimits};
 use super::detection::{DetectionMutation, DetectionQuery, DetectionSubscription};
 use super::enrollment::{EnrollmentMutation, EnrollmentQuery, EnrollmentSubscription};
 use super::error::give_code;
 use super::node::NodeQuery;
-use super::omitted::OmittedVariables;
 use super::people::{PeopleMutation, PeopleQuery, RecognitionMutation};
 use super::service::ServiceQuery;
 use super::verification::{VerificationMutation, VerificationQuery, VerificationSubscription};
@@ -95,7 +95,7 @@ pub fn sdl() -> String {
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default())
-        .extension(OmittedVariables)
+        .extension(Conformance)
         .extension(Codes)
 }
 

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bulk;
+mod conformance;
 mod contours;
 mod cost;
 mod detection;

@@ -17,6 +17,9 @@ async fn omitted_argument_takes_its_default() {
     assert_eq!(nodes(&client.data(query, json!({ "first": 3 })).await), 3);
     let required = query.replace("$first: Int,", "$first: Int! = 7,");
     assert_eq!(nodes(&client.data(&required, json!({})).await), 7);
+    // An operation may have a name that the request does not say.
+    let named = query.replace("query(", "query Named(");
+    assert_eq!(nodes(&client.data(&named, json!({})).await), 20);
     server.stop().await;
 }
 

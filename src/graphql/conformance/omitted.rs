@@ -7,85 +7,35 @@
 //! default in directives, as in `@include(if: $details)`.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextParseQuery, NextPrepareRequest,
-};
 use async_graphql::parser::types::{
-    Directive, DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition, Selection,
-    SelectionSet,
+    Directive, ExecutableDocument, FragmentDefinition, OperationDefinition, Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned, Request, ServerError, ServerResult, Variables, async_trait};
+use async_graphql::{Name, Positioned, ServerError, ServerResult, Variables};
 use async_graphql_value::{ConstValue, Value};
 
-use super::ErrorCode;
-use super::error::give_code;
+use super::{chosen, drop_others};
+use crate::graphql::ErrorCode;
+use crate::graphql::error::give_code;
 
-/// Adds the treatment to a schema.
-pub(super) struct OmittedVariables;
-
-impl ExtensionFactory for OmittedVariables {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(OmittedVariablesOfRequest::default())
-    }
-}
-
-#[derive(Default)]
-struct OmittedVariablesOfRequest {
-    operation_name: Mutex<Option<String>>,
-}
-
-#[async_trait::async_trait]
-impl Extension for OmittedVariablesOfRequest {
-    async fn prepare_request(
-        &self,
-        context: &ExtensionContext<'_>,
-        request: Request,
-        next: NextPrepareRequest<'_>,
-    ) -> ServerResult<Request> {
-        let name = request.operation_name.clone();
-        *self.operation_name.lock().unwrap_or_else(PoisonError::into_inner) = name;
-        next.run(context, request).await
-    }
-
-    async fn parse_query(
-        &self,
-        context: &ExtensionContext<'_>,
-        query: &str,
-        variables: &Variables,
-        next: NextParseQuery<'_>,
-    ) -> ServerResult<ExecutableDocument> {
-        let mut document = next.run(context, query, variables).await?;
-        let name = self.operation_name.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        omit(&mut document, name.as_deref(), variables)?;
-        Ok(document)
-    }
-}
-
-fn omit(document: &mut ExecutableDocument, name: Option<&str>, variables: &Variables) -> ServerResult<()> {
-    let chosen = match (&mut document.operations, name) {
-        (DocumentOperations::Single(operation), _) => operation,
-        (DocumentOperations::Multiple(operations), Some(name)) => match operations.get_mut(name) {
-            Some(operation) => operation,
-            // Execution will say that there is no such operation.
-            None => return Ok(()),
-        },
-        // Execution will say that a name is needed.
-        (DocumentOperations::Multiple(_), None) => return Ok(()),
-    };
-    let omitted = omitted_variables(&chosen.node, variables)?;
+/// Takes the variables that were not given out of the operation that is asked for.
+pub(super) fn omit(
+    document: &mut ExecutableDocument,
+    name: Option<&str>,
+    variables: &Variables,
+) -> ServerResult<()> {
+    let Some(operation) = chosen(&mut document.operations, name) else { return Ok(()) };
+    let omitted = omitted_variables(operation, variables)?;
     if omitted.is_empty() {
         return Ok(());
     }
     let mut omission = Omission { omitted, used: HashSet::new(), spreads: Vec::new() };
-    omission.selections(&mut chosen.node.selection_set.node);
+    omission.selections(&mut operation.selection_set.node);
     let reached = omission.fragments(&mut document.fragments);
     // A variable whose uses are gone would now count as declared in vain.
-    chosen.node.variable_definitions.retain(|definition| !omission.used.contains(&definition.node.name.node));
-    // The other operations may share fragments that now lack their variables; they are not executed.
-    if let DocumentOperations::Multiple(operations) = &mut document.operations {
-        operations.retain(|operation, _| Some(operation.as_str()) == name);
+    operation.variable_definitions.retain(|definition| !omission.used.contains(&definition.node.name.node));
+    // The other operations may share fragments that now lack their variables.
+    if drop_others(&mut document.operations, name) {
         document.fragments.retain(|fragment, _| reached.contains(fragment));
     }
     Ok(())
