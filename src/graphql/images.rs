@@ -45,7 +45,7 @@ impl ImageInput {
 pub(super) struct FileIndex(usize);
 
 /// A multipart file upload
-#[Scalar(name = "Upload")]
+#[Scalar(name = "Upload", specified_by_url = "https://github.com/jaydenseric/graphql-multipart-request-spec")]
 impl ScalarType for FileIndex {
     fn parse(value: Value) -> InputValueResult<Self> {
         // `async_graphql::Request::set_upload` writes such a text in place of each file's variable.

@@ -7,8 +7,8 @@ use async_graphql::extensions::{
 };
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{
-    MergedObject, MergedSubscription, Response, Schema, SchemaBuilder, ServerError, ServerResult,
-    ValidationResult, Variables, async_trait,
+    MergedObject, MergedSubscription, Response, SDLExportOptions, Schema, SchemaBuilder, ServerError,
+    ServerResult, ValidationResult, Variables, async_trait,
 };
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -90,7 +90,7 @@ pub fn schema(
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.
 #[must_use]
 pub fn sdl() -> String {
-    builder().finish().sdl()
+    builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by())
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
