@@ -41,8 +41,7 @@ test: prepare ## Set up and run every test
 	@$(PYTHON) -m unittest discover models/tests
 	@cargo test --workspace --locked
 
-test-clients: prepare $(CLIENTS)/node_modules/.installed $(CLIENTS)/.venv/.installed ## Test with the GraphQL clients that people use
-	@test -n "$$FACEQL_BINARY" || cargo build --locked --bin faceql
+test-clients: $(CLIENTS)/node_modules/.installed $(CLIENTS)/.venv/.installed test-graphiql ## Test with the GraphQL clients that people use, and GraphiQL in a browser
 	@node $(CLIENTS)/run.mjs
 
 $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package.json $(CLIENTS)/package-lock.json
@@ -54,9 +53,9 @@ $(CLIENTS)/.venv/.installed: $(CLIENTS)/requirements.txt
 	@$(CLIENTS)/.venv/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-test-graphiql: prepare graphiql ## Use GraphiQL in a browser (Node, Chromium; FACEQL_BINARY names another binary)
+test-graphiql: prepare graphiql ## Test GraphiQL alone (FACEQL_BINARY names another binary)
 	@test -n "$(FACEQL_BINARY)" || cargo build --locked --bin faceql
-	@npm --prefix $(GRAPHIQL) test
+	@CHROMIUM=$$($(GRAPHIQL)/test/chromium) && export CHROMIUM && npm --prefix $(GRAPHIQL) test
 
 check: ## Check format, lints, documentation, the checked-in schema and settings, licences
 	@./.ci/check

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { createClient } from "graphql-sse";
 import { PATIENCE, assertGoesOnAfterRestart } from "./restart.mjs";
 import {
-  KEY, TIME_LIMIT, URL_WITH_KEY, WATCH, assertSettled, collect, createContainer, uploadByFetch,
+  KEY, TIME_LIMIT, UPLOAD_BASE64, URL_WITH_KEY, WATCH, assertSettled, base64Photo, collect, createContainer,
 } from "./support.mjs";
 
 const connect = ({ url = URL_WITH_KEY, key = KEY, ...options } = {}) =>
@@ -16,13 +16,14 @@ test("graphql-sse: a query is answered", TIME_LIMIT, async () => {
   assert.deepEqual(answers, [{ data: { service: { ready: true } } }]);
 });
 
-test("graphql-sse: a subscription follows an upload and ends", TIME_LIMIT, async () => {
+test("graphql-sse: an upload is followed to its end", TIME_LIMIT, async () => {
+  const client = connect();
   const container = await createContainer();
-  const seen = collect(connect().iterate({ query: WATCH, variables: { container } }));
-  const uploaded = await uploadByFetch(container);
-  assertSettled((await seen).map(({ data }) => data.imageStatusChanged), uploaded);
+  const seen = collect(client.iterate({ query: WATCH, variables: { container } }));
+  const variables = { container, base64: base64Photo() };
+  const [{ data }] = await collect(client.iterate({ query: UPLOAD_BASE64, variables }));
+  assertSettled((await seen).map(({ data }) => data.imageStatusChanged), data.uploadImage.image);
 });
-
 
 test("graphql-sse: a subscription goes on when the server closes and comes back", TIME_LIMIT, (t) =>
   assertGoesOnAfterRestart(t, (url) => connect({ url, ...PATIENCE })),

@@ -6,7 +6,7 @@ import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { PATIENCE, assertGoesOnAfterRestart } from "./restart.mjs";
 import {
-  KEY, TIME_LIMIT, URL_WITH_KEY, WATCH, assertSettled, collect, createContainer, socketUrl, uploadByFetch,
+  KEY, TIME_LIMIT, UPLOAD_BASE64, URL_WITH_KEY, WATCH, assertSettled, base64Photo, collect, createContainer, socketUrl,
 } from "./support.mjs";
 
 const connect = (url, options) => createClient({ url: socketUrl(url), webSocketImpl: WebSocket, ...options });
@@ -20,13 +20,14 @@ test("graphql-ws: a query is answered", TIME_LIMIT, async (t) => {
   assert.deepEqual(answers, [{ data: { service: { ready: true } } }]);
 });
 
-test("graphql-ws: a subscription follows an upload and ends", TIME_LIMIT, async (t) => {
+test("graphql-ws: an upload is followed to its end", TIME_LIMIT, async (t) => {
   const client = connect(URL_WITH_KEY, { connectionParams });
   t.after(() => client.dispose());
   const container = await createContainer();
   const seen = collect(client.iterate({ query: WATCH, variables: { container } }));
-  const uploaded = await uploadByFetch(container);
-  assertSettled((await seen).map(({ data }) => data.imageStatusChanged), uploaded);
+  const variables = { container, base64: base64Photo() };
+  const [{ data }] = await collect(client.iterate({ query: UPLOAD_BASE64, variables }));
+  assertSettled((await seen).map(({ data }) => data.imageStatusChanged), data.uploadImage.image);
 });
 
 test("graphql-ws: a document that does not fit the schema is an error, and the socket stays", TIME_LIMIT, async (t) => {

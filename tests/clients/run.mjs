@@ -17,7 +17,7 @@ const [withKey, open] = await Promise.all([startServer({ key: KEY }), startServe
 const wanted = process.argv.slice(2);
 const tests = wanted.length > 0 ? wanted : readdirSync(here).filter((name) => name.endsWith(".test.mjs")).sort();
 const code = await run(["--test", "--test-reporter=spec", ...tests]);
-console.log(code === 0 ? "\nThe clients are served, but for what is todo." : "\nA client is not served: see above.");
+console.log(code === 0 ? "\nThe clients are served." : "\nA client is not served: see above.");
 process.exitCode = code;
 await Promise.all([withKey.stop(), open.stop()]);
 

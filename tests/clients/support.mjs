@@ -28,6 +28,12 @@ export const UPLOAD = `
     uploadImage(input: { containerId: $container, image: { upload: $file } }) { image { id status } }
   }`;
 
+/** The same for clients that send no files. */
+export const UPLOAD_BASE64 = `
+  mutation Upload($container: ID!, $base64: String!) {
+    uploadImage(input: { containerId: $container, image: { base64: $base64 } }) { image { id status } }
+  }`;
+
 export const WATCH = `
   subscription Watch($container: ID!) {
     imageStatusChanged(containerId: $container, untilSettled: true) {
@@ -37,6 +43,8 @@ export const WATCH = `
 
 /** A part of a multipart request. */
 export const photo = () => new File([readFileSync(PHOTO)], "obama.jpg", { type: "image/jpeg" });
+
+export const base64Photo = () => readFileSync(PHOTO, "base64");
 
 export const socketUrl = (url) => url.replace(/^http/, "ws");
 
