@@ -267,6 +267,7 @@ impl App {
             domains: Arc::new(self.domains.clone()),
             authenticator: self.authenticator(),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
+            streams: Arc::new(Semaphore::new(self.config.http.max_streams)),
             documents: Documents::new(&self.config.documents),
             rates,
             room: Room::new(&self.config.http),

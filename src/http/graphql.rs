@@ -8,6 +8,7 @@ use async_graphql::{Request as GraphQlRequest, Response as GraphQlResponse};
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 
 use super::format::{Accepted, Format};
@@ -15,6 +16,7 @@ use super::parameters::{self, Parameters};
 use super::refusal::Refusal;
 use super::router::Edge;
 use super::sent::Sent;
+use super::websocket::TOO_MANY_STREAMS;
 use super::{answer, websocket};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, Bill, ErrorCode};
@@ -88,6 +90,8 @@ async fn one(
             Ok(answer::one(response, bill.paid(), tells_cost, format))
         }
         _ if accepted.events => {
+            let place = edge.streams.clone().try_acquire_owned();
+            let place = place.map_err(|_| Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS))?;
             let (stop, over) = (edge.stop.clone(), caller.over.clone());
             let end = async move {
                 tokio::select! {
@@ -95,7 +99,9 @@ async fn one(
                     () = over.cancelled() => {}
                 }
             };
-            Ok(answer::events(edge.schema.execute_stream(request), end))
+            let responses = edge.schema.execute_stream(request);
+            // The stream holds its place to its end.
+            Ok(answer::events(responses.inspect(move |_| _ = &place), end))
         }
         _ => {
             let message = "a subscription needs a WebSocket, or Accept: text/event-stream";

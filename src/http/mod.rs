@@ -59,6 +59,8 @@ pub struct HttpConfig {
     pub answers_any_host: bool,
     /// Requests being answered at once.
     pub max_concurrent_requests: usize,
+    /// Sockets and streams of events that are open at once.
+    pub max_streams: usize,
     /// Largest request, all its files and base64 together.
     pub max_request_bytes: usize,
     /// What all requests together may hold at once, in bytes.
@@ -104,6 +106,10 @@ impl HttpConfig {
         };
         let requests =
             Setting { name: "FACEQL_MAX_CONCURRENT_REQUESTS", about: "Requests being answered at once." };
+        let streams = Setting {
+            name: "FACEQL_MAX_STREAMS",
+            about: "WebSockets and streams of server-sent events that are open at once.",
+        };
         let bytes = Setting {
             name: "FACEQL_MAX_REQUEST_BYTES",
             about: "Largest request, in bytes, all its files together; base64 makes four bytes of three.",
@@ -160,6 +166,7 @@ impl HttpConfig {
             answers_any_host: anonymous,
             allowed_hosts: list(hosts),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
+            max_streams: settings.number(streams, 20_000, 1..=10_000_000),
             max_request_bytes: settings.number(bytes, 67_108_864, 65_536..=4_294_967_295),
             max_bytes_in_flight: settings.number(in_flight, 1_073_741_824, 65_536..=1_099_511_627_776),
             body_timeout: settings.seconds(body, 60, 1..=3600),

@@ -37,6 +37,8 @@ pub struct Edge {
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
     pub turns: Arc<Semaphore>,
+    /// How many sockets and streams of events are open at once.
+    pub streams: Arc<Semaphore>,
     /// Which document a request means.
     pub documents: Documents,
     /// What every key has left.

@@ -19,6 +19,10 @@ use crate::graphql::ErrorCode;
 /// Largest message from a client: documents, not images.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
+/// Why no further stream is opened.
+pub(super) const TOO_MANY_STREAMS: &str =
+    "as many sockets and streams are open as FACEQL_MAX_STREAMS allows; try again later";
+
 /// Serves the operations of one socket.
 pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
     // Browsers let any page open a socket, and send its visitor's cookies and address along.
@@ -27,6 +31,9 @@ pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -
             "a web page of another origin may not open a socket here; FACEQL_ALLOWED_ORIGINS can let it";
         return Refusal::new(ErrorCode::CsrfRefused, message).into_response();
     }
+    let Ok(place) = edge.streams.clone().try_acquire_owned() else {
+        return Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS).into_response();
+    };
     let id = parts.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::new);
     let (headers, address) = (parts.headers.clone(), auth::address(&parts.extensions));
     let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(MAX_MESSAGE_BYTES);
@@ -37,6 +44,7 @@ pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -
                 return refuse_protocol(socket).await;
             }
             transport_ws::serve(Socket::new(socket, edge, headers, address)).await;
+            drop(place);
         }
         .instrument(span)
     })

@@ -3,13 +3,14 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use crate::support::TestServer;
-use crate::support::server::soon;
+use crate::support::client::read;
+use crate::support::server::{eventually, soon};
+use crate::support::{TestServer, code};
 use crate::tenants::ACME;
 
 /// A socket on which nothing has been said yet.
@@ -189,4 +190,27 @@ async fn shutting_down_says_so() {
     let mut socket = Raw::acknowledged(&server).await;
     server.stop().await;
     assert_eq!(socket.closed().await, 1001);
+}
+
+#[tokio::test]
+async fn sockets_and_streams_that_are_open_at_once_are_counted() {
+    let server = TestServer::with(&[("FACEQL_MAX_STREAMS", "1")]).await;
+    let stream = async || {
+        let request = server.client().post().header("accept", "text/event-stream");
+        request.json(&json!({ "query": FEED })).send().await.unwrap()
+    };
+    let socket = Raw::acknowledged(&server).await;
+    let refused = stream().await;
+    assert_eq!(refused.status(), 503);
+    assert_eq!(code(&read(refused).await), "OVERLOADED");
+    let mut request = format!("ws://{}/graphql", server.address).into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("graphql-transport-ws"));
+    let connection = TcpStream::connect(server.address).await.unwrap();
+    let Err(Error::Http(refused)) = client_async(request, connection).await else { panic!("it was let in") };
+    assert_eq!(refused.status(), 503);
+    // One that ends makes room for another.
+    drop(socket);
+    eventually(async || stream().await.status() == 200).await;
+    eventually(async || stream().await.status() == 200).await;
+    server.stop().await;
 }
