@@ -1,7 +1,8 @@
 //! Where async-graphql 7 departs from the specification (October 2021), and clients would notice:
 //!
 //! - a variable that was not given reaches resolvers as null: [`omitted`] makes it an absent argument (6.4.1);
-//! - a subscription may have any number of fields, and none in a fragment: [`subscribed`] (5.2.3.1, 6.2.3);
+//! - a mutation's field takes effect as often as it is written, a subscription's is overlooked in a fragment:
+//!   [`root_fields`] (6.2);
 //! - a field that fails is left out, and keys come as their fields are done: [`completion`] (6.4.3, 6.4.4).
 //!
 //! All work on the document before it is validated or on the response after it was executed, and know no resolver.
@@ -9,7 +10,7 @@
 mod completion;
 mod omitted;
 mod outline;
-mod subscribed;
+mod root_fields;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -65,7 +66,7 @@ impl Extension for ConformanceOfRequest {
         let mut document = next.run(context, query, variables).await?;
         let name = self.operation_name.get().map(String::as_str);
         omitted::omit(&mut document, name, variables)?;
-        subscribed::unfold(&mut document, name)?;
+        root_fields::join(&mut document, name)?;
         if let Some(outline) = Outline::of(&mut document, name, variables) {
             self.outline.get_or_init(|| outline);
         }

@@ -3,6 +3,7 @@
 #![expect(clippy::unused_async, reason = "every resolver must be")]
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_graphql::{
     Interface, MergedObject, Object, PathSegment, Request, Response, Schema, Subscription, Variables,
@@ -21,7 +22,9 @@ struct Query(Root);
 struct Root;
 
 #[derive(Default)]
-struct Mutation;
+struct Mutation {
+    made: AtomicUsize,
+}
 
 struct Follow;
 
@@ -143,8 +146,9 @@ impl Stone {
 
 #[Object]
 impl Mutation {
+    /// Each is of the next number.
     async fn make(&self) -> Thing {
-        THING
+        Thing { number: self.made.fetch_add(1, Ordering::Relaxed) }
     }
 
     async fn fails(&self) -> Result<Thing, &'static str> {
@@ -173,7 +177,7 @@ impl Follow {
 
 /// All responses to `request`: the data of each as it is written, and where an error comes from.
 async fn responses(request: impl Into<Request>) -> Vec<String> {
-    let schema = Schema::build(Query::default(), Mutation, Follow).extension(Conformance).finish();
+    let schema = Schema::build(Query::default(), Mutation::default(), Follow).extension(Conformance).finish();
     schema.execute_stream(request).map(|response| written(&response)).collect().await
 }
 
@@ -321,6 +325,22 @@ async fn mutations_fail_as_queries_do() {
 }
 
 #[tokio::test]
+async fn mutation_takes_effect_once_however_often_it_is_written() {
+    assert_answers(&[
+        ("mutation { make { number } a: make { number } make { slow } }", r#"{"make":{"number":0,"slow":0},"a":{"number":1}}"#),
+        (
+            "mutation { ...A make { slow } ... on Mutation { ...A b: make { number } } } fragment A on Mutation { make { number } }",
+            r#"{"make":{"number":0,"slow":0},"b":{"number":1}}"#,
+        ),
+        (
+            "mutation { ...A @skip(if: true) ...A make @skip(if: true) { slow } } fragment A on Mutation { make { number } }",
+            r#"{"make":{"number":0}}"#,
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn every_event_of_a_subscription_is_completed_by_itself() {
     assert_eq!(
         responses("subscription { maybeThings { slow oneFails } }").await,
@@ -339,7 +359,7 @@ async fn every_event_of_a_subscription_is_completed_by_itself() {
 
 #[tokio::test]
 async fn fragments_of_a_subscription_are_followed() {
-    let document = "subscription S { ...A @include(if: true) ... { maybeThings(skip: 2) { number } } }
+    let document = "subscription S { ...A ... { maybeThings(skip: 2) { number } } }
         fragment A on Subscription { ...B }
         fragment B on Subscription { maybeThings(skip: 2) { slow } }
         query Q { thing { number } }";
