@@ -12,16 +12,25 @@ use serde_json::{Value, json};
 pub(crate) struct Client {
     http: reqwest::Client,
     address: SocketAddr,
+    key: Option<&'static str>,
 }
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { http: reqwest::Client::new(), address }
+        Self { http: reqwest::Client::new(), address, key: None }
+    }
+
+    /// The same with a key.
+    pub(crate) fn with_key(self, key: Option<&'static str>) -> Self {
+        Self { key, ..self }
     }
 
     pub(crate) async fn query(&self, query: &str, variables: Value) -> Value {
         let body = json!({ "query": query, "variables": variables });
-        let request = self.http.post(self.url()).json(&body);
+        let mut request = self.http.post(self.url()).json(&body);
+        if let Some(key) = self.key {
+            request = request.header("X-API-Key", key);
+        }
         request.send().await.expect("an answer").json().await.expect("JSON")
     }
 

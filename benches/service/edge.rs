@@ -19,6 +19,7 @@ use crate::process::{Server, serve_bare};
 use crate::{median, photo, row};
 
 const VERSION: &str = "{ service { version } }";
+const KEY: &str = "bench-key-0123456789";
 const CLIENTS: usize = 8;
 const REQUESTS: usize = 8000;
 const ENOUGH_CPU_SECONDS: f64 = 1.0;
@@ -34,12 +35,26 @@ pub(crate) async fn measure() {
 
 async fn requests() {
     let (server, bare) = (Server::start().await, Server::start_bare(["--bare-handler"]).await);
-    let (service, reference) = (per_cpu_second(&server).await, per_cpu_second(&bare).await);
+    let (service, reference) = (per_cpu_second(&server, None).await, per_cpu_second(&bare, None).await);
     row(
         "{ service { version } }, requests per CPU second",
         &format!("{service:.0}"),
         &format!("{reference:.0}"),
         service / reference,
+    );
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let keyed = Server::start_with(data, &[("FACEQL_API_KEY", &format!("bench:{KEY}"))]).await;
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let no_limit = [("FACEQL_RATE_COST_PER_SECOND", "0"), ("FACEQL_RATE_UPLOAD_MIB_PER_MINUTE", "0")];
+    let open = Server::start_with(data, &no_limit).await;
+    let microseconds = |per_second: f64| 1_000_000.0 / per_second;
+    let guarded = microseconds(per_cpu_second(&keyed, Some(KEY)).await);
+    let open = microseconds(per_cpu_second(&open, None).await);
+    row(
+        "the same with a key and its rates, CPU µs, against without",
+        &format!("{guarded:.1}"),
+        &format!("{open:.1}"),
+        guarded / open,
     );
 }
 
@@ -52,12 +67,12 @@ pub(crate) async fn serve_bare_handler() {
     serve_bare(Router::new().route("/graphql", post(answer))).await;
 }
 
-async fn per_cpu_second(server: &Server) -> f64 {
-    ask(server, REQUESTS / 10).await;
+async fn per_cpu_second(server: &Server, key: Option<&'static str>) -> f64 {
+    ask(server, key, REQUESTS / 10).await;
     let before = server.cpu_seconds();
     let mut requests = 0;
     loop {
-        ask(server, REQUESTS).await;
+        ask(server, key, REQUESTS).await;
         requests += REQUESTS;
         let spent = server.cpu_seconds() - before;
         if spent >= ENOUGH_CPU_SECONDS {
@@ -67,9 +82,9 @@ async fn per_cpu_second(server: &Server) -> f64 {
     }
 }
 
-async fn ask(server: &Server, requests: usize) {
+async fn ask(server: &Server, key: Option<&'static str>, requests: usize) {
     let each = (0..CLIENTS).map(|_| {
-        let client = Client::new(server.address);
+        let client = Client::new(server.address).with_key(key);
         tokio::spawn(async move {
             for _ in 0..requests / CLIENTS {
                 client.query(VERSION, json!({})).await;

@@ -26,8 +26,14 @@ impl Server {
 
     /// The real binary, on what [`faceql`] put into `data`.
     pub(crate) async fn start_on(data: TempDir) -> Self {
+        Self::start_with(data, &[]).await
+    }
+
+    /// The same with further settings.
+    pub(crate) async fn start_with(data: TempDir, settings: &[(&str, &str)]) -> Self {
         let address = free_address();
         let mut command = faceql(data.path());
+        command.envs(settings.iter().copied());
         command.arg("serve").env("FACEQL_LISTEN", address.to_string());
         Self::spawn(command, address, data).await
     }
