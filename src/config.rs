@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::audit::AuditConfig;
 use crate::blobs::BlobsConfig;
 use crate::contours::ContourConfig;
 use crate::database::DatabaseConfig;
@@ -62,6 +63,8 @@ pub struct Config {
     pub files: FilesConfig,
     /// The server's own secret.
     pub secret: SecretConfig,
+    /// How the audit log is kept.
+    pub audit: AuditConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -97,6 +100,7 @@ impl Config {
             sweep: SweepConfig::read(&mut settings),
             files: FilesConfig::read(&mut settings),
             secret: SecretConfig::read(&mut settings),
+            audit: AuditConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
         };
         config.check_sizes(&mut settings);
@@ -136,6 +140,7 @@ impl Config {
         SweepConfig::read(&mut settings);
         FilesConfig::read(&mut settings);
         SecretConfig::read(&mut settings);
+        AuditConfig::read(&mut settings);
         LogConfig::read(&mut settings);
         settings.describe()
     }

@@ -4,12 +4,13 @@
 //!
 //! ```text
 //! cli -> http -> graphql -> { verification, enrollment -> people, detection, contours }
-//!     -> { inference index jobs events blobs database idempotency } -> vision
+//!     -> { audit inference index jobs events blobs database idempotency } -> vision
 //! ```
 //!
 //! [`app`] wires them together and is called by [`cli`] and tests alone. ARCHITECTURE.md tells the whole.
 
 pub mod app;
+pub mod audit;
 pub mod blobs;
 pub mod caller;
 pub mod cli;

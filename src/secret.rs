@@ -26,7 +26,8 @@ impl SecretConfig {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let file = Setting {
             name: "FACEQL_SECRET_FILE",
-            about: "The server's secret, by which links to files are signed; made when it is not there.",
+            about: "The server's secret, by which links to files are signed and the audit log is chained; made when it is \
+                    not there.",
         };
         Self { file: settings.path(file, ".faceql/data/secret") }
     }
@@ -63,15 +64,29 @@ impl Secret {
     /// # Errors
     /// When its file cannot be read or made, or holds something else.
     pub fn open(config: &SecretConfig) -> Result<Self, SecretError> {
-        let file = &config.file;
-        let failed = |source| SecretError::File { file: file.clone(), source };
-        let text = match fs::read_to_string(file) {
-            Err(error) if error.kind() == ErrorKind::NotFound => make(file).map_err(failed)?,
-            text => text.map_err(failed)?.into(),
-        };
+        match Self::read(config) {
+            Err(SecretError::File { file, source }) if source.kind() == ErrorKind::NotFound => {
+                let text = make(&file).map_err(|source| SecretError::File { file, source })?;
+                Self::of_text(config, &text)
+            }
+            read => read,
+        }
+    }
+
+    /// Reads the secret that is there.
+    ///
+    /// # Errors
+    /// When its file cannot be read, or holds something else.
+    pub fn read(config: &SecretConfig) -> Result<Self, SecretError> {
+        let failed = |source| SecretError::File { file: config.file.clone(), source };
+        let text = Zeroizing::new(fs::read_to_string(&config.file).map_err(failed)?);
+        Self::of_text(config, &text)
+    }
+
+    fn of_text(config: &SecretConfig, text: &str) -> Result<Self, SecretError> {
         let mut bytes = Zeroizing::new([0; BYTES]);
         hex::decode_to_slice(text.trim(), bytes.as_mut())
-            .map_err(|_| SecretError::Malformed { file: file.clone() })?;
+            .map_err(|_| SecretError::Malformed { file: config.file.clone() })?;
         Ok(Self(Key::new(HMAC_SHA256, bytes.as_ref())))
     }
 
@@ -115,6 +130,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let config = SecretConfig { file: folder.path().join("data/secret") };
+        assert!(Secret::read(&config).is_err() && !config.file.exists());
         let sign = |secret: &Secret, purpose| hmac::sign(&secret.key(purpose), b"text").as_ref().to_vec();
 
         let first = Secret::open(&config).unwrap();

@@ -1,15 +1,16 @@
 //! Ids as people and clients see them: TypeIDs, such as `container_01h455vb4pex5vsknk084sn02q`.
 
-use entity::ids::TypedId;
+use entity::ids::{AnyId, TypedId};
 use type_safe_id::{DynamicType, TypeSafeId};
 
 /// Shows an id.
 #[must_use]
-pub fn show<T: TypedId>(id: T) -> String {
-    match DynamicType::new(T::PREFIX) {
-        Ok(prefix) => TypeSafeId::from_type_and_uuid(prefix, id.uuid()).to_string(),
+pub fn show(id: impl Into<AnyId>) -> String {
+    let AnyId { prefix, uuid } = id.into();
+    match DynamicType::new(prefix) {
+        Ok(prefix) => TypeSafeId::from_type_and_uuid(prefix, uuid).to_string(),
         // Unreachable while every prefix is a lower-case word, which a test below holds; the plain id serves.
-        Err(_) => id.uuid().to_string(),
+        Err(_) => uuid.to_string(),
     }
 }
 

@@ -13,6 +13,21 @@ pub trait TypedId: From<Uuid> + Copy {
     fn uuid(self) -> Uuid;
 }
 
+/// An id of any type, with its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AnyId {
+    /// The type in words, as in [`TypedId::PREFIX`].
+    pub prefix: &'static str,
+    /// The id as the database stores it.
+    pub uuid: Uuid,
+}
+
+impl<T: TypedId> From<T> for AnyId {
+    fn from(id: T) -> Self {
+        Self { prefix: T::PREFIX, uuid: id.uuid() }
+    }
+}
+
 macro_rules! typed_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*

@@ -1,6 +1,8 @@
 //! `FaceQL`'s tables, one file each, and the typed ids. Knows `sea-orm` and nothing else.
 
 pub mod api_key;
+pub mod audit_entry;
+pub mod audit_head;
 pub mod container;
 pub mod contour;
 pub mod detection;

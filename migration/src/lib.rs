@@ -7,6 +7,7 @@ mod m0002_people;
 mod m0003_detections;
 mod m0004_contours;
 mod m0005_api_keys;
+mod m0006_audit;
 
 /// Runs the steps in order.
 pub struct Migrator;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_detections::Step),
             Box::new(m0004_contours::Step),
             Box::new(m0005_api_keys::Step),
+            Box::new(m0006_audit::Step),
         ]
     }
 }

@@ -1,0 +1,187 @@
+//! The chain: entries in a row, each with an HMAC over itself and the one before it, and a sealed row that says where it
+//! begins and ends. Entries are added as part of a write, whose turn sees to it that there is one end at a time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use entity::audit_entry::{Column, Entity, Model};
+use entity::audit_head;
+use ring::hmac::{self, Key};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QuerySelect,
+};
+use tracing::error;
+
+use super::entry::Entry;
+use crate::database::Write;
+use crate::secret::Secret;
+
+/// What stands in place of a MAC where there is no entry before.
+const NOTHING: [u8; 32] = [0; 32];
+
+/// Entries inserted by one statement: SQLite takes 32,766 values.
+const ROWS: usize = 1000;
+
+/// The keys that entries are chained and sealed by.
+pub(super) struct Chain {
+    entries: Key,
+    head: Key,
+}
+
+impl Chain {
+    pub(super) fn new(secret: &Secret) -> Self {
+        Self { entries: secret.key("audit"), head: secret.key("audit head") }
+    }
+
+    /// Adds entries as part of `write`.
+    pub(super) async fn append(&self, write: &Write, entries: &[Entry]) -> Result<(), DbErr> {
+        let mut ends = self.ends(write).await?;
+        for entries in entries.chunks(ROWS) {
+            let rows =
+                entries.iter().map(|entry| self.link(&mut ends, entry).into_active_model().reset_all());
+            Entity::insert_many(rows.collect::<Vec<_>>()).exec_without_returning(&**write).await?;
+        }
+        self.keep(write, ends).await
+    }
+
+    /// The row of the next entry.
+    fn link(&self, ends: &mut audit_head::Model, entry: &Entry) -> Model {
+        let mut row = Model {
+            sequence: ends.last_sequence.saturating_add(1),
+            time: entry.time,
+            tenant: entry.origin.tenant.clone(),
+            actor: entry.origin.actor.clone(),
+            request: entry.origin.request.clone(),
+            act: entry.act.clone().into_owned(),
+            ids: entry.about.to_json(),
+            ids_left_out: entry.about.left_out,
+            outcome: entry.outcome.clone().into_owned(),
+            mac: Vec::new(),
+        };
+        row.mac = hmac::sign(&self.entries, &chained(&ends.last_mac, &row)).as_ref().to_vec();
+        (ends.last_sequence, ends.last_mac) = (row.sequence, row.mac.clone());
+        row
+    }
+
+    /// Whether an entry is as it was written, behind the one with the MAC `before`.
+    pub(super) fn fits(&self, before: &[u8], row: &Model) -> bool {
+        hmac::verify(&self.entries, &chained(before, row), &row.mac).is_ok()
+    }
+
+    /// Whether nobody else has changed the row.
+    pub(super) fn is_sealed(&self, ends: &audit_head::Model) -> bool {
+        hmac::verify(&self.head, &sealed(ends), &ends.seal).is_ok()
+    }
+
+    /// Where the chain begins and ends, as far as that can be believed. Where it cannot, the chain goes on behind a hole
+    /// that nobody can fill: to seal anew what somebody else has changed would make it good.
+    pub(super) async fn ends(&self, write: &Write) -> Result<audit_head::Model, DbErr> {
+        let stored = stored_ends(&**write).await?;
+        if let Some(ends) = stored.as_ref().filter(|ends| self.is_sealed(ends)) {
+            return Ok(ends.clone());
+        }
+        let last = Entity::find().select_only().expr_as(Column::Sequence.max(), "last");
+        let last: Option<i64> = last.into_tuple().one(&**write).await?.flatten();
+        if stored.is_none() && last.is_none() {
+            return Ok(beginning());
+        }
+        error!(
+            "the audit log was changed by another hand, or the server's secret was: `faceql audit verify` tells \
+             more; it goes on behind a gap"
+        );
+        Ok(audit_head::Model { last_sequence: last.unwrap_or(0).saturating_add(1), ..beginning() })
+    }
+
+    /// Stores where the chain begins and ends.
+    pub(super) async fn keep(&self, write: &Write, mut ends: audit_head::Model) -> Result<(), DbErr> {
+        use audit_head::Column::{BeforeFirst, FirstSequence, Id, LastMac, LastSequence, Seal};
+        ends.seal = hmac::sign(&self.head, &sealed(&ends)).as_ref().to_vec();
+        let replace = OnConflict::column(Id)
+            .update_columns([FirstSequence, BeforeFirst, LastSequence, LastMac, Seal])
+            .to_owned();
+        let row = ends.into_active_model().reset_all();
+        audit_head::Entity::insert(row).on_conflict(replace).exec_without_returning(&**write).await.map(drop)
+    }
+}
+
+/// Where the chain begins and ends, whoever wrote it.
+pub(super) async fn stored_ends(database: &impl ConnectionTrait) -> Result<Option<audit_head::Model>, DbErr> {
+    audit_head::Entity::find_by_id(audit_head::Model::ID).one(database).await
+}
+
+/// Of a chain without an entry.
+pub(super) fn beginning() -> audit_head::Model {
+    audit_head::Model {
+        id: audit_head::Model::ID,
+        first_sequence: 1,
+        before_first: NOTHING.to_vec(),
+        last_sequence: 0,
+        last_mac: NOTHING.to_vec(),
+        seal: Vec::new(),
+    }
+}
+
+/// What an entry's MAC is made of. Each text comes behind its length, so that no two entries give the same bytes.
+fn chained(before: &[u8], row: &Model) -> Vec<u8> {
+    let Model { sequence, time, tenant, actor, request, act, ids, ids_left_out, outcome, mac: _ } = row;
+    let mut bytes = Vec::with_capacity(256 + ids.len());
+    for number in [*sequence, time.timestamp(), time.timestamp_subsec_nanos().into(), *ids_left_out] {
+        bytes.extend(number.to_be_bytes());
+    }
+    let texts = [tenant.as_str(), actor, request, act, ids, outcome].map(str::as_bytes);
+    for part in std::iter::once(before).chain(texts) {
+        push(&mut bytes, part);
+    }
+    bytes
+}
+
+/// What the seal is made of.
+fn sealed(ends: &audit_head::Model) -> Vec<u8> {
+    let audit_head::Model { id: _, first_sequence, before_first, last_sequence, last_mac, seal: _ } = ends;
+    let mut bytes = Vec::with_capacity(96);
+    for number in [first_sequence, last_sequence] {
+        bytes.extend(number.to_be_bytes());
+    }
+    for mac in [before_first, last_mac] {
+        push(&mut bytes, mac);
+    }
+    bytes
+}
+
+fn push(bytes: &mut Vec<u8>, part: &[u8]) {
+    bytes.extend((part.len() as u64).to_be_bytes());
+    bytes.extend(part);
+}
+
+/// The end of the chain at some time. Whoever keeps one elsewhere can tell later that all up to it is still there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the last entry; 0 when there was none.
+    pub sequence: i64,
+    /// Its MAC.
+    pub mac: Vec<u8>,
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.sequence, hex::encode(&self.mac))
+    }
+}
+
+/// What is no head.
+#[derive(Debug, thiserror::Error)]
+#[error("a head is a number, a colon and 64 hexadecimal digits, as `faceql audit head` prints it")]
+pub struct NoHead;
+
+impl FromStr for Head {
+    type Err = NoHead;
+
+    fn from_str(text: &str) -> Result<Self, NoHead> {
+        let (sequence, mac) = text.trim().split_once(':').ok_or(NoHead)?;
+        let mut bytes = [0; NOTHING.len()];
+        hex::decode_to_slice(mac, &mut bytes).map_err(|_| NoHead)?;
+        let sequence = sequence.parse().ok().filter(|sequence| *sequence >= 0).ok_or(NoHead)?;
+        Ok(Self { sequence, mac: bytes.to_vec() })
+    }
+}

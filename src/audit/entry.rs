@@ -1,0 +1,80 @@
+//! What an entry says, before it has its place in the chain.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entity::ids::{AnyId, Tenant};
+
+use crate::clock::Clock;
+use crate::type_id;
+
+/// Ids that an entry holds, at most.
+const MOST_IDS: usize = 1000;
+
+/// Where acts come from.
+pub(super) struct Origin {
+    pub(super) tenant: Tenant,
+    /// By what the one who acts was let in.
+    pub(super) actor: String,
+    /// The request's id; empty where there is none.
+    pub(super) request: String,
+    pub(super) clock: Clock,
+}
+
+/// Something that was done.
+pub(super) struct Entry {
+    pub(super) time: DateTime<Utc>,
+    pub(super) origin: Arc<Origin>,
+    pub(super) act: Cow<'static, str>,
+    pub(super) about: Ids,
+    pub(super) outcome: Cow<'static, str>,
+}
+
+impl Entry {
+    /// Of something that has just been done.
+    pub(super) fn new(
+        origin: Arc<Origin>,
+        act: impl Into<Cow<'static, str>>,
+        about: Ids,
+        outcome: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { time: origin.clock.now(), origin, act: act.into(), about, outcome: outcome.into() }
+    }
+}
+
+/// What something is about: each id once, and not more than an entry holds.
+#[derive(Clone, Default)]
+pub(super) struct Ids {
+    held: BTreeSet<AnyId>,
+    /// How many more there were.
+    pub(super) left_out: i64,
+}
+
+impl Ids {
+    /// Takes an id in, if there is room for it.
+    pub(super) fn take(&mut self, id: AnyId) -> bool {
+        if self.held.len() < MOST_IDS {
+            self.held.insert(id);
+        }
+        self.held.contains(&id)
+    }
+
+    /// As a JSON list of TypeIDs.
+    pub(super) fn to_json(&self) -> String {
+        let shown: Vec<String> = self.held.iter().copied().map(type_id::show).collect();
+        // A list of strings can always be written as JSON.
+        serde_json::to_string(&shown).unwrap_or_default()
+    }
+}
+
+impl Extend<AnyId> for Ids {
+    fn extend<I: IntoIterator<Item = AnyId>>(&mut self, ids: I) {
+        for id in ids {
+            if !self.take(id) {
+                self.left_out += 1;
+            }
+        }
+    }
+}

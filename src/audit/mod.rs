@@ -1,0 +1,120 @@
+//! The audit log: who changed, searched or read what, and when. An entry holds ids alone, and carries an HMAC over itself
+//! and the one before it, so that whoever changes or removes one without the server's secret is found out.
+//!
+//! The entry of a change is part of its write. All others wait in a bounded buffer for the [`Recorder`], which writes
+//! many together: reading waits for no write. Knows no GraphQL, no HTTP and no domain.
+
+mod chain;
+mod entry;
+mod recorder;
+mod retention;
+#[cfg(test)]
+mod tests;
+mod trail;
+mod verify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entity::ids::Tenant;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::config::{Setting, Settings};
+use crate::database::Database;
+use crate::secret::Secret;
+use chain::Chain;
+use entry::{Entry, Origin};
+
+pub use chain::{Head, NoHead};
+pub use recorder::Recorder;
+pub use trail::{Doing, Trail};
+pub use verify::{Fault, Report};
+
+/// Entries that wait to be written or may yet be noted, at most: several times as many as there are requests at once.
+const BUFFER: usize = 4096;
+
+/// How long a request waits for room in the buffer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How the audit log is kept.
+#[derive(Clone, Debug)]
+pub struct AuditConfig {
+    /// How long an entry is kept; `None` means for ever.
+    pub retention: Option<Duration>,
+}
+
+impl AuditConfig {
+    pub(crate) fn read(settings: &mut Settings) -> Self {
+        let retention = Setting {
+            name: "FACEQL_AUDIT_RETENTION_SECONDS",
+            about: "How long entries of the audit log are kept; 0 keeps them for ever.",
+        };
+        let retention = settings.seconds(retention, 0, 0..=3_155_760_000);
+        Self { retention: (!retention.is_zero()).then_some(retention) }
+    }
+}
+
+/// Nobody may do or see what cannot be noted.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the audit log cannot keep up; try again later")]
+pub struct Overrun;
+
+/// The log. Cloning shares it.
+#[derive(Clone)]
+pub struct AuditLog {
+    database: Database,
+    chain: Arc<Chain>,
+    clock: Clock,
+    retention: Option<Duration>,
+    buffer: mpsc::Sender<Entry>,
+}
+
+/// A place in the buffer, so that noting what was done cannot fail once it has begun.
+type Seat = mpsc::OwnedPermit<Entry>;
+
+impl AuditLog {
+    /// The log in `database`, and what writes down the entries that are part of no write.
+    #[must_use]
+    pub fn new(database: Database, secret: &Secret, clock: Clock, config: &AuditConfig) -> (Self, Recorder) {
+        let (buffer, waiting) = mpsc::channel(BUFFER);
+        let chain = Arc::new(Chain::new(secret));
+        let log = Self { database, chain, clock, retention: config.retention, buffer };
+        (log.clone(), Recorder::new(log, waiting))
+    }
+
+    /// The log in `database`, for those of whom only what they write is noted.
+    #[must_use]
+    pub fn of_writes(database: Database, secret: &Secret, clock: Clock) -> Self {
+        Self::new(database, secret, clock, &AuditConfig { retention: None }).0
+    }
+
+    /// For what a request leaves, which `actor` sent. `request` is its id.
+    #[must_use]
+    pub fn trail(&self, tenant: &Tenant, actor: String, request: String) -> Trail {
+        Trail::new(self.clone(), self.origin(tenant, actor, request))
+    }
+
+    /// For what a command does from the shell: one entry for each of its writes.
+    #[must_use]
+    pub fn trail_of_command(&self, tenant: &Tenant, actor: String, command: &str) -> Trail {
+        Trail::of_command(self.clone(), self.origin(tenant, actor, String::new()), command)
+    }
+
+    fn origin(&self, tenant: &Tenant, actor: String, request: String) -> Arc<Origin> {
+        Arc::new(Origin { tenant: tenant.clone(), actor, request, clock: self.clock.clone() })
+    }
+
+    /// Waits for a place in the buffer, but not for long.
+    async fn seat(&self) -> Result<Seat, Overrun> {
+        use mpsc::error::TrySendError::{Closed, Full};
+        match self.buffer.clone().try_reserve_owned() {
+            Ok(seat) => Ok(seat),
+            Err(Full(buffer)) => {
+                let seat = tokio::time::timeout(PATIENCE, buffer.reserve_owned()).await;
+                seat.map_err(|_| Overrun)?.map_err(|_| Overrun)
+            }
+            Err(Closed(_)) => Err(Overrun),
+        }
+    }
+}

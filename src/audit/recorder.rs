@@ -1,0 +1,92 @@
+//! Writes down what is part of no write: many entries together, soon after they were noted.
+
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::entry::Entry;
+use super::{AuditLog, BUFFER};
+
+/// Entries written at once.
+const BATCH: usize = 1024;
+
+/// How long an entry waits for others: a crash loses no more.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long is waited before entries that could not be written are tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long is waited at the end for those who still have a seat.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Writes what waits in the buffer.
+pub struct Recorder {
+    log: AuditLog,
+    waiting: mpsc::Receiver<Entry>,
+}
+
+impl Recorder {
+    pub(super) fn new(log: AuditLog, waiting: mpsc::Receiver<Entry>) -> Self {
+        Self { log, waiting }
+    }
+
+    /// Writes until `stop`, and then what is left; all requests must have ended by then.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut entries = Vec::new();
+        while stop.run_until_cancelled(self.gather(&mut entries)).await.is_some() {
+            while !self.write(&mut entries).await {
+                if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+                    break;
+                }
+            }
+        }
+        self.waiting.close();
+        let rest = async { while self.waiting.recv_many(&mut entries, BUFFER).await > 0 {} };
+        // Whoever goes on after that finds the buffer closed, and is refused.
+        let _ = timeout(GRACE, rest).await;
+        if !self.write(&mut entries).await {
+            error!(entries = entries.len(), "entries of the audit log are lost");
+        }
+    }
+
+    /// Waits for an entry and for those that soon follow it.
+    async fn gather(&mut self, entries: &mut Vec<Entry>) {
+        self.waiting.recv_many(entries, BATCH).await;
+        let more = async {
+            while entries.len() < BATCH {
+                self.waiting.recv_many(entries, BATCH - entries.len()).await;
+            }
+        };
+        // Cut off, it leaves everything either here or in the buffer.
+        let _ = timeout(INTERVAL, more).await;
+    }
+
+    /// Whether all `entries` are written; they are gone then.
+    async fn write(&self, entries: &mut Vec<Entry>) -> bool {
+        match self.log.append(entries).await {
+            Ok(()) => {
+                entries.clear();
+                true
+            }
+            Err(cause) => {
+                error!(%cause, entries = entries.len(), "the audit log could not be written");
+                false
+            }
+        }
+    }
+}
+
+impl AuditLog {
+    async fn append(&self, entries: &[Entry]) -> Result<(), DbErr> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let write = self.database.write().await?;
+        self.chain.append(&write, entries).await?;
+        write.commit().await
+    }
+}
