@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod config;
 mod contour;
 mod detect;
@@ -76,6 +77,9 @@ enum Task {
     /// It needs the database for itself: stop the server first.
     #[command(subcommand)]
     Index(index::IndexTask),
+    /// Check the audit log, or print its end. A server may go on meanwhile.
+    #[command(subcommand)]
+    Audit(audit::AuditTask),
 }
 
 /// Why a command came to nothing: a sentence for the terminal.
@@ -106,6 +110,7 @@ pub async fn run() -> ExitCode {
         Task::Import(import) => transfer::import(&config, import).await.map(succeeded),
         Task::Keys(task) => keys::run(&config, task).await.map(succeeded),
         Task::Index(task) => index::run(&config, task).await,
+        Task::Audit(task) => audit::run(&config, task).await,
         Task::Schema | Task::Config => Ok(ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| fail(&*error))
