@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use entity::ids::{ContourId, DetectionId, TypedId};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 use vision::{EmbeddedEngine, FaceEngine, ModelCard, Pack};
 
+use crate::audit::{AuditLog, Recorder};
 use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,7 +21,7 @@ use crate::database::{Database, OpenError};
 use crate::detection::{self, Detections, FindFaces};
 use crate::enrollment::Enrollments;
 use crate::events::Bus;
-use crate::files::{FileLinks, FilesConfig};
+use crate::files::{FileLinks, FilesConfig, LinkedKind};
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
 use crate::http::{Authenticator, Documents, Edge, HttpConfig, NoKey, Room, ServeError, router, serve};
@@ -36,8 +38,12 @@ use crate::submissions::{Submission, Submissions};
 use crate::sweeper::Sweep;
 use crate::verification::{EncodeImage, Snapshots, Verification};
 
-/// The kinds of blobs that links may lead to. What else is stored, no signature makes public.
-const LINKED: [&str; 3] = [detection::ORIGINALS, detection::ANNOTATED, contours::DRAWINGS];
+/// The kinds of blobs that links may lead to, and of whom they are. What else is stored, no signature makes public.
+const LINKED: [LinkedKind; 3] = [
+    (detection::ORIGINALS, DetectionId::PREFIX),
+    (detection::ANNOTATED, DetectionId::PREFIX),
+    (contours::DRAWINGS, ContourId::PREFIX),
+];
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +105,8 @@ pub struct App {
     health: Health,
     keys: Keys,
     secret: Secret,
+    audit: AuditLog,
+    recorder: Recorder,
     clock: Clock,
 }
 
@@ -113,6 +121,7 @@ impl App {
         let (database, blobs, models) =
             (people.database.clone(), people.blobs.clone(), people.models.clone());
         let secret = Secret::open(&config.secret)?;
+        let (audit, recorder) = AuditLog::new(database.clone(), &secret, clock.clone(), &config.audit);
         let queue = Queue::new(database.clone(), clock.clone(), config.jobs.lease);
         let verification = Verification {
             database: database.clone(),
@@ -148,7 +157,18 @@ impl App {
         keys.notice_first().await?;
         let health = Health::new(database.clone(), blobs, engines, queue.clone());
         let domains = Domains { verification, people, enrollments, detections, contours };
-        Ok(Self { config: Box::new(config), database, queue, domains, health, keys, secret, clock })
+        Ok(Self {
+            config: Box::new(config),
+            database,
+            queue,
+            domains,
+            health,
+            keys,
+            secret,
+            audit,
+            recorder,
+            clock,
+        })
     }
 
     /// The database, for those who count its statements.
@@ -203,9 +223,16 @@ impl App {
         let address = listener.local_addr().map_err(ServeError::from)?;
         let background = self.start_background(&stop);
         let router = router(self.edge(address, &stop), self.health.clone(), &self.config.http);
+        // What the last requests do is to be noted as well: they go on after `stop`.
+        let answered = CancellationToken::new();
+        let recording = tokio::spawn(self.recorder.run(answered.clone()));
         let served = serve(listener, router, &self.config.http, &stop).await;
         stop.cancel();
         background.wait().await;
+        answered.cancel();
+        if let Err(panic) = recording.await {
+            warn!(%panic, "the audit log was not written to its end");
+        }
         self.health.blobs.close();
         self.database.close().await;
         Ok(served?)
@@ -223,6 +250,7 @@ impl App {
         self.sweep(&tasks, people, stop);
         self.sweep(&tasks, detections.submissions, stop);
         self.sweep(&tasks, contours.submissions, stop);
+        self.sweep(&tasks, self.audit.clone(), stop);
         let until = stop.clone();
         tasks.spawn(async move { enrollments.expire_until(until).await });
         let (keys, until) = (self.keys.clone(), stop.clone());
@@ -279,6 +307,7 @@ impl App {
             max_socket_operations: self.config.http.max_socket_operations,
             limits,
             links,
+            audit: self.audit.clone(),
             stop: stop.clone(),
         }
     }

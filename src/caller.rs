@@ -6,6 +6,7 @@ use std::str::FromStr;
 use entity::ids::{ApiKeyId, Tenant};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Trail;
 use crate::type_id;
 
 /// The tenant of those who need no key.
@@ -22,13 +23,15 @@ pub struct Caller {
     pub actor: Actor,
     /// Cancelled when what let it in does so no more: whatever goes on for it ends then.
     pub over: CancellationToken,
+    /// What it leaves in the audit log.
+    pub trail: Trail,
 }
 
 impl Caller {
-    /// One whom nothing shuts out again.
+    /// One whom nothing shuts out again, and who leaves no trail yet.
     #[must_use]
     pub fn lasting(tenant: Tenant, scopes: Scopes, actor: Actor) -> Self {
-        Self { tenant, scopes, actor, over: CancellationToken::new() }
+        Self { tenant, scopes, actor, over: CancellationToken::new(), trail: Trail::default() }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use entity::ids::Tenant;
+use entity::ids::{AnyId, Tenant};
 use ring::hmac::{self, Key};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -63,14 +63,19 @@ pub struct FileLinks {
     lifetime: Duration,
     key: Key,
     clock: Clock,
-    kinds: &'static [&'static str],
+    kinds: &'static [LinkedKind],
 }
+
+/// A kind of blob that may be linked to, and the type of the ids of those that own such blobs.
+pub type LinkedKind = (&'static str, &'static str);
 
 /// A file that somebody with a valid link asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LinkedFile {
     /// Its bytes.
     pub blob: BlobName,
+    /// Whose picture it is.
+    pub of: AnyId,
     /// Its media type.
     pub content_type: &'static str,
     /// How long the link is valid from now on.
@@ -93,7 +98,7 @@ impl FileLinks {
         lifetime: Duration,
         secret: &Secret,
         clock: Clock,
-        kinds: &'static [&'static str],
+        kinds: &'static [LinkedKind],
     ) -> Self {
         Self { base, lifetime, key: secret.key("files"), clock, kinds }
     }
@@ -122,9 +127,10 @@ impl FileLinks {
         let remaining = remaining.to_std().ok().filter(|time| !time.is_zero())?;
         let (owner, ending) = file.split_once('.')?;
         let (_, content_type) = TYPES.iter().find(|(known, _)| *known == ending)?;
-        let kind = self.kinds.iter().find(|known| **known == kind)?;
-        let blob = BlobName { tenant, kind, owner: Uuid::parse_str(owner).ok()? };
-        Some(LinkedFile { blob, content_type, remaining })
+        let (kind, prefix) = self.kinds.iter().find(|(known, _)| *known == kind)?;
+        let owner = Uuid::parse_str(owner).ok()?;
+        let (blob, of) = (BlobName { tenant, kind, owner }, AnyId { prefix, uuid: owner });
+        Some(LinkedFile { blob, of, content_type, remaining })
     }
 
     /// The lifetime from now, then up to the next quarter of it.
@@ -177,7 +183,7 @@ mod tests {
             lifetime,
             &secret("a"),
             clock.clone(),
-            &["annotated"],
+            &[("annotated", "detection")],
         );
         let tenant = Tenant::parse("acme").unwrap();
         let blob = BlobName { tenant, kind: "annotated", owner: Uuid::now_v7() };
@@ -202,8 +208,13 @@ mod tests {
         let private = BlobName { kind: "chips", ..blob.clone() };
         let (kind_of_private, file_of_private, signed) = parts(&links.link(&private, "image/jpeg"));
         assert_eq!(links.find(&kind_of_private, &file_of_private, &signed), None, "never linked to");
-        let other =
-            FileLinks::new("https://faces.example".into(), lifetime, &secret("b"), clock, &["annotated"]);
+        let other = FileLinks::new(
+            "https://faces.example".into(),
+            lifetime,
+            &secret("b"),
+            clock,
+            &[("annotated", "detection")],
+        );
         assert_eq!(other.find(&kind, &file, &good), None, "another server's");
 
         now.fetch_add(1, Ordering::Relaxed);

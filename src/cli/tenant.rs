@@ -3,7 +3,13 @@
 use clap::Args;
 use entity::ids::Tenant;
 
+use super::Fault;
+use crate::audit::AuditLog;
 use crate::caller::{ANONYMOUS_TENANT, Actor, Caller, Scopes};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::database::Database;
+use crate::secret::Secret;
 
 /// Names a tenant.
 #[derive(Args)]
@@ -14,9 +20,18 @@ pub(super) struct TenantArgs {
 }
 
 impl TenantArgs {
-    /// The shell acts for the tenant, who may do everything.
-    pub(super) fn caller(&self) -> Caller {
-        Caller::lasting(self.tenant.clone(), Scopes::ALL, Actor::Shell)
+    /// The shell acts for the tenant, who may do everything. The audit log calls what it does by the `command`.
+    pub(super) fn caller(
+        &self,
+        config: &Config,
+        database: &Database,
+        command: &str,
+    ) -> Result<Caller, Fault> {
+        let secret = Secret::open(&config.secret)?;
+        let log = AuditLog::of_writes(database.clone(), &secret, Clock::system());
+        let caller = Caller::lasting(self.tenant.clone(), Scopes::ALL, Actor::Shell);
+        let trail = log.trail_of_command(&caller.tenant, caller.actor.to_string(), command);
+        Ok(Caller { trail, ..caller })
     }
 }
 

@@ -15,6 +15,7 @@ use super::progress::Progress;
 use super::tenant::TenantArgs;
 use super::{Fault, say, stop, stored_people};
 use crate::app::{idle_engines, open_people};
+use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::people::{Exported, Imported, People, TransferError};
@@ -48,7 +49,8 @@ pub(super) async fn export(config: &Config, export: ExportArgs) -> Result<(), Fa
     let (stop, shown) = (stop::on_signal(), export.file.display());
     let people = stored_people(config).await?;
     let partial = Partial::create(&export.file).map_err(|error| format!("{shown}: {error}"))?;
-    let written = stop.run_until_cancelled(write(&people, &export, &partial)).await;
+    let caller = export.tenant.caller(config, &people.database, "faceql export")?;
+    let written = stop.run_until_cancelled(write(&people, &caller, &export, &partial)).await;
     people.database.clone().close().await;
     let written = written.ok_or_else(|| format!("{shown}: stopped before it was complete"))?;
     let Exported { people, faces, faces_left_out } = written.map_err(|error| format!("{shown}: {error}"))?;
@@ -63,18 +65,23 @@ pub(super) async fn export(config: &Config, export: ExportArgs) -> Result<(), Fa
     Ok(())
 }
 
-async fn write(people: &People, export: &ExportArgs, partial: &Partial) -> Result<Exported, TransferError> {
+async fn write(
+    people: &People,
+    caller: &Caller,
+    export: &ExportArgs,
+    partial: &Partial,
+) -> Result<Exported, TransferError> {
     let mut progress = Progress::new("people", None);
-    let (caller, gallery) = (export.tenant.caller(), export.gallery.as_deref());
+    let gallery = export.gallery.as_deref();
     let told = |exported: &Exported| progress.set(exported.people);
     let mut file = BufWriter::new(&partial.file);
     let exported = if export.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
         let mut packed = GzEncoder::new(&mut file, Compression::default());
-        let exported = people.export(&caller, gallery, &mut packed, told).await?;
+        let exported = people.export(caller, gallery, &mut packed, told).await?;
         packed.finish()?;
         exported
     } else {
-        people.export(&caller, gallery, &mut file, told).await?
+        people.export(caller, gallery, &mut file, told).await?
     };
     file.flush()?;
     progress.finish();
@@ -122,7 +129,7 @@ pub(super) async fn import(config: &Config, import: ImportArgs) -> Result<(), Fa
     let source = open(&import.file).map_err(|error| format!("{shown}: {error}"))?;
     let people = open_people(config, Clock::system(), &idle_engines(&config.engine)?).await?;
     let mut progress = Progress::new("people", None);
-    let caller = import.tenant.caller();
+    let caller = import.tenant.caller(config, &people.database, "faceql import")?;
     let imported = people.import(&caller, source, |imported| progress.set(imported.people)).await;
     progress.finish();
     people.database.clone().close().await;

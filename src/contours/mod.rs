@@ -88,6 +88,7 @@ impl State for Model {
 }
 
 impl Submission for Entity {
+    type Id = ContourId;
     const NAME: &'static str = "contour";
     const JOB: &'static str = DrawContour::KIND;
     const FILES: &'static [(&'static str, &'static [JobStatus])] = &[

@@ -90,11 +90,12 @@ impl Contours {
             input_digest: idempotency::digest(input.to_string().as_bytes()),
         });
         let row = self.pending(caller, &input, &landmarks, style)?;
-        if let Some(earlier) = self.known(&row, key.as_ref()).await? {
+        if let Some(earlier) = self.known(caller, &row, key.as_ref()).await? {
+            caller.trail.about([earlier.id.into()]);
             return Ok(earlier.into());
         }
         let id = row.id;
-        match self.keep(row, [image.bytes, map.bytes], key.as_ref()).await {
+        match self.keep(caller, row, [image.bytes, map.bytes], key.as_ref()).await {
             Ok((write, kept)) => {
                 // When this fails the row may still be there: the sweeper sees which bytes have no owner.
                 write.commit().await?;
@@ -114,6 +115,7 @@ impl Contours {
     /// which the key leads from now on.
     async fn known(
         &self,
+        caller: &Caller,
         row: &Model,
         key: Option<&IdempotencyKey<'_>>,
     ) -> Result<Option<Model>, ContourError> {
@@ -124,9 +126,10 @@ impl Contours {
         if key.earlier(self.submissions.database.reader()).await?.is_some() {
             return Ok(Some(earlier));
         }
-        let write = self.submissions.database.write().await?;
+        let mut write = self.submissions.database.write().await?;
         let Some(earlier) = self.earlier(&*write, row, Some(key)).await? else { return Ok(None) };
         self.remember(&write, key, &earlier).await?;
+        caller.trail.record(&mut write, [earlier.id.into()]).await?;
         write.commit().await?;
         Ok(Some(earlier))
     }
@@ -162,6 +165,7 @@ impl Contours {
     /// All but the commit. The contour is stored then; one with another id was stored before.
     async fn keep(
         &self,
+        caller: &Caller,
         row: Model,
         [image, map]: [Bytes; 2],
         key: Option<&IdempotencyKey<'_>>,
@@ -180,6 +184,7 @@ impl Contours {
         if let Some(key) = key {
             self.remember(&write, key, &kept).await?;
         }
+        caller.trail.record(&mut write, [kept.id.into()]).await?;
         Ok((write, kept))
     }
 

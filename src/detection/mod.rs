@@ -73,6 +73,7 @@ impl State for Model {
 }
 
 impl Submission for Entity {
+    type Id = DetectionId;
     const NAME: &'static str = "detection";
     const JOB: &'static str = FindFaces::KIND;
     const FILES: &'static [(&'static str, &'static [JobStatus])] = &[

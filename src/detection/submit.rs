@@ -75,14 +75,15 @@ impl Detections {
             ),
         });
         // A first look keeps repeated uploads off the disk; the write below decides.
-        if let Some(earlier) = self.earlier(self.submissions.database.reader(), key.as_ref()).await? {
+        let reader = self.submissions.database.reader();
+        if let Some(earlier) = self.earlier(reader, caller, key.as_ref()).await? {
             return Ok(earlier);
         }
         let row = pending(caller, &upload, wanted, self.submissions.clock.now());
         let name = original(&caller.tenant, row.id);
         self.submissions.blobs.put(&name, upload.bytes).await?;
         let id = row.id;
-        match self.insert(row, key.as_ref()).await {
+        match self.insert(caller, row, key.as_ref()).await {
             Ok((write, kept)) if kept.id == id => {
                 // When this fails the row may still be there: the sweeper sees which bytes have no owner.
                 write.commit().await?;
@@ -99,11 +100,12 @@ impl Detections {
     /// All but the commit. The detection is stored then; one with another id was stored before.
     async fn insert(
         &self,
+        caller: &Caller,
         row: Model,
         key: Option<&IdempotencyKey<'_>>,
     ) -> Result<(Write, Model), DetectionError> {
         let mut write = self.submissions.database.write().await?;
-        if let Some(earlier) = self.earlier(&*write, key).await? {
+        if let Some(earlier) = self.earlier(&*write, caller, key).await? {
             return Ok((write, earlier));
         }
         Entity::insert(row.clone().into_active_model().reset_all()).exec_without_returning(&*write).await?;
@@ -111,6 +113,7 @@ impl Detections {
         if let Some(key) = key {
             key.remember(&write, row.id.0, row.created_at).await?;
         }
+        caller.trail.record(&mut write, [row.id.into()]).await?;
         Ok((write, row))
     }
 
@@ -118,10 +121,12 @@ impl Detections {
     async fn earlier(
         &self,
         database: &impl ConnectionTrait,
+        caller: &Caller,
         key: Option<&IdempotencyKey<'_>>,
     ) -> Result<Option<Model>, DetectionError> {
         let Some(key) = key else { return Ok(None) };
         let Some(earlier) = key.earlier(database).await? else { return Ok(None) };
+        caller.trail.about([DetectionId(earlier).into()]);
         let found = Entity::find_by_id(DetectionId(earlier)).one(database).await?;
         found.ok_or(DetectionError::NotFound).map(Some)
     }

@@ -91,6 +91,7 @@ impl Enrollments {
         frames.push(frame);
         let session = Arc::new(Session { row, frames });
         self.announce(&mut write, &session);
+        caller.trail.record(&mut write, [id.into()]).await?;
         write.commit().await?;
         Ok((session, position))
     }

@@ -74,7 +74,8 @@ impl Enrollments {
             person_id: None,
             created_at: now,
         };
-        let write = self.database.write().await?;
+        let mut write = self.database.write().await?;
+        caller.trail.record(&mut write, [row.id.into()]).await?;
         Entity::insert(row.clone().into_active_model().reset_all()).exec_without_returning(&*write).await?;
         write.commit().await?;
         Ok(Session { row, frames: Vec::new() })
@@ -142,6 +143,8 @@ impl Enrollments {
         };
         row.person_id = Some(person.id);
         let session = self.end(&mut write, row, Status::Completed).await?;
+        let enrolled = settled.accepted.iter().map(|face| face.id.into());
+        caller.trail.record(&mut write, enrolled.chain([id.into(), person.id.into()])).await?;
         write.commit().await?;
         let enrolled =
             |frame: &&enrollment_frame::Model| settled.accepted.iter().any(|face| face.id == frame.face_id);
@@ -160,6 +163,7 @@ impl Enrollments {
         let session = open_session(&write, caller, id, self.clock.now()).await?;
         let chips = session.chips();
         let session = self.end(&mut write, session.row, Status::Cancelled).await?;
+        caller.trail.record(&mut write, [id.into()]).await?;
         write.commit().await?;
         self.people.remove_chips(&caller.tenant, &chips).await;
         Ok(session)

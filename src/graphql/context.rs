@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use async_graphql::Context;
 use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, ID};
+use entity::ids::TypedId;
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
 use super::cost::Bill;
 use super::loaders::Loaders;
-use super::{ApiError, ErrorCode};
+use super::{ApiError, ErrorCode, ids};
+use crate::audit::Trail;
 use crate::caller::{Actor, Caller};
 use crate::contours::Contours;
 use crate::detection::Detections;
@@ -79,6 +81,11 @@ impl RequestContext {
     pub(super) fn payer(&self) -> (Actor, Bill) {
         (self.caller.actor, self.bill.clone())
     }
+
+    /// What the request leaves in the audit log.
+    pub(super) fn trail(&self) -> &Trail {
+        &self.caller.trail
+    }
 }
 
 /// Short names for what resolvers need.
@@ -87,6 +94,10 @@ pub(super) trait ContextExt {
     fn reader(&self) -> Result<&Caller, ApiError>;
     /// The caller, when it may write.
     fn writer(&self) -> Result<&Caller, ApiError>;
+    /// What the request leaves in the audit log.
+    fn trail(&self) -> Result<&Trail, ApiError>;
+    /// Reads the id of what a mutation is about, and notes it, so that a refused attempt says what it was aimed at.
+    fn target<T: TypedId>(&self, id: &ID) -> Result<T, ApiError>;
     /// Loads by key, many at once.
     fn loaders(&self) -> Result<&DataLoader<Loaders>, ApiError>;
     /// What the schema was built with.
@@ -102,6 +113,16 @@ impl ContextExt for Context<'_> {
     fn writer(&self) -> Result<&Caller, ApiError> {
         let caller = &self.part::<RequestContext>()?.caller;
         if caller.scopes.write { Ok(caller) } else { Err(forbidden("write")) }
+    }
+
+    fn trail(&self) -> Result<&Trail, ApiError> {
+        self.part::<RequestContext>().map(RequestContext::trail)
+    }
+
+    fn target<T: TypedId>(&self, id: &ID) -> Result<T, ApiError> {
+        let id: T = ids::parse(id)?;
+        self.trail()?.about([id.into()]);
+        Ok(id)
     }
 
     fn loaders(&self) -> Result<&DataLoader<Loaders>, ApiError> {

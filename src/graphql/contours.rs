@@ -16,9 +16,9 @@ use super::cost;
 use super::detection::JobStatus;
 use super::faces::Point;
 use super::images::{ImageError, ImageInput};
+use super::shown::Shown;
 use super::{ApiError, ids};
 use crate::contours::{ContourRequest, ContourStyle, Contours, Levelling, drawing, stored_levelling};
-use crate::files::FileLinks;
 
 /// The regions of a face as levelled outlines, drawn in the background.
 pub(super) struct Contour(Arc<Model>);
@@ -48,18 +48,19 @@ impl Contour {
 
     /// Standalone SVG document; null until COMPLETED. Below 300,000 bytes without the picture.
     #[graphql(complexity = "cost::work(300, child_complexity)")]
-    async fn svg(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
-        Ok(context.part::<Contours>()?.svg(&self.0).await?)
+    async fn svg(&self, context: &Context<'_>) -> Result<Option<Shown<String>>, ApiError> {
+        let svg = context.part::<Contours>()?.svg(&self.0).await?;
+        Ok(svg.map(|svg| Shown::new(self.0.id, svg)))
     }
 
     /// GET it: the same document; null until COMPLETED. The link lets in whoever has it, for a limited time.
     #[expect(clippy::unused_async, reason = "every resolver must be")]
-    async fn svg_url(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
+    async fn svg_url(&self, context: &Context<'_>) -> Result<Option<Shown<String>>, ApiError> {
         if self.0.status != job_status::JobStatus::Completed {
             return Ok(None);
         }
         let drawing = drawing(&self.0.tenant, self.0.id);
-        Ok(Some(context.part::<FileLinks>()?.link(&drawing, "image/svg+xml")))
+        Shown::link(context, self.0.id, &drawing, "image/svg+xml").map(Some)
     }
 
     /// Width of the levelled picture, in pixels; null until COMPLETED.
@@ -89,9 +90,9 @@ impl Contour {
 
     /// The regions by label, ascending; none until COMPLETED.
     #[graphql(complexity = "cost::work(200, child_complexity)")]
-    async fn regions(&self, context: &Context<'_>) -> Result<Vec<ContourRegion>, ApiError> {
+    async fn regions(&self, context: &Context<'_>) -> Result<Vec<Shown<ContourRegion>>, ApiError> {
         let regions = context.part::<Contours>()?.regions(&self.0).await?;
-        Ok(regions.into_iter().map(ContourRegion::from).collect())
+        Ok(regions.into_iter().map(|region| Shown::new(self.0.id, region.into())).collect())
     }
 
     /// Regions smaller than the smallest area that is drawn, and parts of others that are; null until COMPLETED.
@@ -186,7 +187,7 @@ impl ContourMutation {
         #[graphql(desc = "Which contour.")] input: DeleteContourInput,
     ) -> Result<DeleteContourPayload, ApiError> {
         let caller = context.writer()?;
-        let id: ContourId = ids::parse(&input.contour_id)?;
+        let id: ContourId = context.target(&input.contour_id)?;
         context.part::<Contours>()?.delete(caller, id).await?;
         Ok(DeleteContourPayload { deleted_contour_id: ids::show(id) })
     }

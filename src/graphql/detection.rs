@@ -16,9 +16,9 @@ use super::cost;
 use super::faces::DetectedFace;
 use super::images::{ImageError, ImageInput};
 use super::page::{Connection, Listed, page_request};
+use super::shown::Shown;
 use super::{ApiError, ErrorCode, ids};
 use crate::detection::{Detections, FeedPlace, Wanted, annotated, original, stored_faces};
-use crate::files::FileLinks;
 
 /// How far background work has come.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -80,19 +80,19 @@ impl Detection {
     /// GET it: the picture with boxes and landmarks drawn in, a JPEG of at most 1,920 pixels on its long side; null
     /// until COMPLETED and after its retention. The link lets in whoever has it, for a limited time.
     #[expect(clippy::unused_async, reason = "every resolver must be")]
-    async fn processed_image_url(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
+    async fn processed_image_url(&self, context: &Context<'_>) -> Result<Option<Shown<String>>, ApiError> {
         if self.0.status != job_status::JobStatus::Completed {
             return Ok(None);
         }
         let picture = annotated(&self.0.tenant, self.0.id);
-        Ok(Some(context.part::<FileLinks>()?.link(&picture, "image/jpeg")))
+        Shown::link(context, self.0.id, &picture, "image/jpeg").map(Some)
     }
 
     /// GET it: the image as it was submitted. The link lets in whoever has it, for a limited time.
     #[expect(clippy::unused_async, reason = "every resolver must be")]
-    async fn original_image_url(&self, context: &Context<'_>) -> Result<Option<String>, ApiError> {
+    async fn original_image_url(&self, context: &Context<'_>) -> Result<Option<Shown<String>>, ApiError> {
         let picture = original(&self.0.tenant, self.0.id);
-        Ok(Some(context.part::<FileLinks>()?.link(&picture, &self.0.content_type)))
+        Shown::link(context, self.0.id, &picture, &self.0.content_type).map(Some)
     }
 
     /// Why it FAILED; null otherwise.
@@ -178,7 +178,7 @@ impl DetectionMutation {
         #[graphql(desc = "Which detection.")] input: DeleteDetectionInput,
     ) -> Result<DeleteDetectionPayload, ApiError> {
         let caller = context.writer()?;
-        let id: DetectionId = ids::parse(&input.detection_id)?;
+        let id: DetectionId = context.target(&input.detection_id)?;
         context.part::<Detections>()?.delete(caller, id).await?;
         Ok(DeleteDetectionPayload { deleted_detection_id: ids::show(id) })
     }

@@ -169,7 +169,7 @@ impl EnrollmentMutation {
         #[graphql(desc = "The frame, and where to.")] input: AddEnrollmentFrameInput,
     ) -> Result<AddEnrollmentFramePayload, ApiError> {
         let caller = context.writer()?;
-        let id: EnrollmentId = ids::parse(&input.enrollment_id)?;
+        let id: EnrollmentId = context.target(&input.enrollment_id)?;
         let image = input.image.bytes(context).await?;
         let (session, place) = context.part::<Enrollments>()?.add_frame(caller, id, image).await?;
         let frame = session.frames.get(place).ok_or_else(|| ApiError::internal("a frame was lost"))?;
@@ -183,7 +183,7 @@ impl EnrollmentMutation {
         #[graphql(desc = "Which session.")] input: CompleteEnrollmentInput,
     ) -> Result<CompleteEnrollmentPayload, ApiError> {
         let caller = context.writer()?;
-        let id: EnrollmentId = ids::parse(&input.enrollment_id)?;
+        let id: EnrollmentId = context.target(&input.enrollment_id)?;
         let (session, person) = context.part::<Enrollments>()?.complete(caller, id).await?;
         Ok(CompleteEnrollmentPayload { enrollment: Enrollment(session), person: Person(person) })
     }
@@ -195,7 +195,7 @@ impl EnrollmentMutation {
         #[graphql(desc = "Which session.")] input: CancelEnrollmentInput,
     ) -> Result<CancelEnrollmentPayload, ApiError> {
         let caller = context.writer()?;
-        let id: EnrollmentId = ids::parse(&input.enrollment_id)?;
+        let id: EnrollmentId = context.target(&input.enrollment_id)?;
         let session = context.part::<Enrollments>()?.cancel(caller, id).await?;
         Ok(CancelEnrollmentPayload { enrollment: Enrollment(session) })
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use async_graphql::{Enum, ErrorExtensionValues, ErrorExtensions, ServerError};
+use async_graphql::{Enum, ErrorExtensionValues, ErrorExtensions, ServerError, Value};
 use sea_orm::{DbErr, RuntimeErr};
 use vision::ImageError;
 
+use crate::audit::Overrun;
 use crate::blobs::BlobError;
 use crate::contours::ContourError;
 use crate::detection::DetectionError;
@@ -181,6 +182,20 @@ pub(super) fn give_code(error: &mut ServerError, code: ErrorCode) {
     let values = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     if values.get("code").is_none() {
         values.set("code", code.name());
+    }
+}
+
+/// The code of a field's error, as [`give_code`] gives it where the error comes from async-graphql.
+pub(super) fn code_of(error: &ServerError) -> String {
+    match error.extensions.as_ref().and_then(|values| values.get("code")) {
+        Some(Value::String(code)) => code.clone(),
+        _ => ErrorCode::BadUserInput.name().to_owned(),
+    }
+}
+
+impl From<Overrun> for ApiError {
+    fn from(overrun: Overrun) -> Self {
+        Self::new(ErrorCode::Overloaded, overrun.to_string())
     }
 }
 

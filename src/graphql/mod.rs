@@ -3,6 +3,7 @@
 //! A resolver reads its input, calls one domain function and converts the answer. The schema is a contract
 //! that evolves by its own rules, so no row type appears in it.
 
+mod audited;
 mod conformance;
 mod context;
 mod contours;
@@ -21,6 +22,7 @@ mod page;
 mod people;
 mod schema;
 mod service;
+mod shown;
 mod verification;
 
 pub(crate) use contours::ContourRegion;

@@ -13,6 +13,7 @@ use async_graphql::{
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use super::audited::Audited;
 use super::conformance::Conformance;
 use super::contours::{ContourMutation, ContourQuery, ContourSubscription};
 use super::cost::{Cost, QueryLimits};
@@ -61,7 +62,7 @@ pub struct Subscription(
 );
 
 /// The whole API. Cloning shares it.
-pub type FaceQlSchema = Schema<Query, Mutation, Subscription>;
+pub type FaceQlSchema = Schema<Query, Audited<Mutation>, Audited<Subscription>>;
 
 /// The API over the given domains.
 #[must_use]
@@ -93,8 +94,8 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by())
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+fn builder() -> SchemaBuilder<Query, Audited<Mutation>, Audited<Subscription>> {
+    Schema::build(Query::default(), Audited::default(), Audited::default())
         .extension(Conformance)
         .extension(Codes)
 }

@@ -98,7 +98,7 @@ impl Authenticator {
 
 fn caller(key: &KnownKey) -> Caller {
     let KnownKey { id, tenant, scopes, over, .. } = key;
-    Caller { tenant: tenant.clone(), scopes: *scopes, actor: Actor::Key(*id), over: over.clone() }
+    Caller { over: over.clone(), ..Caller::lasting(tenant.clone(), *scopes, Actor::Key(*id)) }
 }
 
 /// Where a request comes from.

@@ -1,11 +1,11 @@
 //! `GET /files/…`: what a signed link leads to, streamed from the blob store. Conditional and range requests as RFC 9110
-//! has them; whatever is wrong with a link is 404.
+//! has them; whatever is wrong with a link is 404. What is shown is noted in the audit log.
 
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{
@@ -15,6 +15,8 @@ use headers::{
 use http_range_header::StartPosition;
 use tracing::warn;
 
+use super::request_id::RequestId;
+use crate::audit::AuditLog;
 use crate::blobs::{BlobError, Blobs};
 use crate::files::{FileLinks, LinkQuery, LinkedFile};
 
@@ -23,10 +25,15 @@ use crate::files::{FileLinks, LinkQuery, LinkedFile};
 pub(super) struct Files {
     pub(super) links: FileLinks,
     pub(super) blobs: Blobs,
+    pub(super) audit: AuditLog,
 }
+
+/// Who shows a link: nobody knows more of them.
+const ACTOR: &str = "link";
 
 pub(super) async fn serve(
     State(files): State<Files>,
+    Extension(id): Extension<RequestId>,
     path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<LinkQuery>, QueryRejection>,
     method: Method,
@@ -39,6 +46,11 @@ pub(super) async fn serve(
         headers.remove(header::RANGE);
     }
     match answer(&files.blobs, &file, &headers).await {
+        Ok(response) if method == Method::GET && response.status().is_success() => {
+            let trail = files.audit.trail(&file.blob.tenant, ACTOR.into(), id.to_string());
+            let noted = trail.show(file.of).await;
+            noted.map_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response(), |()| response)
+        }
         Ok(response) => response,
         Err(BlobError::NotFound) => nothing(),
         Err(error) => {

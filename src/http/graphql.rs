@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use super::format::{Accepted, Format};
 use super::parameters::{self, Parameters};
 use super::refusal::Refusal;
+use super::request_id::RequestId;
 use super::router::Edge;
 use super::sent::Sent;
 use super::websocket::TOO_MANY_STREAMS;
@@ -48,8 +49,8 @@ async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<
         .try_acquire()
         .map_err(|_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later"))?;
     let _room = edge.room.enter(request.headers())?;
+    let (method, id) = (request.method().clone(), RequestId::given(request.extensions()));
     let (sent, request) = Sent::of(&edge.rates, caller.actor, request)?;
-    let method = request.method().clone();
     // A body that trickles in would hold its turn for ever.
     let reading = tokio::time::timeout(edge.body_timeout, parameters::read(edge, request));
     let late = |_| Refusal::new(ErrorCode::Timeout, "the request did not arrive in time");
@@ -57,15 +58,16 @@ async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<
     sent.settle(&edge.rates)?;
     match parameters {
         Parameters::One(request) => {
-            let asked = Asked { method, tells_cost, accepted };
+            let asked = Asked { id, method, tells_cost, accepted };
             one(edge, &caller, *request, asked).await
         }
-        Parameters::Batch(requests) => batch(edge, &caller, requests, accepted).await,
+        Parameters::Batch(requests) => batch(edge, &caller, &id, requests, accepted).await,
     }
 }
 
 /// How a request was asked.
 struct Asked {
+    id: RequestId,
     method: Method,
     /// Whether the response is to say what the request cost.
     tells_cost: bool,
@@ -76,14 +78,14 @@ async fn one(
     edge: &Edge,
     caller: &Caller,
     mut request: GraphQlRequest,
-    Asked { method, tells_cost, accepted }: Asked,
+    Asked { id, method, tells_cost, accepted }: Asked,
 ) -> Result<Response, Refusal> {
     let kind = operation_type(&mut request);
     if method == Method::GET && kind == Some(OperationType::Mutation) {
         return Err(Refusal::new(ErrorCode::MethodNotAllowed, "send mutations by POST"));
     }
     let bill = Bill::default();
-    let request = request.data(edge.request_context(caller.clone()).billed(bill.clone()));
+    let request = request.data(edge.request_context(caller.clone(), &id).billed(bill.clone()));
     match accepted.format {
         Some(format) if kind != Some(OperationType::Subscription) => {
             let response = execute(edge, request).await;
@@ -113,6 +115,7 @@ async fn one(
 async fn batch(
     edge: &Edge,
     caller: &Caller,
+    id: &RequestId,
     requests: Vec<GraphQlRequest>,
     accepted: Accepted,
 ) -> Result<Response, Refusal> {
@@ -124,7 +127,7 @@ async fn batch(
             let message = "a batch takes no subscriptions";
             return GraphQlResponse::from_errors(vec![refused(ErrorCode::BadUserInput, message)]);
         }
-        execute(edge, request.data(edge.request_context(caller.clone()))).await
+        execute(edge, request.data(edge.request_context(caller.clone(), id))).await
     });
     Ok(answer::batch(&join_all(executed).await, format))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::{Instrument, info, info_span};
@@ -18,9 +18,14 @@ const MAX_BYTES: usize = 64;
 pub(super) struct RequestId(HeaderValue);
 
 impl RequestId {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let id = Uuid::now_v7().simple().to_string();
         Self(HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown")))
+    }
+
+    /// The id that [`identify`] gave.
+    pub(super) fn given(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_else(Self::new)
     }
 
     fn of(request: &Request) -> Self {

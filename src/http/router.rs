@@ -14,9 +14,11 @@ use super::auth::Authenticator;
 use super::documents::Documents;
 use super::files::{self, Files};
 use super::host::Allowed;
+use super::request_id::RequestId;
 use super::room::Room;
 use super::selfie::Selfie;
 use super::{HttpConfig, cors, graphiql, graphql, health, host, request_id, selfie};
+use crate::audit::AuditLog;
 use crate::caller::Caller;
 use crate::files::FileLinks;
 use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
@@ -61,13 +63,17 @@ pub struct Edge {
     pub limits: Limits,
     /// Which file a link is for.
     pub links: FileLinks,
+    /// Where is noted what requests do.
+    pub audit: AuditLog,
     /// Ends the open sockets.
     pub stop: CancellationToken,
 }
 
 impl Edge {
-    pub(super) fn request_context(&self, caller: Caller) -> RequestContext {
-        RequestContext::new(caller, self.domains.clone())
+    /// The context of one request by `caller`, who leaves its trail under the request's id.
+    pub(super) fn request_context(&self, caller: Caller, id: &RequestId) -> RequestContext {
+        let trail = self.audit.trail(&caller.tenant, caller.actor.to_string(), id.to_string());
+        RequestContext::new(Caller { trail, ..caller }, self.domains.clone())
     }
 }
 
@@ -75,7 +81,7 @@ impl Edge {
 pub fn router(edge: Edge, health: Health, config: &HttpConfig) -> Router {
     let authenticator = edge.authenticator.clone();
     let graphql = post(graphql::serve).get(graphql::serve).fallback(graphql::other_method);
-    let files = Files { links: edge.links.clone(), blobs: health.blobs.clone() };
+    let files = Files { links: edge.links.clone(), blobs: health.blobs.clone(), audit: edge.audit.clone() };
     let routes = Router::new()
         .route("/graphql", graphql)
         .with_state(Arc::new(edge))

@@ -23,6 +23,7 @@ use tracing::debug;
 use super::answer::{Body, was_not_executed};
 use super::auth::{self, bearer};
 use super::graphql::operation_type;
+use super::request_id::RequestId;
 use super::router::Edge;
 use super::{parameters, sent};
 use crate::caller::Caller;
@@ -97,6 +98,8 @@ pub(super) struct Socket {
     /// Of the request that opened it, until `connection_init`: may hold the key.
     headers: HeaderMap,
     address: IpAddr,
+    /// The id of that request.
+    id: RequestId,
     /// Who it is, once `connection_init` was acknowledged.
     caller: Option<Caller>,
     operations: StreamMap<String, BoxStream<'static, Outcome>>,
@@ -118,13 +121,19 @@ pub(super) async fn serve(mut socket: Socket) {
 }
 
 impl Socket {
-    pub(super) fn new(socket: WebSocket, edge: Arc<Edge>, headers: HeaderMap, address: IpAddr) -> Self {
+    pub(super) fn new(
+        socket: WebSocket,
+        edge: Arc<Edge>,
+        headers: HeaderMap,
+        address: IpAddr,
+        id: RequestId,
+    ) -> Self {
         let mut pings = interval(edge.socket_ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
         let last_heard = Instant::now();
         let operations = StreamMap::new();
-        Self { stream: socket, edge, headers, address, caller: None, operations, pings, last_heard }
+        Self { stream: socket, edge, headers, address, id, caller: None, operations, pings, last_heard }
     }
 
     async fn run(&mut self) -> End {
@@ -225,7 +234,7 @@ impl Socket {
 
     fn execute(&self, mut request: Request, caller: Caller) -> BoxStream<'static, Response> {
         let is_subscription = operation_type(&mut request) == Some(OperationType::Subscription);
-        let request = request.data(self.edge.request_context(caller));
+        let request = request.data(self.edge.request_context(caller, &self.id));
         if is_subscription {
             return self.edge.schema.execute_stream(request).boxed();
         }

@@ -34,7 +34,7 @@ pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -
     let Ok(place) = edge.streams.clone().try_acquire_owned() else {
         return Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS).into_response();
     };
-    let id = parts.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::new);
+    let id = RequestId::given(&parts.extensions);
     let (headers, address) = (parts.headers.clone(), auth::address(&parts.extensions));
     let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(MAX_MESSAGE_BYTES);
     upgrade.on_upgrade(move |socket| {
@@ -43,7 +43,7 @@ pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -
             if socket.protocol().is_none_or(|protocol| protocol != SUBPROTOCOL) {
                 return refuse_protocol(socket).await;
             }
-            transport_ws::serve(Socket::new(socket, edge, headers, address)).await;
+            transport_ws::serve(Socket::new(socket, edge, headers, address, id)).await;
             drop(place);
         }
         .instrument(span)

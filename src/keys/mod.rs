@@ -23,9 +23,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::caller::Scopes;
+use crate::audit::AuditLog;
+use crate::caller::{Actor, Scopes};
 use crate::clock::Clock;
-use crate::database::Database;
+use crate::database::{Database, Write};
 use crate::secret::Secret;
 
 pub use known::KnownKey;
@@ -68,6 +69,7 @@ type KeyDigest = [u8; 32];
 pub struct Keys {
     database: Database,
     clock: Clock,
+    audit: AuditLog,
     mac: hmac::Key,
     known: Arc<RwLock<HashMap<KeyDigest, Arc<KnownKey>>>>,
     /// Cancelled once a key was made.
@@ -79,6 +81,7 @@ impl Keys {
     #[must_use]
     pub fn new(database: Database, secret: &Secret, clock: Clock) -> Self {
         Self {
+            audit: AuditLog::of_writes(database.clone(), secret, clock.clone()),
             database,
             clock,
             mac: secret.key("keys"),
@@ -96,7 +99,7 @@ impl Keys {
         let id = ApiKeyId(Uuid::now_v7());
         let row = ActiveModel {
             id: Set(id),
-            tenant: Set(new.tenant),
+            tenant: Set(new.tenant.clone()),
             label: Set(new.label),
             scopes: Set(new.scopes.to_string()),
             digest: Set(hex::encode(self.digest(&text))),
@@ -105,10 +108,23 @@ impl Keys {
             revoked_at: Set(None),
             last_used_at: Set(None),
         };
-        let write = self.database.write().await?;
+        let mut write = self.database.write().await?;
         row.insert(&*write).await?;
+        self.note(&mut write, "faceql keys create", &new.tenant, id).await?;
         write.commit().await?;
         Ok((id, text))
+    }
+
+    /// Notes in the audit log what the command line does to a key.
+    async fn note(
+        &self,
+        write: &mut Write,
+        command: &str,
+        tenant: &Tenant,
+        id: ApiKeyId,
+    ) -> Result<(), DbErr> {
+        let trail = self.audit.trail_of_command(tenant, Actor::Shell.to_string(), command);
+        trail.record(write, [id.into()]).await
     }
 
     /// All keys, those that let in no more among them, oldest first.
@@ -148,13 +164,14 @@ impl Keys {
     /// # Errors
     /// When there is no such key, or the database failed.
     pub async fn revoke(&self, id: ApiKeyId) -> Result<(), KeyError> {
-        let write = self.database.write().await?;
+        let mut write = self.database.write().await?;
         let now = self.clock.now();
         let since = Expr::col(Column::RevokedAt).if_null(now);
         let revoked = Entity::update_many().col_expr(Column::RevokedAt, since).filter(Column::Id.eq(id));
-        let revoked = revoked.exec(&*write).await?.rows_affected;
-        write.commit().await?;
-        if revoked == 0 { Err(KeyError::NotFound) } else { Ok(()) }
+        let revoked = revoked.exec_with_returning(&*write).await?;
+        let Model { tenant, .. } = revoked.first().ok_or(KeyError::NotFound)?;
+        self.note(&mut write, "faceql keys revoke", tenant, id).await?;
+        Ok(write.commit().await?)
     }
 
     /// The key with this text, when this server has seen it before and it still lets in.

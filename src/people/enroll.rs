@@ -1,7 +1,7 @@
 //! Enrollment: pictures in, faces of a person out, and for each picture that is refused the reason.
 
 use bytes::Bytes;
-use entity::ids::FaceId;
+use entity::ids::{AnyId, FaceId};
 use entity::{face, person};
 use futures_util::future::{join_all, try_join_all};
 use sea_orm::ConnectionTrait;
@@ -35,6 +35,16 @@ pub struct Enrolled {
     pub accepted: Vec<face::Model>,
     /// Why each of the others was refused, in their order.
     pub rejected: Vec<Rejected>,
+}
+
+impl Enrolled {
+    /// Whom and what it is about; also who else was recognised.
+    fn ids(&self) -> impl Iterator<Item = AnyId> {
+        let person = self.person.iter().map(|person| person.id.into());
+        let accepted = self.accepted.iter().map(|face| face.id.into());
+        let others = self.rejected.iter().filter_map(|rejected| Some(rejected.reason.conflicting()?.into()));
+        person.chain(accepted).chain(others)
+    }
 }
 
 /// What an idempotency key remembers beside the person.
@@ -130,6 +140,7 @@ impl People {
             let person = enrolled.person.as_ref().map_or(Uuid::nil(), |person| person.id.0);
             key.remember_details(&write, person, Some(details), self.clock.now()).await?;
         }
+        caller.trail.record(&mut write, enrolled.ids()).await?;
         Ok((write, enrolled, former_chips))
     }
 
@@ -147,7 +158,9 @@ impl People {
         let person = find_in(database, caller, &PersonRef::Id(person.into())).await?;
         let mut accepted = faces_in(database, caller, &remembered.accepted).await?;
         accepted.sort_by_key(|face| remembered.accepted.iter().position(|id| *id == face.id));
-        Ok(Some(Enrolled { person, accepted, rejected: remembered.rejected }))
+        let earlier = Enrolled { person, accepted, rejected: remembered.rejected };
+        caller.trail.about(earlier.ids());
+        Ok(Some(earlier))
     }
 
     fn check(&self, request: &EnrollRequest, images: usize) -> Result<(), PeopleError> {

@@ -136,6 +136,15 @@ impl Rejection {
             _ => &[],
         }
     }
+
+    /// Whose face it is, when it is another person's.
+    #[must_use]
+    pub fn conflicting(&self) -> Option<PersonId> {
+        match self {
+            Self::DuplicatePerson { conflicting } => Some(*conflicting),
+            _ => None,
+        }
+    }
 }
 
 /// What is wrong with bytes that should be a picture.

@@ -65,6 +65,7 @@ impl People {
         face::Entity::delete_by_id(id).exec(&*write).await?;
         let person = self.touch(&write, person).await?;
         self.forget_faces(&mut write, &person, vec![id]);
+        caller.trail.record(&mut write, [id.into(), person.id.into()]).await?;
         write.commit().await?;
         if face.chip_kept {
             self.remove_chips(&caller.tenant, &[id]).await;

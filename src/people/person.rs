@@ -1,7 +1,7 @@
 //! People looked up, listed, changed and deleted.
 
 use entity::face;
-use entity::ids::{FaceId, PersonId};
+use entity::ids::{AnyId, FaceId, PersonId};
 use entity::person::{Column, Entity, Model};
 use sea_orm::sea_query::{Expr, LikeExpr};
 use sea_orm::{
@@ -100,6 +100,7 @@ impl People {
         let person = self.touch(&write, person).await?;
         // A name that was replaced is personal data as well.
         self.database.erase_after(&mut write);
+        caller.trail.record(&mut write, [person.id.into()]).await?;
         write.commit().await?;
         Ok(person)
     }
@@ -117,6 +118,8 @@ impl People {
         Entity::delete_by_id(person.id).exec(&*write).await?;
         idempotency::forget_nodes(&write, &[person.id.0]).await?;
         let ids: Vec<FaceId> = faces.iter().map(|face| face.id).collect();
+        let gone = ids.iter().map(|id| AnyId::from(*id)).chain([person.id.into()]);
+        caller.trail.record(&mut write, gone).await?;
         self.forget_faces(&mut write, &person, ids);
         write.commit().await?;
         let chips: Vec<FaceId> = faces.iter().filter(|face| face.chip_kept).map(|face| face.id).collect();

@@ -92,6 +92,7 @@ impl People {
         image: Bytes,
     ) -> Result<Verified, PeopleError> {
         let person = self.find(caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
+        caller.trail.about([person.id.into()]);
         let found = self.only_face(image).await?;
         let faces: Vec<FaceId> =
             self.faces_of(caller, &[person.id]).await?.into_iter().map(|face| face.id).collect();
@@ -185,6 +186,8 @@ impl People {
         let rows = self.rows(caller, &results).await?;
         let identified = faces.into_iter().zip(results).map(|(face, result)| {
             let candidates = self.candidates(&result, &rows, limits);
+            let ids = |candidate: &Candidate| [candidate.person.id.into(), candidate.face.id.into()];
+            caller.trail.about(candidates.iter().flat_map(ids));
             Identified { face: face.face, candidates }
         });
         Ok((identified.collect(), searched_faces))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use entity::ids::Tenant;
+use entity::ids::{Tenant, TypedId};
 use entity::job_status::JobStatus;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, Select};
 use tokio_stream::Stream;
@@ -24,6 +24,8 @@ use crate::jobs::Queue;
 
 /// A table of submissions: which columns it has for what they share, and what belongs to its rows.
 pub trait Submission: EntityTrait<Model: State + Clone> {
+    /// Names a row.
+    type Id: TypedId;
     /// Names it in the log.
     const NAME: &'static str;
     /// The kind of its jobs.
@@ -130,6 +132,7 @@ impl<E: Submission> Submissions<E> {
         let (changes, topic) = (self.changes.clone(), topic(&caller.tenant, id));
         write.after_commit(move || changes.publish(&topic, Change::Deleted));
         self.database.erase_after(&mut write);
+        caller.trail.record(&mut write, [E::Id::from(id).into()]).await?;
         write.commit().await?;
         self.remove_all_files(&caller.tenant, id).await;
         Ok(true)

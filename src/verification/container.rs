@@ -33,10 +33,11 @@ impl Verification {
             key,
             input_digest: idempotency::digest(text.as_bytes()),
         });
-        let write = self.database.write().await?;
+        let mut write = self.database.write().await?;
         if let Some(key) = &key
             && let Some(earlier) = key.earlier(&*write).await?
         {
+            caller.trail.about([ContainerId(earlier).into()]);
             let found = Entity::find_by_id(ContainerId(earlier)).one(&*write).await?;
             return found.ok_or(VerificationError::ContainerNotFound);
         }
@@ -52,6 +53,7 @@ impl Verification {
         if let Some(key) = &key {
             key.remember(&write, container.id.0, now).await?;
         }
+        caller.trail.record(&mut write, [container.id.into()]).await?;
         write.commit().await?;
         Ok(container)
     }
@@ -123,6 +125,8 @@ impl Verification {
         idempotency::forget_nodes(&write, &[id.0]).await?;
         self.publish(&mut write, Self::topic(caller, id), ContainerEvent::Deleted);
         self.database.erase_after(&mut write);
+        let gone = images.iter().map(|image| image.id.into()).chain([id.into()]);
+        caller.trail.record(&mut write, gone).await?;
         write.commit().await?;
         for image in images.iter().filter(|image| image.bytes_kept) {
             self.remove_bytes(&image.tenant, image.id).await;

@@ -96,6 +96,7 @@ impl Verification {
         let image = self.change(&mut write, (&caller.tenant, id), again, Vec::new()).await?;
         let image = image.ok_or(VerificationError::ImageNotFound)?;
         self.queue.enqueue(&mut write, &caller.tenant, EncodeImage::KIND, id.0).await?;
+        caller.trail.record(&mut write, [id.into(), image.container_id.into()]).await?;
         write.commit().await?;
         Ok(image)
     }
@@ -189,6 +190,7 @@ impl Verification {
         if let Some(key) = key
             && let Some(earlier) = key.earlier(database).await?
         {
+            caller.trail.about([ImageId(earlier).into()]);
             let found = Entity::find_by_id(ImageId(earlier)).one(database).await?;
             return found.ok_or(VerificationError::ImageNotFound).map(Some);
         }
@@ -220,6 +222,7 @@ impl Verification {
             key.remember(&write, id.0, now).await?;
         }
         self.announce(&mut write, ImageState { image: image.clone(), encodings: Vec::new() });
+        caller.trail.record(&mut write, [container.into(), id.into()]).await?;
         Ok((write, image))
     }
 

@@ -75,7 +75,8 @@ async fn enroll_all(config: &Config, enroll: EnrollArgs) -> Result<bool, Fault> 
     people.load().await?;
     let mut report = Report::new(report.as_deref(), listed.len())?;
     refused.iter().try_for_each(|refusal| report.refuse(refusal))?;
-    let work = Work { people: &people, caller: tenant.caller(), max_bytes: config.engine.limits.max_bytes };
+    let caller = tenant.caller(config, &people.database, "faceql enroll")?;
+    let work = Work { people: &people, caller, max_bytes: config.engine.limits.max_bytes };
     // While one is read or written, others keep the engine's threads busy.
     let outcomes = work.outcomes(listed, 2 * config.engine.threads + 2, &stop);
     let gone_through = report.note_all(outcomes, MOST_FAILURES).await;
@@ -172,8 +173,8 @@ impl Work<'_> {
 
     /// Names the other person as well, where that is the reason.
     async fn words(&self, reason: &Rejection) -> String {
-        let Rejection::DuplicatePerson { conflicting } = reason else { return reason.to_string() };
-        match self.people.people(&self.caller, &[*conflicting]).await.as_deref() {
+        let Some(conflicting) = reason.conflicting() else { return reason.to_string() };
+        match self.people.people(&self.caller, &[conflicting]).await.as_deref() {
             Ok([other]) => format!("{reason}: {:?}", other.external_id),
             _ => reason.to_string(),
         }

@@ -1,9 +1,10 @@
 //! How people are named, and what is said of them.
 
-use async_graphql::{ID, InputObject, MaybeUndefined, OneofObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, OneofObject};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::graphql::context::ContextExt;
 use crate::graphql::{ApiError, ids};
 use crate::people::{Change, Consent, PersonKey, PersonRef};
 
@@ -35,6 +36,17 @@ pub(in crate::graphql) struct ConsentInput {
     granted_at: DateTime<Utc>,
     /// Where the proof of it is kept; up to 1,000 characters.
     reference: Option<String>,
+}
+
+impl PersonRefInput {
+    /// Whom a mutation is about; noted when it is by our id.
+    pub(super) fn target(self, context: &Context<'_>) -> Result<PersonRef, ApiError> {
+        let who = self.try_into()?;
+        if let PersonRef::Id(id) = who {
+            context.trail()?.about([id.into()]);
+        }
+        Ok(who)
+    }
 }
 
 impl TryFrom<PersonRefInput> for PersonRef {

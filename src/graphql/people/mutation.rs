@@ -12,7 +12,7 @@ use crate::graphql::faces::QualityIssue;
 use crate::graphql::images::ImageInput;
 use crate::graphql::{ApiError, ErrorCode, ids};
 use crate::inference::Urgency;
-use crate::people::{self, EnrollRequest, People, PersonChanges, PersonKey, Rejected, Rejection};
+use crate::people::{self, EnrollRequest, People, PersonChanges, PersonKey, Rejected};
 
 #[derive(Default)]
 pub(in crate::graphql) struct PeopleMutation;
@@ -66,7 +66,7 @@ impl PeopleMutation {
             metadata: change_json(input.metadata),
             consent,
         };
-        let who = input.person.try_into()?;
+        let who = input.person.target(context)?;
         Ok(UpdatePersonPayload {
             person: Person(context.part::<People>()?.update(caller, &who, changes).await?),
         })
@@ -79,7 +79,7 @@ impl PeopleMutation {
         #[graphql(desc = "Which face.")] input: DeleteFaceInput,
     ) -> Result<DeleteFacePayload, ApiError> {
         let caller = context.writer()?;
-        let id: FaceId = ids::parse(&input.face_id)?;
+        let id: FaceId = context.target(&input.face_id)?;
         let person = context.part::<People>()?.delete_face(caller, id).await?;
         Ok(DeleteFacePayload { deleted_face_id: ids::show(id), person: Person(person) })
     }
@@ -91,7 +91,7 @@ impl PeopleMutation {
         #[graphql(desc = "Whom.")] input: DeletePersonInput,
     ) -> Result<DeletePersonPayload, ApiError> {
         let caller = context.writer()?;
-        let (id, faces) = context.part::<People>()?.delete(caller, &input.person.try_into()?).await?;
+        let (id, faces) = context.part::<People>()?.delete(caller, &input.person.target(context)?).await?;
         Ok(DeletePersonPayload { deleted_person_id: ids::show(id), deleted_face_count: faces })
     }
 }
@@ -168,11 +168,9 @@ impl RejectedImage {
 
     /// Whose face it is, when it is `DUPLICATE_PERSON`; null when that person has been deleted since.
     async fn conflicting_person(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
-        match self.0.reason {
-            Rejection::DuplicatePerson { conflicting } => {
-                Ok(context.loaders()?.load_one(conflicting).await?.map(Person))
-            }
-            _ => Ok(None),
+        match self.0.reason.conflicting() {
+            Some(person) => Ok(context.loaders()?.load_one(person).await?.map(Person)),
+            None => Ok(None),
         }
     }
 }

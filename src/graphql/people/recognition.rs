@@ -24,7 +24,7 @@ impl RecognitionMutation {
         #[graphql(desc = "Whom, and the picture.")] input: VerifyPersonInput,
     ) -> Result<VerifyPersonPayload, ApiError> {
         let caller = context.reader()?;
-        let (who, image) = (input.person.try_into()?, input.image.bytes(context).await?);
+        let (who, image) = (input.person.target(context)?, input.image.bytes(context).await?);
         let verified = context.part::<People>()?.verify(caller, &who, image).await?;
         Ok(VerifyPersonPayload {
             person: Person(verified.person),

@@ -36,7 +36,7 @@ impl VerificationMutation {
         #[graphql(desc = "The image, and where to.")] input: UploadImageInput,
     ) -> Result<UploadImagePayload, ApiError> {
         let caller = context.writer()?;
-        let container: ContainerId = ids::parse(&input.container_id)?;
+        let container: ContainerId = context.target(&input.container_id)?;
         let bytes = input.image.bytes(context).await?;
         let verification = context.part::<Verification>()?;
         let image = verification.upload(caller, container, bytes, input.idempotency_key.as_deref()).await?;
@@ -50,7 +50,7 @@ impl VerificationMutation {
         #[graphql(desc = "Which image.")] input: RetryImageInput,
     ) -> Result<RetryImagePayload, ApiError> {
         let caller = context.writer()?;
-        let id: ImageId = ids::parse(&input.image_id)?;
+        let id: ImageId = context.target(&input.image_id)?;
         let image = context.part::<Verification>()?.retry_image(caller, id).await?;
         Ok(RetryImagePayload { image: image.into() })
     }
@@ -62,7 +62,7 @@ impl VerificationMutation {
         #[graphql(desc = "Which container.")] input: DeleteContainerInput,
     ) -> Result<DeleteContainerPayload, ApiError> {
         let caller = context.writer()?;
-        let id: ContainerId = ids::parse(&input.container_id)?;
+        let id: ContainerId = context.target(&input.container_id)?;
         context.part::<Verification>()?.delete_container(caller, id).await?;
         Ok(DeleteContainerPayload { deleted_container_id: ids::show(id) })
     }

@@ -15,6 +15,7 @@ use crate::graphql::images::ImageError;
 use crate::graphql::loaders::{EncodingsOf, ImagesOf};
 use crate::graphql::models::Model;
 use crate::graphql::numbers::Numbers;
+use crate::graphql::shown::Shown;
 use crate::graphql::{ApiError, ErrorCode, ids};
 use crate::verification::{self, ImageState, Snapshot, Verification};
 
@@ -236,8 +237,8 @@ impl Encoding {
     }
 
     /// Unscaled values as the model gave them; the length is the model's (128 for the default).
-    async fn vector(&self) -> Numbers {
-        Numbers(verification::stored_vector(&self.0))
+    async fn vector(&self) -> Shown<Numbers> {
+        Shown::new(self.0.id, Numbers(verification::stored_vector(&self.0)))
     }
 
     /// How many values the vector has.

@@ -32,8 +32,8 @@ pub struct Exported {
 }
 
 impl People {
-    /// Writes the caller's people, those of one gallery or of all, to `sink`, which may block. `progress` hears how
-    /// much there is so far.
+    /// Writes the caller's people, those of one gallery or of all, to `sink`, which may block. Each is noted in the audit
+    /// log before. `progress` hears how much there is so far.
     ///
     /// # Errors
     /// When the database or the sink fails.
@@ -54,6 +54,7 @@ impl People {
             let people = self.next_people(caller, gallery, after).await?;
             let Some(last) = people.last() else { break };
             after = Some(last.id);
+            self.note(caller, &people).await?;
             for record in self.records(people, &mut exported).await? {
                 write_line(sink, &Line::Person(Box::new(record)))?;
             }
@@ -61,6 +62,13 @@ impl People {
         }
         write_line(sink, &Line::End(exported))?;
         Ok(exported)
+    }
+
+    /// Notes whose vectors are read.
+    async fn note(&self, caller: &Caller, people: &[person::Model]) -> Result<(), DbErr> {
+        let mut write = self.database.write().await?;
+        caller.trail.record(&mut write, people.iter().map(|person| person.id.into())).await?;
+        write.commit().await
     }
 
     async fn next_people(

@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use chrono::{DateTime, Utc};
-use entity::ids::PersonId;
+use entity::ids::{AnyId, PersonId};
 use entity::{face, person, template};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
@@ -53,11 +53,11 @@ impl People {
     ) -> Result<Imported, TransferError> {
         let mut lines = Lines::new(source);
         self.check_header(&mut lines)?;
-        let write = self.database.write().await?;
+        let mut write = self.database.write().await?;
         let mut imported = Imported::default();
         loop {
             let Batch { people, end } = self.next_batch(caller, &mut lines)?;
-            self.put_in(&write, caller, people, &mut imported).await?;
+            self.put_in(&mut write, caller, people, &mut imported).await?;
             progress(&imported);
             let Some(Exported { people, faces, .. }) = end else { continue };
             let read = (imported.people, imported.new_faces + imported.known_faces);
@@ -120,7 +120,7 @@ impl People {
 
     async fn put_in(
         &self,
-        write: &Write,
+        write: &mut Write,
         caller: &Caller,
         people: Vec<Candidate>,
         imported: &mut Imported,
@@ -129,6 +129,9 @@ impl People {
         let mut rows = Rows::default();
         for candidate in people {
             self.place(candidate, &mut present, &mut rows, imported)?;
+        }
+        if !rows.is_empty() {
+            caller.trail.record(write, rows.owners()).await?;
         }
         Ok(rows.insert(write, self.clock.now()).await?)
     }
@@ -192,6 +195,15 @@ struct Rows {
 }
 
 impl Rows {
+    fn is_empty(&self) -> bool {
+        self.people.is_empty() && self.changed.is_empty()
+    }
+
+    /// Whose they are.
+    fn owners(&self) -> impl Iterator<Item = AnyId> {
+        self.people.iter().map(|person| person.id).chain(self.changed.iter().copied()).map(AnyId::from)
+    }
+
     async fn insert(self, write: &Write, now: DateTime<Utc>) -> Result<(), DbErr> {
         insert::<person::Entity>(write, self.people).await?;
         insert::<face::Entity>(write, self.faces).await?;

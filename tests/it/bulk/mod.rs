@@ -21,7 +21,8 @@ use crate::support::photo;
 use crate::support::pictures::home;
 use crate::support::server::{config, real_encoder, runtime};
 
-const CONSENT: [&str; 4] = ["--consent-granted-at", "2026-01-31T12:00:00Z", "--consent-reference", "form 7"];
+pub(crate) const CONSENT: [&str; 4] =
+    ["--consent-granted-at", "2026-01-31T12:00:00Z", "--consent-reference", "form 7"];
 
 /// `faceql` with these arguments, its database in `folder`.
 fn command(folder: &Path, arguments: &[&str]) -> Command {
@@ -35,7 +36,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// What `faceql` with these arguments says when it ends with `code`.
-fn faceql(code: i32, folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn faceql(code: i32, folder: &Path, arguments: &[&str]) -> String {
     said(code, &command(folder, arguments).output().unwrap())
 }
 
@@ -53,7 +54,7 @@ fn put(folder: &Path, path: &str, bytes: &[u8]) {
 }
 
 /// A folder with two people of whom three pictures are good.
-fn tree() -> TempDir {
+pub(crate) fn tree() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "people/barack/1.jpg", &photo("obama.jpg"));
     put(folder.path(), "people/barack/2.jpg", &photo("obama2.jpg"));

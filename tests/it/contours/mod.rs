@@ -28,7 +28,7 @@ fn grey(shade: impl Fn(i32, i32) -> u8) -> Vec<u8> {
 }
 
 /// Two regions side by side: 40x60 pixels of 1, and 40x60 of 2.
-fn two_regions() -> Vec<u8> {
+pub(crate) fn two_regions() -> Vec<u8> {
     grey(|x, y| match (x, y) {
         (40..80, 30..90) => 1,
         (80..120, 30..90) => 2,
@@ -41,7 +41,7 @@ fn image() -> Vec<u8> {
 }
 
 /// A request for the outlines of a map, with level eyes.
-fn request(map: &[u8]) -> Value {
+pub(crate) fn request(map: &[u8]) -> Value {
     let encoded = |bytes: &[u8]| json!({ "base64": STANDARD.encode(bytes) });
     json!({
         "image": encoded(&image()), "segmentationMap": encoded(map),
@@ -71,7 +71,7 @@ async fn submit(client: &Client, input: &Value) -> Value {
 }
 
 /// Submits a request, and waits until its contour has ended.
-async fn draw(server: &TestServer, input: &Value) -> Value {
+pub(crate) async fn draw(server: &TestServer, input: &Value) -> Value {
     let id = text(&submit(&server.client(), input).await["contour"]["id"]);
     states(server, &id).await.pop().unwrap()
 }

@@ -42,7 +42,7 @@ async fn submit_with(client: &Client, input: Value) -> Value {
 }
 
 /// Submits an image, and waits until its detection has ended.
-async fn detect(server: &TestServer, input: Value) -> Value {
+pub(crate) async fn detect(server: &TestServer, input: Value) -> Value {
     let id = text(&submit_with(&server.client(), input).await["id"]);
     states(server, &id).await.pop().unwrap()
 }

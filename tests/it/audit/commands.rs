@@ -1,0 +1,79 @@
+//! `faceql audit`, beside a server and after it, and what other commands leave in the log.
+
+use std::path::Path;
+
+use faceql::database::Database;
+use sea_orm::ConnectionTrait;
+
+use super::{entries, ids};
+use crate::bulk::{CONSENT, faceql, tree};
+use crate::process::Binary;
+use crate::support::server::config;
+
+async fn tamper(folder: &Path, statement: &str) {
+    let database = Database::open(&config(folder, &[]).database).await.unwrap();
+    let write = database.write().await.unwrap();
+    write.execute_unprepared(statement).await.unwrap();
+    write.commit().await.unwrap();
+    database.close().await;
+}
+
+#[tokio::test]
+async fn log_is_verified_beside_a_server_and_a_kept_head_shows_what_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = |code, arguments: &[&str]| faceql(code, folder.path(), &[&["audit"], arguments].concat());
+    assert!(audit(1, &["verify"]).contains("secret"), "it makes no secret of its own");
+    let server = Binary::serve(folder.path(), &[]).await;
+    assert!(audit(0, &["verify"]).contains("the log has no entry"));
+    for _ in 0..3 {
+        server.client.create_container().await;
+    }
+    let kept = audit(0, &["head"]);
+    assert!(kept.starts_with("3:"), "{kept}");
+    server.client.create_container().await;
+    let told = audit(0, &["verify", "--head", kept.trim()]);
+    assert!(told.contains("the entries 1 to 4 are as they were written"), "{told}");
+    assert!(server.terminate().success());
+
+    tamper(folder.path(), "UPDATE audit_entries SET actor = 'somebody' WHERE sequence = 2").await;
+    assert!(audit(1, &["verify"]).contains("NOT WELL entry 2 was changed"));
+    tamper(folder.path(), "DELETE FROM audit_entries; DELETE FROM audit_heads").await;
+    assert!(audit(0, &["verify"]).contains("the log has no entry"));
+    let told = audit(1, &["verify", "--head", kept.trim()]);
+    assert!(told.contains("NOT WELL the log ends before entry 3, whose head was kept"), "{told}");
+    assert!(audit(2, &["verify", "--head", "nonsense"]).contains("as `faceql audit head` prints it"));
+}
+
+#[tokio::test]
+async fn what_the_shell_changes_or_reads_is_noted_by_its_command() {
+    let (here, there) = (tree(), tempfile::tempdir().unwrap());
+    faceql(0, here.path(), &[&["enroll", "people"], CONSENT.as_slice()].concat());
+    faceql(0, here.path(), &["export", "people.ndjson"]);
+    let file = here.path().join("people.ndjson").display().to_string();
+    faceql(0, there.path(), &["import", &file]);
+    faceql(0, there.path(), &["import", &file]);
+    let log = entries(&config(here.path(), &[]).database).await;
+    let acts: Vec<&str> = log.iter().map(|entry| &*entry.act).collect();
+    assert_eq!(acts, ["faceql enroll", "faceql enroll", "faceql export"]);
+    assert!(log.iter().all(|entry| (&*entry.actor, &*entry.request) == ("shell", "")));
+    let people = |entry| ids(entry).into_iter().filter(|id| id.starts_with("person_")).count();
+    assert_eq!(log.iter().map(people).collect::<Vec<_>>(), [1, 1, 2]);
+    let log = entries(&config(there.path(), &[]).database).await;
+    let acts: Vec<_> = log.iter().map(|entry| (&*entry.act, people(entry))).collect();
+    assert_eq!(acts, [("faceql import", 2)], "the second one changed nothing");
+    faceql(0, there.path(), &["audit", "verify"]);
+}
+
+#[tokio::test]
+async fn keys_made_and_revoked_are_noted_for_their_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::serve(folder.path(), &[]).await;
+    let made = faceql(0, folder.path(), &["keys", "create", "--tenant", "acme"]);
+    let id = made.split([' ', ':', '\n']).find(|word| word.starts_with("key_")).unwrap();
+    faceql(0, folder.path(), &["keys", "revoke", id]);
+    assert!(server.terminate().success());
+    let log = entries(&config(folder.path(), &[]).database).await;
+    let told: Vec<_> = log.iter().map(|entry| (&*entry.act, &*entry.actor, entry.tenant.as_str())).collect();
+    assert_eq!(told, [("faceql keys create", "shell", "acme"), ("faceql keys revoke", "shell", "acme")]);
+    assert!(log.iter().all(|entry| ids(entry) == [id.to_owned()].into()));
+}
