@@ -223,7 +223,7 @@ impl<'a> Walk<'a> {
         match self.kept {
             Some(kept) if kept.sequence > last => self.report.note(Fault::BehindKept(kept)),
             Some(kept) if kept.sequence < first.saturating_sub(1) => {
-                self.report.note(Fault::KeptIsTooOld(kept))
+                self.report.note(Fault::KeptIsTooOld(kept));
             }
             _ => {}
         }
