@@ -24,13 +24,16 @@ use crate::events::Bus;
 use crate::files::{FileLinks, FilesConfig, LinkedKind};
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
-use crate::http::{Authenticator, Documents, Edge, HttpConfig, NoKey, Room, ServeError, router, serve};
+use crate::http::{
+    Authenticator, Documents, Edge, Executor, HttpConfig, NoKey, Room, Scrape, ServeError, router, serve,
+};
 use crate::index::EmbeddedIndex;
 use crate::inference::{
     EmbeddedEncoder, Encoder, EngineConfig, Engines, KnownModels, RemoteEncoder, RemoteError, StartError,
 };
 use crate::jobs::{Handler, Queue, Worker};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::people::{LoadError, People};
 use crate::rates::Rates;
 use crate::secret::{Secret, SecretError};
@@ -78,12 +81,12 @@ pub enum AppError {
     #[error(transparent)]
     Index(#[from] LoadError),
     /// The listening address.
-    #[error(
-        "listening on {address}: {source}; stop what listens there, or set FACEQL_LISTEN to another address"
-    )]
+    #[error("listening on {address}: {source}; stop what listens there, or set {setting} to another address")]
     Listen {
         /// The configured address.
         address: SocketAddr,
+        /// Which setting it is.
+        setting: &'static str,
         /// What the system said.
         source: std::io::Error,
     },
@@ -108,6 +111,7 @@ pub struct App {
     audit: AuditLog,
     recorder: Recorder,
     clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
 impl App {
@@ -155,20 +159,11 @@ impl App {
         };
         let keys = Keys::new(database.clone(), &secret, clock.clone());
         keys.notice_first().await?;
+        let metrics = Arc::new(Metrics::new(engines.embedded.metrics(), engines.service_metrics()));
         let health = Health::new(database.clone(), blobs, engines, queue.clone());
         let domains = Domains { verification, people, enrollments, detections, contours };
-        Ok(Self {
-            config: Box::new(config),
-            database,
-            queue,
-            domains,
-            health,
-            keys,
-            secret,
-            audit,
-            recorder,
-            clock,
-        })
+        let config = Box::new(config);
+        Ok(Self { config, database, queue, domains, health, keys, secret, audit, recorder, clock, metrics })
     }
 
     /// The database, for those who count its statements.
@@ -218,11 +213,13 @@ impl App {
     /// leases given back.
     ///
     /// # Errors
-    /// When the listener fails.
+    /// When a listener fails.
     pub async fn run(self, listener: TcpListener, stop: CancellationToken) -> Result<(), AppError> {
         let address = listener.local_addr().map_err(ServeError::from)?;
+        let scrape = self.scrape();
+        serve_metrics(&self.config.http, &scrape, &stop).await?;
         let background = self.start_background(&stop);
-        let router = router(self.edge(address, &stop), self.health.clone(), &self.config.http);
+        let router = router(self.edge(address, &stop), self.health.clone(), scrape, &self.config.http);
         // What the last requests do is to be noted as well: they go on after `stop`.
         let answered = CancellationToken::new();
         let recording = tokio::spawn(self.recorder.run(answered.clone()));
@@ -262,13 +259,22 @@ impl App {
     }
 
     fn work(&self, tasks: &TaskTracker, handler: impl Handler, stop: &CancellationToken) {
-        let worker =
-            Worker::new(self.database.clone(), self.queue.clone(), handler, self.config.jobs.clone());
+        let (config, metrics) = (self.config.jobs.clone(), self.metrics.jobs.clone());
+        let worker = Worker::new(self.database.clone(), self.queue.clone(), handler, config, metrics);
         tasks.spawn(worker.run(stop.clone(), self.config.http.shutdown_grace));
     }
 
     fn sweep(&self, tasks: &TaskTracker, domain: impl Sweep, stop: &CancellationToken) {
         tasks.spawn(self.config.sweep.clone().sweep_until(domain, stop.clone()));
+    }
+
+    fn scrape(&self) -> Scrape {
+        Scrape {
+            metrics: self.metrics.clone(),
+            engine: self.health.engines.embedded.clone(),
+            queue: Some(self.queue.clone()),
+            index: Some(self.domains.people.index.clone()),
+        }
     }
 
     fn edge(&self, address: SocketAddr, stop: &CancellationToken) -> Edge {
@@ -283,31 +289,33 @@ impl App {
         let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone(), &LINKED);
         let Config { http, documents, rates, .. } = &*self.config;
         let rates = Rates::new(rates, documents.limits.cost, http.max_request_bytes);
+        let metrics = self.metrics.edge.clone();
+        let api = schema(
+            self.domains.clone(),
+            self.health.clone(),
+            limits,
+            self.config.documents.limits,
+            rates.clone(),
+            links.clone(),
+        );
         Edge {
-            schema: schema(
-                self.domains.clone(),
-                self.health.clone(),
-                limits,
-                self.config.documents.limits,
-                rates.clone(),
-                links.clone(),
-            ),
+            executor: Executor::new(api, self.config.http.request_timeout, metrics.clone()),
             domains: Arc::new(self.domains.clone()),
             authenticator: self.authenticator(),
             turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
-            streams: Arc::new(Semaphore::new(self.config.http.max_streams)),
+            streams: Arc::new(Semaphore::new(self.config.http.streams.max)),
             documents: Documents::new(&self.config.documents),
             rates,
             room: Room::new(&self.config.http),
             body_timeout: self.config.http.body_timeout,
-            request_timeout: self.config.http.request_timeout,
             max_batch: self.config.http.max_batch,
             allowed_origins: Arc::new(self.config.http.allowed_origins.clone()),
-            socket_ping: self.config.http.socket_ping,
-            max_socket_operations: self.config.http.max_socket_operations,
+            socket_ping: self.config.http.streams.ping,
+            max_socket_operations: self.config.http.streams.max_operations,
             limits,
             links,
             audit: self.audit.clone(),
+            metrics,
             stop: stop.clone(),
         }
     }
@@ -365,6 +373,23 @@ pub async fn open_people(config: &Config, clock: Clock, engines: &Engines) -> Re
 pub fn idle_engines(config: &EngineConfig) -> Result<Engines, AppError> {
     let pack = Pack::load(&config.pack)?;
     Ok(EmbeddedEncoder::idle(pack.detector().clone(), pack.encoder().clone()).into())
+}
+
+/// Tells metrics at the address that `config` has for them, if it has one, until `stop`.
+///
+/// # Errors
+/// When that address cannot be listened on.
+pub async fn serve_metrics(
+    config: &HttpConfig,
+    scrape: &Scrape,
+    stop: &CancellationToken,
+) -> Result<(), AppError> {
+    let Some(address) = config.metrics_listen else { return Ok(()) };
+    let failed = |source| AppError::Listen { address, setting: "FACEQL_METRICS_LISTEN", source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    info!("metrics are at http://{}/metrics", listener.local_addr().map_err(failed)?);
+    tokio::spawn(scrape.clone().serve(listener, stop.clone()));
+    Ok(())
 }
 
 /// The engines that `config` asks for, warm.

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use reqwest::Url;
+
 use crate::audit::AuditConfig;
 use crate::blobs::BlobsConfig;
 use crate::contours::ContourConfig;
@@ -25,7 +27,7 @@ use crate::people::PeopleConfig;
 use crate::rates::RatesConfig;
 use crate::secret::SecretConfig;
 use crate::sweeper::SweepConfig;
-use crate::telemetry::LogConfig;
+use crate::telemetry::{LogConfig, TracesConfig};
 use crate::verification::VerificationConfig;
 
 /// Everything that can be configured.
@@ -67,6 +69,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Where traces go.
+    pub traces: TracesConfig,
 }
 
 impl Config {
@@ -102,6 +106,7 @@ impl Config {
             secret: SecretConfig::read(&mut settings),
             audit: AuditConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
+            traces: TracesConfig::read(&mut settings),
         };
         config.check_sizes(&mut settings);
         settings.finish().map(|()| config)
@@ -142,6 +147,7 @@ impl Config {
         SecretConfig::read(&mut settings);
         AuditConfig::read(&mut settings);
         LogConfig::read(&mut settings);
+        TracesConfig::read(&mut settings);
         settings.describe()
     }
 }
@@ -223,6 +229,12 @@ impl Settings {
     /// A path.
     pub fn path(&mut self, setting: Setting, default: &str) -> PathBuf {
         self.text(setting, default).into()
+    }
+
+    /// An http or https address that may be absent; an empty value counts as absent.
+    pub fn url(&mut self, setting: Setting) -> Option<Url> {
+        let parse = |text: &str| Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        self.parsed(setting, None, "", "an http or https address", |text| parse(text).map(Some))
     }
 
     /// Any text.

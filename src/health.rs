@@ -65,19 +65,20 @@ impl Health {
     }
 
     async fn look(&self) -> Vec<Component> {
-        let (database, blobs, encoder, depth) = tokio::join!(
+        let (database, blobs, service, depth) = tokio::join!(
             self.database.ping(),
             self.blobs.probe(),
-            self.engines.encoder.health(),
+            self.engines.service_health(),
             self.queue.depth()
         );
         let said = |error: DbErr| error.to_string();
         let database = database.map(|()| "SQLite answers".into()).map_err(said);
         let blobs = blobs.map(|()| "the folder is writable".into()).map_err(|error| error.to_string());
         let jobs = depth.map(|jobs| format!("{jobs} job(s) waiting or at work")).map_err(said);
-        [("database", database), ("blobs", blobs), ("encoder", encoder), ("jobs", jobs)]
-            .map(|(name, state)| Component { name, state })
-            .into()
+        let engine = self.engines.embedded.health();
+        let own = [("database", database), ("blobs", blobs), ("engine", engine), ("jobs", jobs)];
+        let service = service.map(|state| ("encoder", state));
+        own.into_iter().chain(service).map(|(name, state)| Component { name, state }).collect()
     }
 
     /// The models at work.

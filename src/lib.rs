@@ -33,6 +33,7 @@ pub mod inference;
 pub mod jobs;
 pub mod keys;
 pub mod metadata;
+pub mod metrics;
 pub mod page;
 pub mod people;
 pub mod rates;

@@ -33,6 +33,8 @@ pub struct Model {
     pub last_error: Option<String>,
     /// When it was enqueued.
     pub created_at: DateTimeUtc,
+    /// The span that enqueued it, as W3C Trace Context writes it; none when nothing was traced.
+    pub traceparent: Option<String>,
 }
 
 /// Relations are read by loaders, never joined by the ORM.

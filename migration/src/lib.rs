@@ -8,6 +8,7 @@ mod m0003_detections;
 mod m0004_contours;
 mod m0005_api_keys;
 mod m0006_audit;
+mod m0007_job_trace;
 
 /// Runs the steps in order.
 pub struct Migrator;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_contours::Step),
             Box::new(m0005_api_keys::Step),
             Box::new(m0006_audit::Step),
+            Box::new(m0007_job_trace::Step),
         ]
     }
 }

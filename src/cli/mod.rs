@@ -97,9 +97,20 @@ pub async fn run() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error),
     };
-    telemetry::start(&config.log);
+    // Only what serves is asked for by others, whose traces go on here.
+    let traces = matches!(task, Task::Serve | Task::Encoder).then_some(&config.traces);
+    let telemetry = match telemetry::start(&config.log, traces) {
+        Ok(telemetry) => telemetry,
+        Err(error) => return fail(&error),
+    };
+    let done = perform(task, config).await;
+    telemetry.stop().await;
+    done.unwrap_or_else(|error| fail(&*error))
+}
+
+async fn perform(task: Task, config: Config) -> Result<ExitCode, Fault> {
     let succeeded = |()| ExitCode::SUCCESS;
-    let done: Result<ExitCode, Fault> = match task {
+    match task {
         Task::Serve => Box::pin(serve::run(config)).await.map(succeeded).map_err(Into::into),
         Task::Encoder => encoder::run(config).await.map(succeeded).map_err(Into::into),
         Task::Doctor => Ok(doctor::run(&config).await),
@@ -112,8 +123,7 @@ pub async fn run() -> ExitCode {
         Task::Index(task) => index::run(&config, task).await,
         Task::Audit(task) => audit::run(&config, task).await,
         Task::Schema | Task::Config => Ok(ExitCode::SUCCESS),
-    };
-    done.unwrap_or_else(|error| fail(&*error))
+    }
 }
 
 /// The people of a database that must be there, for work that looks at no picture.

@@ -12,7 +12,7 @@ use crate::config::Config;
 pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let (stop, address) = (stop::on_signal(), config.http.listen);
     // Take the port first: a second server should fail before it loads any model.
-    let failed = |source| AppError::Listen { address, source };
+    let failed = |source| AppError::Listen { address, setting: "FACEQL_LISTEN", source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let engines = engines(&config).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_graphql::{Enum, ErrorExtensionValues, ErrorExtensions, ServerError, Value};
+use async_graphql::{Enum, ErrorExtensionValues, ErrorExtensions, Response, ServerError, Value};
 use sea_orm::{DbErr, RuntimeErr};
 use vision::ImageError;
 
@@ -111,6 +111,31 @@ impl ErrorCode {
     pub fn name(self) -> &'static str {
         let items = <Self as async_graphql::resolver_utils::EnumType>::items();
         items.iter().find(|item| item.value == self).map_or("INTERNAL", |item| item.name)
+    }
+
+    /// The code of a response's first error; `None` when it has no error.
+    #[must_use]
+    pub fn of(response: &Response) -> Option<Self> {
+        let values = response.errors.first()?.extensions.as_ref();
+        let items = <Self as async_graphql::resolver_utils::EnumType>::items();
+        let known = match values.and_then(|values| values.get("code")) {
+            Some(Value::String(name)) => items.iter().find(|item| item.name == name),
+            _ => None,
+        };
+        Some(known.map_or(Self::Internal, |item| item.value))
+    }
+
+    /// Whether it is the server that is at fault, or at its limits, and not the request.
+    #[must_use]
+    pub fn is_of_server(self) -> bool {
+        matches!(
+            self,
+            Self::Internal
+                | Self::EngineUnavailable
+                | Self::StorageUnavailable
+                | Self::Overloaded
+                | Self::Timeout
+        )
     }
 }
 

@@ -1,26 +1,28 @@
 //! GraphQL over HTTP: requests in by POST and GET, one answer, a batch or a stream of events out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Request as GraphQlRequest, Response as GraphQlResponse};
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::http::Method;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 
+use super::execute::Operation;
 use super::format::{Accepted, Format};
+use super::observe::Told;
 use super::parameters::{self, Parameters};
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::sent::Sent;
-use super::websocket::TOO_MANY_STREAMS;
+use super::streams::TOO_MANY_STREAMS;
 use super::{answer, websocket};
 use crate::caller::Caller;
-use crate::graphql::{ApiError, Bill, ErrorCode};
+use crate::graphql::{ApiError, ErrorCode};
+use crate::metrics::Transport;
 
 /// Answers one HTTP request. A `GET` may also ask for a WebSocket.
 pub(super) async fn serve(State(edge): State<Arc<Edge>>, request: Request) -> Response {
@@ -28,12 +30,17 @@ pub(super) async fn serve(State(edge): State<Arc<Edge>>, request: Request) -> Re
     if let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         return websocket::serve(edge, &parts, upgrade);
     }
-    let accepted = match Accepted::of(&parts.headers) {
-        Ok(accepted) => accepted,
-        Err(refusal) => return refusal.into_response(),
+    let (answered, format) = match Accepted::of(&parts.headers) {
+        Ok(accepted) => {
+            let answered = answer_to(&edge, Request::from_parts(parts, body), accepted).await;
+            (answered, accepted.format.unwrap_or(Format::Json))
+        }
+        Err(refusal) => (Err(refusal), Format::Json),
     };
-    let answered = answer_to(&edge, Request::from_parts(parts, body), accepted).await;
-    answered.unwrap_or_else(|refusal| refusal.in_format(accepted.format.unwrap_or(Format::Json)))
+    answered.unwrap_or_else(|refusal| {
+        edge.executor.refused(&Operation::default(), refusal.code());
+        refusal.in_format(format)
+    })
 }
 
 /// Anything but `GET` and `POST`.
@@ -80,16 +87,16 @@ async fn one(
     mut request: GraphQlRequest,
     Asked { id, method, tells_cost, accepted }: Asked,
 ) -> Result<Response, Refusal> {
-    let kind = operation_type(&mut request);
-    if method == Method::GET && kind == Some(OperationType::Mutation) {
+    let operation = edge.executor.operation(&mut request);
+    if method == Method::GET && operation.is(OperationType::Mutation) {
         return Err(Refusal::new(ErrorCode::MethodNotAllowed, "send mutations by POST"));
     }
-    let bill = Bill::default();
-    let request = request.data(edge.request_context(caller.clone(), &id).billed(bill.clone()));
-    match accepted.format {
-        Some(format) if kind != Some(OperationType::Subscription) => {
-            let response = execute(edge, request).await;
-            Ok(answer::one(response, bill.paid(), tells_cost, format))
+    let context = edge.request_context(caller.clone(), &id);
+    let (mut answer, code) = match accepted.format {
+        Some(format) if !operation.is(OperationType::Subscription) => {
+            let (response, paid) = edge.executor.execute(&operation, request, context).await;
+            let code = ErrorCode::of(&response);
+            (answer::one(response, paid, tells_cost, format), code)
         }
         _ if accepted.events => {
             let place = edge.streams.clone().try_acquire_owned();
@@ -101,15 +108,17 @@ async fn one(
                     () = over.cancelled() => {}
                 }
             };
-            let responses = edge.schema.execute_stream(request);
+            let responses = edge.executor.follow(request, context, Transport::Events);
             // The stream holds its place to its end.
-            Ok(answer::events(responses.inspect(move |_| _ = &place), end))
+            (answer::events(responses.inspect(move |_| _ = &place), end), None)
         }
         _ => {
             let message = "a subscription needs a WebSocket, or Accept: text/event-stream";
-            Err(Refusal::new(ErrorCode::NotAcceptable, message))
+            return Err(Refusal::new(ErrorCode::NotAcceptable, message));
         }
-    }
+    };
+    answer.extensions_mut().insert(Told { operation: Some(operation), code });
+    Ok(answer)
 }
 
 async fn batch(
@@ -123,44 +132,19 @@ async fn batch(
         return Err(Refusal::new(ErrorCode::NotAcceptable, "a batch is answered by JSON, not by events"));
     };
     let executed = requests.into_iter().map(|mut request| async {
-        if operation_type(&mut request) == Some(OperationType::Subscription) {
-            let message = "a batch takes no subscriptions";
-            return GraphQlResponse::from_errors(vec![refused(ErrorCode::BadUserInput, message)]);
+        let operation = edge.executor.operation(&mut request);
+        if operation.is(OperationType::Subscription) {
+            let code = ErrorCode::BadUserInput;
+            edge.executor.refused(&operation, code);
+            let error = ApiError::new(code, "a batch takes no subscriptions").into_server_error();
+            return GraphQlResponse::from_errors(vec![error]);
         }
-        execute(edge, request.data(edge.request_context(caller.clone(), id))).await
+        edge.executor.execute(&operation, request, edge.request_context(caller.clone(), id)).await.0
     });
-    Ok(answer::batch(&join_all(executed).await, format))
-}
-
-/// Executes a query or a mutation, within the time that a request may take.
-async fn execute(edge: &Edge, request: GraphQlRequest) -> GraphQlResponse {
-    within(edge.request_timeout, edge.schema.execute(request)).await
-}
-
-/// Gives up after `limit`. Nothing that a mutation did is written then, unless it was committed already.
-pub(super) async fn within(
-    limit: Duration,
-    execution: impl Future<Output = GraphQlResponse>,
-) -> GraphQlResponse {
-    tokio::time::timeout(limit, execution).await.unwrap_or_else(|_| {
-        let message =
-            "the request took longer than FACEQL_REQUEST_TIMEOUT_SECONDS; ask for less, or again later";
-        GraphQlResponse::from_errors(vec![refused(ErrorCode::Timeout, message)])
-    })
-}
-
-fn refused(code: ErrorCode, message: &str) -> async_graphql::ServerError {
-    ApiError::new(code, message).into_server_error()
-}
-
-/// What the request would do; `None` when it cannot be told, and executing it says why.
-pub(super) fn operation_type(request: &mut GraphQlRequest) -> Option<OperationType> {
-    let name = request.operation_name.clone();
-    let operations = &request.parsed_query().ok()?.operations;
-    let operation = match (operations, name) {
-        (DocumentOperations::Single(operation), _) => operation,
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name.as_str())?,
-        (DocumentOperations::Multiple(operations), None) => operations.values().next()?,
-    };
-    Some(operation.node.ty)
+    let responses = join_all(executed).await;
+    let mut answer = answer::batch(&responses, format);
+    // Of several operations, the metrics and the trace tell; the log, that there were some.
+    let told = Told { operation: Some(Operation::batch()), code: responses.iter().find_map(ErrorCode::of) };
+    answer.extensions_mut().insert(told);
+    Ok(answer)
 }

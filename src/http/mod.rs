@@ -5,6 +5,7 @@ mod auth;
 mod configured_key;
 mod cors;
 mod documents;
+mod execute;
 mod files;
 mod format;
 mod graphiql;
@@ -13,14 +14,17 @@ mod health;
 mod host;
 mod listen;
 mod multipart;
+mod observe;
 mod parameters;
 mod refusal;
 mod request_id;
 mod room;
 mod router;
+mod scrape;
 mod selfie;
 mod sent;
 mod strangers;
+mod streams;
 mod tls;
 mod transport_ws;
 mod websocket;
@@ -35,9 +39,12 @@ use crate::config::{Setting, Settings};
 pub use auth::Authenticator;
 pub use configured_key::ApiKey;
 pub use documents::{Documents, DocumentsConfig};
+pub use execute::Executor;
 pub use listen::{ServeError, serve};
 pub use room::Room;
 pub use router::{Edge, encoder_router, router};
+pub use scrape::Scrape;
+pub use streams::StreamsConfig;
 pub use tls::{TlsConfig, TlsError};
 
 const SIXTY: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
@@ -47,6 +54,8 @@ const SIXTY: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 pub struct HttpConfig {
     /// Where the server listens.
     pub listen: SocketAddr,
+    /// Where it tells its metrics without asking for a key.
+    pub metrics_listen: Option<SocketAddr>,
     /// The server's certificate; without one it speaks plain HTTP.
     pub tls: Option<TlsConfig>,
     /// Keys that let in; with none, and none in the database, everybody on this machine is let in.
@@ -59,8 +68,6 @@ pub struct HttpConfig {
     pub answers_any_host: bool,
     /// Requests being answered at once.
     pub max_concurrent_requests: usize,
-    /// Sockets and streams of events that are open at once.
-    pub max_streams: usize,
     /// Largest request, all its files and base64 together.
     pub max_request_bytes: usize,
     /// What all requests together may hold at once, in bytes.
@@ -75,10 +82,8 @@ pub struct HttpConfig {
     pub allowed_origins: BTreeSet<String>,
     /// Whether GraphiQL is served at `/`.
     pub graphiql: bool,
-    /// How often an open socket is pinged.
-    pub socket_ping: Duration,
-    /// Operations at once on one socket.
-    pub max_socket_operations: usize,
+    /// What may stay open.
+    pub streams: StreamsConfig,
     /// How long running work may go on after SIGTERM.
     pub shutdown_grace: Duration,
 }
@@ -86,6 +91,11 @@ pub struct HttpConfig {
 impl HttpConfig {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let listen = Setting { name: "FACEQL_LISTEN", about: "Address and port to listen on." };
+        let metrics_listen = Setting {
+            name: "FACEQL_METRICS_LISTEN",
+            about: "Address and port at which /metrics needs no key; unset: it is told to keys with the scope admin \
+                    alone.",
+        };
         let keys = Setting {
             name: "FACEQL_API_KEY",
             about: "Keys that let in, as tenant:key or tenant:key:scopes (read, write, admin, joined by +; read+write \
@@ -106,10 +116,6 @@ impl HttpConfig {
         };
         let requests =
             Setting { name: "FACEQL_MAX_CONCURRENT_REQUESTS", about: "Requests being answered at once." };
-        let streams = Setting {
-            name: "FACEQL_MAX_STREAMS",
-            about: "WebSockets and streams of server-sent events that are open at once.",
-        };
         let bytes = Setting {
             name: "FACEQL_MAX_REQUEST_BYTES",
             about: "Largest request, in bytes, all its files together; base64 makes four bytes of three.",
@@ -139,12 +145,6 @@ impl HttpConfig {
             name: "FACEQL_GRAPHIQL",
             about: "Whether GraphiQL, a page to try out the API, is at /.",
         };
-        let ping =
-            Setting { name: "FACEQL_SOCKET_PING_SECONDS", about: "How often an open WebSocket is pinged." };
-        let operations = Setting {
-            name: "FACEQL_MAX_SOCKET_OPERATIONS",
-            about: "Operations that one WebSocket may have at once.",
-        };
         let grace = Setting {
             name: "FACEQL_SHUTDOWN_GRACE_SECONDS",
             about: "How long running work may go on after SIGTERM.",
@@ -153,6 +153,9 @@ impl HttpConfig {
             (SocketAddr::from(([127, 0, 0, 1], 8080)), "an address such as 127.0.0.1:8080");
         let listen =
             settings.parsed(listen, default, &default.to_string(), expected, |text| text.parse().ok());
+        let expected = "an address such as 127.0.0.1:9090";
+        let metrics_listen =
+            settings.parsed(metrics_listen, None, "", expected, |text| text.parse().ok().map(Some));
         let expected = "tenant:key or tenant:key:scopes, separated by commas; tenants of a-z 0-9 - _, keys of 16 \
                         characters or more, each once; scopes read, write, admin, joined by +";
         let keys = settings.parsed(keys, Vec::new(), "", expected, ApiKey::parse_list);
@@ -160,13 +163,14 @@ impl HttpConfig {
         let hosts = settings.optional(hosts);
         Self {
             listen,
+            metrics_listen,
             tls: TlsConfig::read(settings),
             keys,
             strangers_per_minute: settings.number(strangers, SIXTY, NonZeroU32::MIN..=NonZeroU32::MAX),
             answers_any_host: anonymous,
             allowed_hosts: list(hosts),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
-            max_streams: settings.number(streams, 20_000, 1..=10_000_000),
+            streams: StreamsConfig::read(settings),
             max_request_bytes: settings.number(bytes, 67_108_864, 65_536..=4_294_967_295),
             max_bytes_in_flight: settings.number(in_flight, 1_073_741_824, 65_536..=1_099_511_627_776),
             body_timeout: settings.seconds(body, 60, 1..=3600),
@@ -174,8 +178,6 @@ impl HttpConfig {
             max_batch: settings.number(batch, 0, 0..=1000),
             allowed_origins: list(settings.optional(origins)),
             graphiql: settings.flag(graphiql, true),
-            socket_ping: settings.seconds(ping, 20, 1..=3600),
-            max_socket_operations: settings.number(operations, 200, 1..=100_000),
             shutdown_grace: settings.seconds(grace, 25, 0..=3600),
         }
     }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 
 use serde_json::json;
 
 use super::answer::body;
 use super::format::Format;
+use super::observe::Told;
 use crate::graphql::{ApiError, ErrorCode};
 
 /// Why a request goes no further.
@@ -29,13 +30,19 @@ impl Refusal {
         )
     }
 
+    pub(super) fn code(&self) -> ErrorCode {
+        self.0.code
+    }
+
     /// The refusal in the form that the client takes.
     pub(super) fn in_format(self, format: Format) -> Response {
-        let (status, wait) = (status(self.0.code), self.0.wait);
+        let (code, wait) = (self.0.code, self.0.wait);
+        let status = status(code);
         let refused = async_graphql::Response::from_errors(vec![self.0.into_server_error()]);
         let mut response = (status, body(&refused)).into_response();
         let content_type = HeaderValue::from_static(format.content_type());
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        response.extensions_mut().insert(Told { operation: None, code: Some(code) });
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
         }
@@ -47,7 +54,8 @@ impl Refusal {
 
     /// The refusal for a client that speaks no GraphQL.
     pub(super) fn in_short(self) -> Response {
-        (status(self.0.code), Json(json!({ "error": self.0.message }))).into_response()
+        let told = Told { operation: None, code: Some(self.0.code) };
+        (status(self.0.code), Extension(told), Json(json!({ "error": self.0.message }))).into_response()
     }
 }
 

@@ -12,18 +12,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::Authenticator;
 use super::documents::Documents;
+use super::execute::Executor;
 use super::files::{self, Files};
 use super::host::Allowed;
+use super::observe::observe;
 use super::request_id::RequestId;
 use super::room::Room;
+use super::scrape::{self, Scrape};
 use super::selfie::Selfie;
-use super::{HttpConfig, cors, graphiql, graphql, health, host, request_id, selfie};
+use super::{HttpConfig, cors, graphiql, graphql, health, host, selfie};
 use crate::audit::AuditLog;
 use crate::caller::Caller;
 use crate::files::FileLinks;
-use crate::graphql::{Domains, FaceQlSchema, Limits, RequestContext};
+use crate::graphql::{Domains, Limits, RequestContext};
 use crate::health::Health;
-use crate::inference::EmbeddedEncoder;
+use crate::metrics::EdgeMetrics;
 use crate::rates::Rates;
 
 /// Room for the other parts of a request to the encoding service, beside its image.
@@ -31,8 +34,8 @@ const ENVELOPE_BYTES: usize = 1 << 20;
 
 /// What the edge needs of the house.
 pub struct Edge {
-    /// The API.
-    pub schema: FaceQlSchema,
+    /// Executes operations.
+    pub executor: Executor,
     /// For the loaders of each request.
     pub domains: Arc<Domains>,
     /// Tells callers by their keys.
@@ -49,8 +52,6 @@ pub struct Edge {
     pub room: Room,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
-    /// How long a query or a mutation may take.
-    pub request_timeout: Duration,
     /// Requests that one body may hold; 0 takes no batches.
     pub max_batch: usize,
     /// Origins of web pages that may speak to the server, beside its own.
@@ -65,6 +66,8 @@ pub struct Edge {
     pub links: FileLinks,
     /// Where is noted what requests do.
     pub audit: AuditLog,
+    /// What is counted here.
+    pub metrics: Arc<EdgeMetrics>,
     /// Ends the open sockets.
     pub stop: CancellationToken,
 }
@@ -78,8 +81,8 @@ impl Edge {
 }
 
 /// The routes of the service.
-pub fn router(edge: Edge, health: Health, config: &HttpConfig) -> Router {
-    let authenticator = edge.authenticator.clone();
+pub fn router(edge: Edge, health: Health, scrape: Scrape, config: &HttpConfig) -> Router {
+    let (authenticator, metrics) = (edge.authenticator.clone(), edge.metrics.clone());
     let graphql = post(graphql::serve).get(graphql::serve).fallback(graphql::other_method);
     let files = Files { links: edge.links.clone(), blobs: health.blobs.clone(), audit: edge.audit.clone() };
     let routes = Router::new()
@@ -87,21 +90,23 @@ pub fn router(edge: Edge, health: Health, config: &HttpConfig) -> Router {
         .with_state(Arc::new(edge))
         .merge(Router::new().route("/files/{kind}/{name}", get(files::serve)).with_state(files))
         .merge(health_routes(health))
+        .merge(scrape::guarded_routes(scrape, authenticator.clone()))
         .merge(if config.graphiql { graphiql::routes() } else { Router::new() })
         .layer(DefaultBodyLimit::max(config.max_request_bytes));
     // Outermost last: the id comes first, so that every refusal has one.
     guarded(routes, &authenticator, config)
         .layer(cors::layer(&config.allowed_origins))
-        .layer(middleware::from_fn(request_id::identify))
+        .layer(middleware::from_fn_with_state(metrics, observe))
 }
 
-/// The routes of `faceql encoder`.
+/// The routes of `faceql encoder`, which encodes with the engine of `scrape`.
 pub fn encoder_router(
-    encoder: EmbeddedEncoder,
+    scrape: Scrape,
     authenticator: &Authenticator,
     max_upload_bytes: u64,
     config: &HttpConfig,
 ) -> Router {
+    let (encoder, metrics) = (scrape.engine.clone(), scrape.metrics.edge.clone());
     let body_limit = usize::try_from(max_upload_bytes).unwrap_or(usize::MAX).saturating_add(ENVELOPE_BYTES);
     let routes = Router::new()
         .route("/v1/selfie", post(selfie::encode))
@@ -112,8 +117,9 @@ pub fn encoder_router(
             body_timeout: config.body_timeout,
         })
         .route("/health/live", get(health::live))
+        .merge(scrape::guarded_routes(scrape, authenticator.clone()))
         .layer(DefaultBodyLimit::max(body_limit));
-    guarded(routes, authenticator, config).layer(middleware::from_fn(request_id::identify))
+    guarded(routes, authenticator, config).layer(middleware::from_fn_with_state(metrics, observe))
 }
 
 fn health_routes(health: Health) -> Router {

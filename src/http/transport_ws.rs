@@ -18,16 +18,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tokio_stream::StreamMap;
-use tracing::debug;
+use tracing::info;
 
 use super::answer::{Body, was_not_executed};
 use super::auth::{self, bearer};
-use super::graphql::operation_type;
+use super::execute::Operation;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::{parameters, sent};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
+use crate::metrics::Transport;
 
 /// Names the protocol in the WebSocket's handshake.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -104,14 +105,32 @@ pub(super) struct Socket {
     caller: Option<Caller>,
     operations: StreamMap<String, BoxStream<'static, Outcome>>,
     pings: Interval,
+    opened: Instant,
     last_heard: Instant,
+    /// Operations that the client asked for.
+    asked: u64,
+    /// Messages that the client was sent.
+    said: u64,
 }
 
-/// Serves a socket to its end.
+/// Serves a socket to its end, and writes one line about it then.
 pub(super) async fn serve(mut socket: Socket) {
+    let _open = socket.edge.metrics.socket();
     let end = socket.run().await;
+    let close_code = match &end {
+        End::Close(close) => Some(close.code),
+        End::Gone => None,
+    };
+    let Socket { asked, said, opened, .. } = socket;
+    // The reason may repeat what the client wrote.
+    info!(
+        close_code,
+        operations = asked,
+        messages = said,
+        open_seconds = opened.elapsed().as_secs(),
+        "socket closed"
+    );
     if let End::Close(Close { code, reason }) = end {
-        debug!(code, reason, "closing a socket");
         // A reason has at most 123 bytes.
         let reason: String = reason.chars().take(100).collect();
         let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
@@ -131,9 +150,21 @@ impl Socket {
         let mut pings = interval(edge.socket_ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
-        let last_heard = Instant::now();
-        let operations = StreamMap::new();
-        Self { stream: socket, edge, headers, address, id, caller: None, operations, pings, last_heard }
+        let opened = Instant::now();
+        Self {
+            stream: socket,
+            edge,
+            headers,
+            address,
+            id,
+            caller: None,
+            operations: StreamMap::new(),
+            pings,
+            opened,
+            last_heard: opened,
+            asked: 0,
+            said: 0,
+        }
     }
 
     async fn run(&mut self) -> End {
@@ -203,6 +234,7 @@ impl Socket {
     }
 
     async fn subscribe(&mut self, id: String, payload: Value, bytes: usize) -> Result<(), End> {
+        self.asked += 1;
         let Some(caller) = self.caller.clone() else {
             return Err(Close::new(4401, "Unauthorized").into());
         };
@@ -233,13 +265,13 @@ impl Socket {
     }
 
     fn execute(&self, mut request: Request, caller: Caller) -> BoxStream<'static, Response> {
-        let is_subscription = operation_type(&mut request) == Some(OperationType::Subscription);
-        let request = request.data(self.edge.request_context(caller, &self.id));
-        if is_subscription {
-            return self.edge.schema.execute_stream(request).boxed();
+        let edge = self.edge.clone();
+        let (operation, context) =
+            (edge.executor.operation(&mut request), edge.request_context(caller, &self.id));
+        if operation.is(OperationType::Subscription) {
+            return edge.executor.follow(request, context, Transport::WebSocket).boxed();
         }
-        let (schema, limit) = (self.edge.schema.clone(), self.edge.request_timeout);
-        once(async move { super::graphql::within(limit, schema.execute(request)).await }).boxed()
+        once(async move { edge.executor.execute(&operation, request, context).await.0 }).boxed()
     }
 
     async fn tell(&mut self, id: &str, outcome: Outcome) -> Result<(), End> {
@@ -258,6 +290,7 @@ impl Socket {
     }
 
     async fn refuse(&mut self, id: &str, error: ApiError) -> Result<(), End> {
+        self.edge.executor.refused(&Operation::default(), error.code);
         let errors = [error.into_server_error()];
         self.say(&json!({ "id": id, "type": "error", "payload": errors })).await
     }
@@ -275,6 +308,7 @@ impl Socket {
     async fn say(&mut self, message: &impl Serialize) -> Result<(), End> {
         // What we say can always be written as JSON.
         let text = serde_json::to_string(message).unwrap_or_default();
+        self.said += 1;
         match timeout(SEND_TIME, self.stream.send(Message::text(text))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),

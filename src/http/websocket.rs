@@ -13,15 +13,12 @@ use super::host::is_allowed_origin;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
+use super::streams::TOO_MANY_STREAMS;
 use super::transport_ws::{self, SUBPROTOCOL, Socket};
 use crate::graphql::ErrorCode;
 
 /// Largest message from a client: documents, not images.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
-
-/// Why no further stream is opened.
-pub(super) const TOO_MANY_STREAMS: &str =
-    "as many sockets and streams are open as FACEQL_MAX_STREAMS allows; try again later";
 
 /// Serves the operations of one socket.
 pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {

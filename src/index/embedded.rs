@@ -68,6 +68,11 @@ impl VectorIndex for EmbeddedIndex {
         self.snapshot(collection).map_or(0, |snapshot| snapshot.face_count())
     }
 
+    fn size(&self) -> usize {
+        let snapshots = self.snapshots.read().unwrap_or_else(PoisonError::into_inner);
+        snapshots.values().map(|snapshot| snapshot.face_count()).sum()
+    }
+
     fn search(
         &self,
         collection: &Collection,

@@ -43,6 +43,9 @@ pub trait VectorIndex: Send + Sync {
     /// How many faces the collection has; 0 when it is unknown.
     fn face_count(&self, collection: &Collection) -> usize;
 
+    /// How many faces all collections have.
+    fn size(&self) -> usize;
+
     /// The `limit` people whose best face is nearest to `query` and within `max_distance`, which counts as within
     /// and may be infinite; none is within NaN. A collection that is unknown has no faces.
     fn search(

@@ -11,9 +11,10 @@ use tracing::info;
 use vision::{DetectOptions, EncodedFace, EngineError, FaceEngine, ImageLimits, LeastScores, ModelCard};
 
 use super::line::{Line, Stopped, line};
-use super::thread::{Alive, Answer, EngineThread, Request, Wanted};
+use super::thread::{Alive, Answer, Asked, EngineThread, Request, Wanted};
 use super::{AnnotatedImage, EncodeError, Encoding, Urgency};
 use crate::config::{Setting, Settings};
+use crate::metrics::EngineMetrics;
 
 /// The embedded engine.
 #[derive(Clone, Debug)]
@@ -121,6 +122,7 @@ pub struct EmbeddedEncoder {
     detector: ModelCard,
     model: ModelCard,
     threads: Arc<AtomicUsize>,
+    metrics: EngineMetrics,
 }
 
 impl EmbeddedEncoder {
@@ -130,7 +132,7 @@ impl EmbeddedEncoder {
     /// When an engine cannot be made or warmed up.
     pub async fn start(config: &EngineConfig, make: Arc<MakeEngine>) -> Result<Self, StartError> {
         let (line, waiting) = line(config.queue);
-        let threads = Arc::new(AtomicUsize::new(0));
+        let (threads, metrics) = (Arc::new(AtomicUsize::new(0)), EngineMetrics::default());
         let mut ready = Vec::new();
         for number in 0..config.threads {
             let (report, warm) = oneshot::channel();
@@ -139,6 +141,7 @@ impl EmbeddedEncoder {
                 limits: config.limits,
                 threads: config.threads,
                 alive: Alive::new(&threads),
+                metrics: metrics.clone(),
             };
             let make = make.clone();
             std::thread::Builder::new()
@@ -153,14 +156,14 @@ impl EmbeddedEncoder {
         }
         let (detector, model) = cards.ok_or(StartError::ThreadDied)?;
         info!(threads = config.threads, model = model.name, "the engine is warm");
-        Ok(Self { line, detector, model, threads })
+        Ok(Self { line, detector, model, threads, metrics })
     }
 
     /// An engine without threads, which refuses every picture: for work on vectors that are there already.
     #[must_use]
     pub fn idle(detector: ModelCard, model: ModelCard) -> Self {
         let (line, _nobody_waits) = line(1);
-        Self { line, detector, model, threads: Arc::default() }
+        Self { line, detector, model, threads: Arc::default(), metrics: EngineMetrics::default() }
     }
 
     /// See [`super::Encoder::encode`]. When the caller goes away, the work is not begun.
@@ -184,7 +187,12 @@ impl EmbeddedEncoder {
         urgency: Urgency,
     ) -> Result<Vec<EncodedFace>, EncodeError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Request { image, options, wanted: Wanted::Encodings(reply) }, urgency, answer).await
+        self.ask(
+            Request { image, options, wanted: Wanted::Encodings(reply), asked: Asked::now() },
+            urgency,
+            answer,
+        )
+        .await
     }
 
     /// The wanted faces of `image`, largest first, each judged, and a copy of it with them drawn in. When the caller goes
@@ -199,7 +207,12 @@ impl EmbeddedEncoder {
         urgency: Urgency,
     ) -> Result<AnnotatedImage, EncodeError> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Request { image, options, wanted: Wanted::Annotation(reply) }, urgency, answer).await
+        self.ask(
+            Request { image, options, wanted: Wanted::Annotation(reply), asked: Asked::now() },
+            urgency,
+            answer,
+        )
+        .await
     }
 
     async fn ask<T>(&self, request: Request, urgency: Urgency, answer: Answer<T>) -> Result<T, EncodeError> {
@@ -220,12 +233,31 @@ impl EmbeddedEncoder {
         &self.model
     }
 
+    /// What its threads count.
+    #[must_use]
+    pub fn metrics(&self) -> &EngineMetrics {
+        &self.metrics
+    }
+
+    /// How many threads are alive.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.load(Ordering::Relaxed)
+    }
+
+    /// How many images wait for a thread, by the name of their urgency.
+    #[must_use]
+    pub fn waiting(&self) -> [(&'static str, usize); 2] {
+        [Urgency::Urgent, Urgency::Background].map(|urgency| (urgency.name(), self.line.len(urgency)))
+    }
+
     /// One line on how it is, for operators.
     ///
     /// # Errors
     /// When no thread is left.
     pub fn health(&self) -> Result<String, String> {
-        let (threads, waiting) = (self.threads.load(Ordering::Relaxed), self.line.len());
+        let (threads, waiting) =
+            (self.threads(), self.waiting().iter().map(|(_, images)| images).sum::<usize>());
         let line = format!("embedded, {threads} thread(s), {waiting} image(s) waiting");
         if threads > 0 { Ok(line) } else { Err(line) }
     }

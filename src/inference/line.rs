@@ -31,19 +31,22 @@ pub(super) struct Stopped;
 impl Line {
     /// Waits for room.
     pub(super) async fn send(&self, request: Request, urgency: Urgency) -> Result<(), Stopped> {
-        let queue = match urgency {
-            Urgency::Urgent => &self.urgent,
-            Urgency::Background => &self.background,
-        };
-        queue.send(request).await.map_err(|_| Stopped)?;
+        self.queue(urgency).send(request).await.map_err(|_| Stopped)?;
         // There is room for as many tickets as for requests, and more tickets than requests do no harm.
         let _ = self.ticket.force_send(());
         Ok(())
     }
 
-    /// Requests that wait.
-    pub(super) fn len(&self) -> usize {
-        self.urgent.len() + self.background.len()
+    /// Requests of that urgency that wait.
+    pub(super) fn len(&self, urgency: Urgency) -> usize {
+        self.queue(urgency).len()
+    }
+
+    fn queue(&self, urgency: Urgency) -> &Sender<Request> {
+        match urgency {
+            Urgency::Urgent => &self.urgent,
+            Urgency::Background => &self.background,
+        }
     }
 }
 

@@ -6,9 +6,12 @@ mod line;
 mod models;
 mod remote;
 mod thread;
+mod timed;
 
 use bytes::Bytes;
 use vision::{DetectedFace, ImageError, ModelCard};
+
+use crate::metrics::ServiceMetrics;
 
 pub use embedded::{EmbeddedEncoder, EngineConfig, MakeEngine, StartError};
 pub use models::KnownModels;
@@ -44,6 +47,27 @@ impl Engines {
         }
         models
     }
+
+    /// What the client of the encoding service counts, if there is one.
+    #[must_use]
+    pub fn service_metrics(&self) -> Option<&ServiceMetrics> {
+        self.service().map(RemoteEncoder::metrics)
+    }
+
+    /// How the encoding service is, if there is one: a line for operators.
+    pub async fn service_health(&self) -> Option<Result<String, String>> {
+        match self.service() {
+            Some(service) => Some(service.health().await),
+            None => None,
+        }
+    }
+
+    fn service(&self) -> Option<&RemoteEncoder> {
+        match &self.encoder {
+            Encoder::Embedded(_) => None,
+            Encoder::Remote(remote) => Some(remote),
+        }
+    }
 }
 
 impl From<EmbeddedEncoder> for Engines {
@@ -59,6 +83,17 @@ pub enum Urgency {
     Urgent,
     /// A job: it comes when nobody waits.
     Background,
+}
+
+impl Urgency {
+    /// As metrics have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Background => "background",
+        }
+    }
 }
 
 /// One face of an image.

@@ -2,17 +2,21 @@
 //! `[[128 numbers], ...]`, a vector for each face. Gives no boxes and no quality.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, StatusCode, Url};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use tracing::field::Empty;
+use tracing::{Instrument, debug_span};
 use vision::{ImageError, ModelCard, ModelDigest, ModelRole};
 
 use super::{EncodeError, Encoding};
 use crate::config::{Setting, Settings};
+use crate::metrics::ServiceMetrics;
+use crate::telemetry::{TRACED, trace_headers};
 
 /// The length of the vectors of a service whose model we do not know.
 const USUAL_DIMENSIONS: u32 = 128;
@@ -60,18 +64,13 @@ impl RemoteConfig {
             name: "ENCODING_SERVICE_CONCURRENCY",
             about: "Requests to the service under way at once.",
         };
-        let (expected, parse) = ("an http or https address", |text: &str| http_url(text).map(Some));
-        let url = settings.parsed(url, None, "", expected, parse);
+        let url = settings.url(url);
         let key = settings.optional(key);
         let model = settings.optional(model);
         let timeout = settings.milliseconds(timeout, 30_000, 10..=600_000);
         let concurrency = settings.number(concurrency, 8, 1..=256);
         url.map(|url| Self { url, key, model, timeout, concurrency })
     }
-}
-
-fn http_url(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// Why the client could not be made.
@@ -86,6 +85,7 @@ pub struct RemoteEncoder {
     config: Arc<RemoteConfig>,
     slots: Arc<Semaphore>,
     model: ModelCard,
+    metrics: ServiceMetrics,
 }
 
 impl RemoteEncoder {
@@ -103,6 +103,7 @@ impl RemoteEncoder {
             slots: Arc::new(Semaphore::new(config.concurrency)),
             model: known.unwrap_or_else(|| unknown_model(&config.url)),
             config: Arc::new(config),
+            metrics: ServiceMetrics::default(),
         })
     }
 
@@ -113,8 +114,18 @@ impl RemoteEncoder {
     /// there, too slow, overloaded or answers nonsense, [`EncodeError::Refused`] for any other refusal.
     pub async fn encode(&self, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
         let _slot = self.slots.acquire().await.map_err(|_| unavailable("its client has stopped"))?;
+        let span = debug_span!(target: TRACED, "encoding service", otel.kind = "client", outcome = Empty);
+        let start = Instant::now();
+        let encoded = self.ask(image).instrument(span.clone()).await;
+        let outcome = outcome(&encoded);
+        self.metrics.asked(outcome, start.elapsed());
+        span.record("outcome", outcome);
+        encoded
+    }
+
+    async fn ask(&self, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
         let form = Form::new().part("file", Part::stream(image).file_name("image"));
-        let mut request = self.client.post(self.config.url.clone()).multipart(form);
+        let mut request = self.client.post(self.config.url.clone()).headers(trace_headers()).multipart(form);
         if let Some(key) = &self.config.key {
             request = request.bearer_auth(key);
         }
@@ -140,6 +151,12 @@ impl RemoteEncoder {
         &self.model
     }
 
+    /// What is counted of its answers.
+    #[must_use]
+    pub fn metrics(&self) -> &ServiceMetrics {
+        &self.metrics
+    }
+
     /// Whether the service can be reached at all: any HTTP answer will do.
     pub(super) async fn health(&self) -> Result<String, String> {
         let at = self.config.url.host_str().unwrap_or_default();
@@ -162,6 +179,16 @@ impl RemoteEncoder {
             return Err(unavailable(&format!("its vectors are not of {dimensions} finite numbers")));
         }
         Ok(vectors.into_iter().map(|vector| Encoding { vector, face: None }).collect())
+    }
+}
+
+/// As metrics and traces have it.
+fn outcome<T>(encoded: &Result<T, EncodeError>) -> &'static str {
+    match encoded {
+        Ok(_) => "encoded",
+        Err(EncodeError::Image(_)) => "no_image",
+        Err(EncodeError::Unavailable(_)) => "unavailable",
+        Err(EncodeError::Refused(_)) => "refused",
     }
 }
 

@@ -3,17 +3,21 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{Span, debug_span, error};
 use vision::{
     DetectOptions, EncodedFace, EngineError, FaceEngine, ImageError, ImageLimits, ModelCard, Picture,
 };
 
 use super::embedded::MakeEngine;
 use super::line::Waiting;
+use super::timed::{TimedEngine, timed};
 use super::{AnnotatedImage, EncodeError, Urgency};
+use crate::metrics::{EngineMetrics, Step};
+use crate::telemetry::TRACED;
 
 /// How far engine threads stand back behind those that answer requests.
 const NICENESS: i32 = 5;
@@ -26,6 +30,36 @@ pub(super) struct Request {
     pub(super) image: Bytes,
     pub(super) options: DetectOptions,
     pub(super) wanted: Wanted,
+    pub(super) asked: Asked,
+}
+
+/// When an image was asked about, and what for.
+pub(super) struct Asked {
+    at: Instant,
+    /// What is traced of who asked.
+    by: Span,
+    /// Lasts until a thread takes the image.
+    waits: Span,
+}
+
+impl Request {
+    /// The request in a thread's hands: it waits no longer.
+    fn taken(mut self, urgency: Urgency, metrics: &EngineMetrics) -> Self {
+        metrics.waited(urgency.name(), self.asked.at.elapsed());
+        self.asked.waits = Span::none();
+        self
+    }
+}
+
+impl Asked {
+    /// Now, by whoever calls.
+    pub(super) fn now() -> Self {
+        Self {
+            at: Instant::now(),
+            by: Span::current(),
+            waits: debug_span!(target: TRACED, "wait for the engine"),
+        }
+    }
 }
 
 /// What is wanted of an image, and where it goes.
@@ -90,13 +124,14 @@ pub(super) struct EngineThread {
     pub(super) limits: ImageLimits,
     pub(super) threads: usize,
     pub(super) alive: Alive,
+    pub(super) metrics: EngineMetrics,
 }
 
 impl EngineThread {
     pub(super) fn run(self, make: &MakeEngine, report: oneshot::Sender<Result<Cards, EngineError>>) {
         step_back();
         let mut engine = match make() {
-            Ok(engine) => engine,
+            Ok(engine) => TimedEngine { engine, metrics: self.metrics.clone() },
             Err(error) => {
                 // Nobody waits for the report when the start has failed already.
                 let _ = report.send(Err(error));
@@ -105,7 +140,7 @@ impl EngineThread {
         };
         let _ = report.send(Ok((engine.detector().clone(), engine.encoder().clone())));
         while let Some((first, urgency)) = self.waiting.next() {
-            self.answer(&mut *engine, self.batch(first, urgency));
+            self.answer(&mut engine, self.batch(first, urgency));
         }
         drop(self.alive);
     }
@@ -115,13 +150,20 @@ impl EngineThread {
     fn batch(&self, first: Request, urgency: Urgency) -> Vec<Request> {
         let share = (self.waiting.len(urgency) + 1).div_ceil(self.threads).min(MAX_BATCH);
         let more = std::iter::from_fn(|| self.waiting.more(urgency)).take(share - 1);
-        std::iter::once(first).chain(more).filter(|request| !request.wanted.is_unwanted()).collect()
+        let wanted = std::iter::once(first).chain(more).filter(|request| !request.wanted.is_unwanted());
+        let batch: Vec<_> = wanted.map(|request| request.taken(urgency, &self.metrics)).collect();
+        if !batch.is_empty() {
+            self.metrics.took_together(batch.len());
+        }
+        batch
     }
 
     fn answer(&self, engine: &mut dyn FaceEngine, requests: Vec<Request>) {
-        let (mut replies, mut pictures) = (Vec::new(), Vec::new());
-        for Request { image, options, wanted } in requests {
-            let picture = match guarded(|| Picture::decode(&image, &self.limits)) {
+        let (mut askers, mut pictures) = (Vec::new(), Vec::new());
+        for Request { image, options, wanted, asked: Asked { by, .. } } in requests {
+            let entered = by.enter();
+            let decode = || timed(&self.metrics, Step::Decode, || Picture::decode(&image, &self.limits));
+            let picture = match guarded(decode) {
                 Ok(Ok(picture)) => picture,
                 Ok(Err(error)) => {
                     wanted.refuse(error.into());
@@ -134,51 +176,60 @@ impl EngineThread {
             };
             match wanted {
                 Wanted::Encodings(reply) => {
-                    replies.push(reply);
+                    drop(entered);
+                    askers.push(Asker { reply, by });
                     pictures.push((picture, options));
                 }
-                Wanted::Annotation(reply) => send(reply, annotate(engine, &picture, &options)),
+                Wanted::Annotation(reply) => send(reply, self.annotate(engine, &picture, &options)),
             }
         }
-        encode(engine, replies, &pictures);
+        encode(engine, askers, &pictures);
+    }
+
+    fn annotate(
+        &self,
+        engine: &mut dyn FaceEngine,
+        picture: &Picture,
+        options: &DetectOptions,
+    ) -> Result<AnnotatedImage, EncodeError> {
+        let broke_off = |Panicked| failed("it broke off");
+        let faces = guarded(|| engine.detect(picture, options)).map_err(broke_off)?;
+        let faces = faces.map_err(|error| failed(&error.to_string()))?;
+        let draw = || timed(&self.metrics, Step::Annotate, || vision::annotate(picture, &faces));
+        let jpeg = guarded(draw).map_err(broke_off)??;
+        Ok(AnnotatedImage { faces, jpeg: jpeg.into() })
     }
 }
 
-fn annotate(
-    engine: &mut dyn FaceEngine,
-    picture: &Picture,
-    options: &DetectOptions,
-) -> Result<AnnotatedImage, EncodeError> {
-    let broke_off = |Panicked| failed("it broke off");
-    let faces = guarded(|| engine.detect(picture, options)).map_err(broke_off)?;
-    let faces = faces.map_err(|error| failed(&error.to_string()))?;
-    let jpeg = guarded(|| vision::annotate(picture, &faces)).map_err(broke_off)??;
-    Ok(AnnotatedImage { faces, jpeg: jpeg.into() })
+/// Who waits for encodings.
+struct Asker {
+    reply: Reply<Vec<EncodedFace>>,
+    by: Span,
 }
 
-/// Encodes the faces of `pictures` in one call of the engine, and answers each of `replies`.
-fn encode(
-    engine: &mut dyn FaceEngine,
-    replies: Vec<Reply<Vec<EncodedFace>>>,
-    pictures: &[(Picture, DetectOptions)],
-) {
-    if pictures.is_empty() {
-        return;
-    }
+/// Encodes the faces of `pictures` in one call of the engine, and answers each of `askers`.
+fn encode(engine: &mut dyn FaceEngine, askers: Vec<Asker>, pictures: &[(Picture, DetectOptions)]) {
+    let Some(first) = askers.first() else { return };
     let wanted: Vec<_> = pictures.iter().map(|(picture, options)| (picture, *options)).collect();
-    let error = match guarded(|| engine.encode_faces(&wanted)) {
+    // Each asker's trace has the call that all of them share; the first one's has its steps as well.
+    let batch = |by: &Span| by.in_scope(|| debug_span!(target: TRACED, "batch", images = wanted.len()));
+    let call = batch(&first.by);
+    let others: Vec<_> = askers.iter().skip(1).map(|asker| batch(&asker.by)).collect();
+    let encoded = call.in_scope(|| guarded(|| engine.encode_faces(&wanted)));
+    drop((call, others));
+    let error = match encoded {
         Ok(Ok(faces)) => {
-            return replies.into_iter().zip(faces).for_each(|(reply, faces)| send(reply, Ok(faces)));
+            return askers.into_iter().zip(faces).for_each(|(asker, faces)| send(asker.reply, Ok(faces)));
         }
         Ok(Err(error)) => error.to_string(),
         Err(Panicked) => "it broke off".into(),
     };
     if let [_] = pictures {
-        return replies.into_iter().for_each(|reply| send(reply, Err(failed(&error))));
+        return askers.into_iter().for_each(|asker| send(asker.reply, Err(failed(&error))));
     }
     // One of them may be the cause; the others must not suffer for it.
-    for (reply, picture) in replies.into_iter().zip(pictures) {
-        encode(engine, vec![reply], std::slice::from_ref(picture));
+    for (asker, picture) in askers.into_iter().zip(pictures) {
+        encode(engine, vec![asker], std::slice::from_ref(picture));
     }
 }
 

@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::database::{Database, Write};
+use crate::metrics::JobCount;
+use crate::telemetry::traceparent;
 
 /// A job as it was when it was claimed.
 pub type Job = Model;
@@ -64,6 +66,7 @@ impl Queue {
             lease_until: Set(None),
             last_error: Set(None),
             created_at: Set(now),
+            traceparent: Set(traceparent()),
         };
         Entity::insert(job).exec_without_returning(&**write).await?;
         let enqueued = self.enqueued(kind);
@@ -92,6 +95,28 @@ impl Queue {
     /// When the database fails.
     pub async fn depth(&self) -> Result<u64, DbErr> {
         Entity::find().count(self.database.reader()).await
+    }
+
+    /// The same, kind by kind, as far as there are workers for them in this process.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn counts(&self) -> Result<Vec<JobCount>, DbErr> {
+        let rows: Vec<(String, i64, i64)> = Entity::find()
+            .select_only()
+            .column(Column::Kind)
+            .column_as(Column::Id.count(), "jobs")
+            .column_as(Column::LeaseToken.count(), "running")
+            .group_by(Column::Kind)
+            .into_tuple()
+            .all(self.database.reader())
+            .await?;
+        let count_of = |kind: &'static str| {
+            let row = rows.iter().find(|(of, ..)| of == kind);
+            let (jobs, running) = row.map_or((0, 0), |(_, jobs, running)| (*jobs, *running));
+            JobCount { kind, waiting: jobs - running, running }
+        };
+        Ok(self.counters().keys().map(|kind| count_of(kind)).collect())
     }
 
     /// Tells of each enqueueing of `kind` in this process.
@@ -171,9 +196,12 @@ impl Queue {
     }
 
     fn enqueued(&self, kind: &'static str) -> watch::Sender<u64> {
+        self.counters().entry(kind).or_insert_with(|| watch::Sender::new(0)).clone()
+    }
+
+    fn counters(&self) -> MutexGuard<'_, HashMap<&'static str, watch::Sender<u64>>> {
         // No code that holds the lock can panic half-way through a change.
-        let mut counters = self.enqueued.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.entry(kind).or_insert_with(|| watch::Sender::new(0)).clone()
+        self.enqueued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<JobId, CancellationToken>> {
@@ -208,6 +236,11 @@ pub(super) enum Lost {
 impl Claim {
     pub(super) fn lease(&self) -> Lease {
         (self.job.id, self.token)
+    }
+
+    /// How long ago the job was due.
+    pub(super) fn waited(&self) -> Duration {
+        (self.queue.clock.now() - self.job.run_at).to_std().unwrap_or_default()
     }
 
     /// Holds the job for another lease.

@@ -14,6 +14,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::database::{Database, DatabaseConfig, Write};
+use crate::metrics::JobMetrics;
 
 const LEASE: Duration = Duration::from_millis(300);
 
@@ -89,7 +90,13 @@ impl House {
         let mut config = JobsConfig::read(&mut Settings::from_values([("FACEQL_JOBS_POLL_MS", "20")]));
         config.concurrency = concurrency;
         config.lease = LEASE;
-        let worker = Worker::new(self.database.clone(), self.queue.clone(), handler.clone(), config);
+        let worker = Worker::new(
+            self.database.clone(),
+            self.queue.clone(),
+            handler.clone(),
+            config,
+            JobMetrics::default(),
+        );
         let stop = CancellationToken::new();
         let running = tokio::spawn(worker.run(stop.clone(), Duration::from_secs(10)));
         while !done() {

@@ -1,17 +1,20 @@
 //! Claims jobs of one kind and sees each to its end.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::DbErr;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, error, info, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, debug, debug_span, error, info, warn};
 
 use super::finisher::Finisher;
 use super::{Claim, Failure, GaveUp, Handler, Job, JobsConfig, Lost, Queue};
 use crate::database::Database;
+use crate::metrics::{AttemptEnd, JobMetrics};
+use crate::telemetry::{TRACED, continue_trace_of};
 
 /// Workers may vanish this often with a job in hand before it is held to be the cause.
 const MAX_LOST_LEASES: i32 = 10;
@@ -27,11 +30,18 @@ pub struct Worker<H: Handler> {
     tasks: TaskTracker,
     /// Cancelled when running jobs must be given back.
     give_back: CancellationToken,
+    metrics: JobMetrics,
 }
 
 impl<H: Handler> Worker<H> {
     /// A worker for the jobs that `handler` does.
-    pub fn new(database: Database, queue: Queue, handler: H, config: JobsConfig) -> Self {
+    pub fn new(
+        database: Database,
+        queue: Queue,
+        handler: H,
+        config: JobsConfig,
+        metrics: JobMetrics,
+    ) -> Self {
         let (handler, tasks) = (Arc::new(handler), TaskTracker::new());
         let finisher = Finisher::start(database.clone(), queue.clone(), handler.clone(), &tasks);
         Self {
@@ -43,6 +53,7 @@ impl<H: Handler> Worker<H> {
             config,
             tasks,
             give_back: CancellationToken::new(),
+            metrics,
         }
     }
 
@@ -123,6 +134,8 @@ impl<H: Handler> Worker<H> {
     }
 
     fn start(&self, claim: Claim, slot: OwnedSemaphorePermit) {
+        self.metrics.taken(H::KIND, claim.waited());
+        let span = span::<H>(&claim.job);
         let attempt = Attempt {
             database: self.database.clone(),
             queue: self.queue.clone(),
@@ -130,12 +143,14 @@ impl<H: Handler> Worker<H> {
             finisher: self.finisher.clone(),
             config: self.config.clone(),
             give_back: self.give_back.clone(),
+            metrics: self.metrics.clone(),
             claim,
         };
-        self.tasks.spawn(async move {
+        let run = async move {
             attempt.run().await;
             drop(slot);
-        });
+        };
+        self.tasks.spawn(run.instrument(span));
     }
 
     async fn reap(&self) {
@@ -167,24 +182,31 @@ struct Attempt<H: Handler> {
     finisher: Finisher<H::Output>,
     config: JobsConfig,
     give_back: CancellationToken,
+    metrics: JobMetrics,
     claim: Claim,
 }
 
 impl<H: Handler> Attempt<H> {
     async fn run(&self) {
+        let start = Instant::now();
         let settled = match self.outcome().await {
-            Outcome::Done => Ok(()),
-            Outcome::GiveBack => self.claim.release().await,
+            Outcome::Done => Ok(AttemptEnd::Completed),
+            Outcome::GiveBack => self.claim.release().await.map(|()| AttemptEnd::Returned),
             Outcome::Failed(failure) => self.settle(failure).await,
         };
-        match settled {
-            Ok(()) => {}
-            Err(Lost::Fenced) => debug!(job.id = %self.claim.job.id, "the job was cancelled or taken over"),
-            // The lease runs out by itself, and the job is taken back then.
-            Err(Lost::Database(error)) => {
-                error!(%error, job.id = %self.claim.job.id, "could not settle a job");
+        let end = settled.unwrap_or_else(|lost| match lost {
+            Lost::Fenced => {
+                debug!(job.id = %self.claim.job.id, "the job was cancelled or taken over");
+                AttemptEnd::Lost
             }
-        }
+            // The lease runs out by itself, and the job is taken back then.
+            Lost::Database(error) => {
+                error!(%error, job.id = %self.claim.job.id, "could not settle a job");
+                AttemptEnd::Unsettled
+            }
+        });
+        self.metrics.ended(H::KIND, end, start.elapsed());
+        describe(&Span::current(), end);
     }
 
     async fn outcome(&self) -> Outcome<H::Error> {
@@ -209,7 +231,8 @@ impl<H: Handler> Attempt<H> {
             tokio::time::sleep(self.config.delay).await;
         }
         let output = self.handler.perform(&self.claim.job).await?;
-        self.finisher.finish(self.claim.clone(), output).await.map_err(|lost| match lost {
+        let finished = self.finisher.finish(self.claim.clone(), output);
+        finished.instrument(debug_span!(target: TRACED, "finish")).await.map_err(|lost| match lost {
             Lost::Fenced => Failure::Lost,
             Lost::Database(error) => Failure::Transient(error.into()),
         })
@@ -227,7 +250,7 @@ impl<H: Handler> Attempt<H> {
         }
     }
 
-    async fn settle(&self, failure: Option<Failure<H::Error>>) -> Result<(), Lost> {
+    async fn settle(&self, failure: Option<Failure<H::Error>>) -> Result<AttemptEnd, Lost> {
         match failure {
             None => self.give_up(GaveUp::WorkersVanished).await,
             Some(Failure::Lost) => Err(Lost::Fenced),
@@ -239,14 +262,15 @@ impl<H: Handler> Attempt<H> {
         }
     }
 
-    async fn try_again(&self, error: &H::Error) -> Result<(), Lost> {
+    async fn try_again(&self, error: &H::Error) -> Result<AttemptEnd, Lost> {
         let pause = self.pause();
         let Claim { job, .. } = &self.claim;
         info!(job.id = %job.id, subject = %job.subject, attempt = job.attempt, ?pause, %error, "will try again");
-        self.claim.reschedule(pause, &error.to_string()).await
+        self.claim.reschedule(pause, &error.to_string()).await?;
+        Ok(AttemptEnd::Retried)
     }
 
-    async fn give_up(&self, reason: GaveUp<'_, H::Error>) -> Result<(), Lost> {
+    async fn give_up(&self, reason: GaveUp<'_, H::Error>) -> Result<AttemptEnd, Lost> {
         let mut write = self.database.write().await?;
         if self.queue.end(&write, [&self.claim]).await?.is_empty() {
             return Err(Lost::Fenced);
@@ -255,7 +279,7 @@ impl<H: Handler> Attempt<H> {
         warn!(job.id = %job.id, subject = %job.subject, attempt = job.attempt, ?reason, "gave up a job");
         self.handler.give_up(&mut write, job, reason).await?;
         write.commit().await?;
-        Ok(())
+        Ok(AttemptEnd::Failed)
     }
 
     /// Doubles with each failure up to the limit, spread by half so that retries do not come in step.
@@ -263,6 +287,29 @@ impl<H: Handler> Attempt<H> {
         let doublings = u32::try_from(self.claim.failures() - 1).unwrap_or(0).min(20);
         let pause = self.config.backoff.saturating_mul(1 << doublings).min(self.config.max_backoff);
         pause.mul_f64(0.5 + self.claim.jitter() / 2.0)
+    }
+}
+
+/// The attempt's span, in the trace of the request that asked for the job.
+fn span<H: Handler>(job: &Job) -> Span {
+    let span = debug_span!(
+        target: TRACED, "job",
+        otel.name = H::KIND,
+        otel.kind = "consumer",
+        otel.status_code = Empty,
+        job.id = %job.id,
+        job.subject = %job.subject,
+        job.attempt = job.attempt,
+        outcome = Empty,
+    );
+    continue_trace_of(&span, job.traceparent.as_deref());
+    span
+}
+
+fn describe(span: &Span, end: AttemptEnd) {
+    span.record("outcome", end.name());
+    if matches!(end, AttemptEnd::Failed | AttemptEnd::Retried | AttemptEnd::Unsettled) {
+        span.record("otel.status_code", "ERROR");
     }
 }
 

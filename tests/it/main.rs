@@ -27,6 +27,7 @@ mod remote;
 mod socket_protocol;
 mod subscribers;
 mod support;
+mod telemetry;
 mod tenants;
 mod tls;
 mod transport;

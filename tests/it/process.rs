@@ -1,10 +1,13 @@
 //! The real binary: killed at any moment it loses nothing, asked to end it drains, misconfigured it says why.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use entity::{encoding, image, job};
@@ -28,6 +31,8 @@ const ROUNDS: u64 = 10;
 pub(crate) struct Binary {
     process: Child,
     pub(crate) client: Client,
+    log: Arc<Mutex<String>>,
+    logging: Option<JoinHandle<()>>,
 }
 
 pub(crate) fn faceql(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Command {
@@ -57,13 +62,16 @@ impl Binary {
     }
 
     /// Starts `faceql` with a task that serves, and waits until it listens.
-    async fn start(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Self {
         let mut process = faceql(folder, task, settings).spawn().unwrap();
-        let log = BufReader::new(process.stderr.take().unwrap());
+        let lines = BufReader::new(process.stderr.take().unwrap());
         let (tell, told) = oneshot::channel();
-        std::thread::spawn(move || {
+        let log = Arc::<Mutex<String>>::default();
+        let kept = log.clone();
+        let logging = std::thread::spawn(move || {
             let mut tell = Some(tell);
-            for line in log.lines().map_while(Result::ok) {
+            for line in lines.lines().map_while(Result::ok) {
+                writeln!(kept.lock().unwrap(), "{line}").unwrap();
                 if let Some(address) = address_in(&line)
                     && let Some(tell) = tell.take()
                 {
@@ -72,7 +80,20 @@ impl Binary {
             }
         });
         let address = soon(told).await.expect("the server ended before it listened");
-        Self { process, client: Client::new(address, None) }
+        Self { process, client: Client::new(address, None), log, logging: Some(logging) }
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Asks the process to end; all that it has logged by then.
+    pub(crate) fn log_at_its_end(mut self) -> String {
+        self.ask_to_end();
+        assert!(self.process.wait().unwrap().success());
+        self.logging.take().unwrap().join().unwrap();
+        self.log()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use faceql::app;
 use faceql::clock::Clock;
-use faceql::http::{ApiKey, Authenticator, encoder_router};
+use faceql::http::{ApiKey, Authenticator, Scrape, encoder_router};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -39,7 +39,7 @@ async fn encoding_service() -> SocketAddr {
     let authenticator =
         Authenticator::new(ApiKey::parse_list(&format!("service:{KEY}")).unwrap(), None, NonZeroU32::MAX);
     let http = config(folder.path(), &[]).http;
-    serve(encoder_router(real_encoder().await, &authenticator, 1 << 20, &http)).await
+    serve(encoder_router(Scrape::of_engine(real_encoder().await), &authenticator, 1 << 20, &http)).await
 }
 
 /// A server that asks `service` for encodings.

@@ -1,8 +1,10 @@
-//! Logs: one line an event, as text or JSON. Never image bytes, vectors or keys.
+//! Logs: one line an event, as text or JSON, to standard error.
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing::Subscriber;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{Setting, Settings};
 
@@ -42,12 +44,12 @@ impl LogConfig {
     }
 }
 
-/// Starts logging to standard error.
-pub fn start(config: &LogConfig) {
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&config.filter))
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    // A second start in one process, as in tests, keeps the first one's choice.
-    let _ = if config.json { lines.json().flatten_event(true).try_init() } else { lines.try_init() };
+/// Writes the events that `config` asks for.
+pub(super) fn layer<S>(config: &LogConfig) -> impl Layer<S> + use<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let lines = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let lines = if config.json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
+    lines.with_filter(EnvFilter::new(&config.filter))
 }

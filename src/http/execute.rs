@@ -1,0 +1,178 @@
+//! Executes operations, whichever way they came: in time, counted, measured and traced.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_graphql::parser::types::{DocumentOperations, OperationDefinition, OperationType, Selection};
+use async_graphql::{Name, Request, Response};
+use futures_util::{Stream, StreamExt};
+use tracing::field::Empty;
+use tracing::{Instrument, debug_span};
+
+use crate::graphql::{ApiError, Bill, ErrorCode, FaceQlSchema, Paid, RequestContext};
+use crate::metrics::{EdgeMetrics, Open, Transport};
+use crate::telemetry::TRACED;
+
+/// Executes operations.
+pub struct Executor {
+    schema: FaceQlSchema,
+    /// Every name in the schema.
+    names: HashSet<String>,
+    timeout: Duration,
+    metrics: Arc<EdgeMetrics>,
+}
+
+impl Executor {
+    /// Executes operations of `schema`; a query or a mutation may take as long as `timeout`.
+    #[must_use]
+    pub fn new(schema: FaceQlSchema, timeout: Duration, metrics: Arc<EdgeMetrics>) -> Self {
+        let names = schema.names().into_iter().collect();
+        Self { schema, names, timeout, metrics }
+    }
+
+    /// The operation that `request` means; of no kind when it cannot be told, and executing it says why.
+    pub(super) fn operation(&self, request: &mut Request) -> Operation {
+        let name = request.operation_name.clone();
+        let operation = request.parsed_query().ok().and_then(|document| match (&document.operations, name) {
+            (DocumentOperations::Single(operation), _) => Some(&operation.node),
+            (DocumentOperations::Multiple(several), Some(name)) => Some(&several.get(name.as_str())?.node),
+            (DocumentOperations::Multiple(several), None) => Some(&several.values().next()?.node),
+        });
+        let Some(operation) = operation else { return Operation::default() };
+        let field = first_field(operation).filter(|name| self.names.contains(name.as_str()));
+        Operation { kind: Kind::One(operation.ty), field: field.cloned() }
+    }
+
+    /// Executes a query or a mutation, within the time that one may take, and says what was paid for it. What a mutation did
+    /// is not written when the time is over, unless it was committed already.
+    pub(super) async fn execute(
+        &self,
+        operation: &Operation,
+        request: Request,
+        context: RequestContext,
+    ) -> (Response, Option<Paid>) {
+        let span = debug_span!(
+            target: TRACED, "operation",
+            otel.name = %operation, otel.status_code = Empty, error.r#type = Empty,
+        );
+        let (start, bill) = (Instant::now(), Bill::default());
+        let execution = self.schema.execute(request.data(context.billed(bill.clone())));
+        let execution = tokio::time::timeout(self.timeout, execution);
+        let response = execution.instrument(span.clone()).await.unwrap_or_else(|_| late());
+        let (code, paid) = (ErrorCode::of(&response), bill.paid());
+        self.metrics.executed(operation.kind_name(), start.elapsed());
+        self.metrics.ended(operation.kind_name(), outcome(code), paid.map(|paid| paid.cost));
+        if let Some(code) = code {
+            span.record("error.type", code.name());
+            if code.is_of_server() {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        (response, paid)
+    }
+
+    /// Executes a subscription.
+    pub(super) fn follow(
+        &self,
+        request: Request,
+        context: RequestContext,
+        transport: Transport,
+    ) -> impl Stream<Item = Response> + Send + use<> {
+        let (open, bill) = (self.metrics.subscription(transport), Bill::default());
+        let request = request.data(context.billed(bill.clone()));
+        let mut following = Following { metrics: self.metrics.clone(), bill, code: None, _open: open };
+        self.schema.execute_stream(request).inspect(move |response| following.saw(response))
+    }
+
+    /// Counts an operation that is refused instead of executed.
+    pub(super) fn refused(&self, operation: &Operation, code: ErrorCode) {
+        self.metrics.ended(operation.kind_name(), code.name(), None);
+    }
+}
+
+fn first_field(operation: &OperationDefinition) -> Option<&Name> {
+    match &operation.selection_set.node.items.first()?.node {
+        Selection::Field(field) => Some(&field.node.name.node),
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => None,
+    }
+}
+
+fn late() -> Response {
+    let message = "the request took longer than FACEQL_REQUEST_TIMEOUT_SECONDS; ask for less, or again later";
+    Response::from_errors(vec![ApiError::new(ErrorCode::Timeout, message).into_server_error()])
+}
+
+/// As metrics have it.
+fn outcome(code: Option<ErrorCode>) -> &'static str {
+    code.map_or("OK", ErrorCode::name)
+}
+
+/// What an operation would do, as far as it is told anywhere: its type, and its first field if that is one of the schema.
+/// The operation's own name is the client's to choose and could hold anything, so it is not told.
+#[derive(Clone, Default)]
+pub(super) struct Operation {
+    kind: Kind,
+    field: Option<Name>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Unknown,
+    Batch,
+    One(OperationType),
+}
+
+impl Operation {
+    /// Several at once.
+    pub(super) fn batch() -> Self {
+        Self { kind: Kind::Batch, field: None }
+    }
+
+    pub(super) fn is(&self, kind: OperationType) -> bool {
+        self.kind == Kind::One(kind)
+    }
+
+    pub(super) fn kind_name(&self) -> &'static str {
+        match self.kind {
+            Kind::One(OperationType::Query) => "query",
+            Kind::One(OperationType::Mutation) => "mutation",
+            Kind::One(OperationType::Subscription) => "subscription",
+            Kind::Batch => "batch",
+            Kind::Unknown => "unknown",
+        }
+    }
+
+    pub(super) fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.kind_name())?;
+        self.field().map_or(Ok(()), |field| write!(formatter, " {field}"))
+    }
+}
+
+/// A subscription, counted as open while it is, and by its outcome when it ends.
+struct Following {
+    metrics: Arc<EdgeMetrics>,
+    bill: Bill,
+    code: Option<ErrorCode>,
+    _open: Open,
+}
+
+impl Following {
+    fn saw(&mut self, response: &Response) {
+        self.code = ErrorCode::of(response);
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.metrics.ended("subscription", outcome(self.code), self.bill.paid().map(|paid| paid.cost));
+    }
+}

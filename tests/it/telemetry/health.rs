@@ -1,0 +1,55 @@
+//! `/health/live` and `/health/ready`: open to everybody, and silent but for yes or no.
+
+use faceql::clock::Clock;
+use faceql::inference::EmbeddedEncoder;
+use serde_json::json;
+
+use crate::support::TestServer;
+use crate::support::server::real_encoder;
+
+const KEYS: (&str, &str) = ("FACEQL_API_KEY", "acme:0123456789abcdef");
+
+/// The status and all that an outsider is told beside it.
+async fn told(server: &TestServer, path: &str) -> (u16, Vec<String>, String) {
+    let url = format!("http://{}/health/{path}", server.address);
+    let answer = server.client().http.get(url).send().await.unwrap();
+    let headers = answer.headers().keys().map(ToString::to_string);
+    let headers = headers.filter(|name| !["date", "content-length", "x-request-id"].contains(&&**name));
+    (answer.status().as_u16(), headers.collect(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn outsiders_are_told_yes_and_nothing_else() {
+    let server = TestServer::with(&[KEYS]).await;
+    for path in ["live", "ready"] {
+        let (status, headers, body) = told(&server, path).await;
+        assert_eq!((status, body.as_str()), (204, ""), "{path}");
+        // For web pages, whatever is answered.
+        let of_cors = ["vary", "access-control-expose-headers"];
+        assert!(headers.iter().all(|name| of_cors.contains(&&**name)), "{headers:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn server_whose_engine_is_gone_lives_and_is_not_ready_and_says_why_to_callers_alone() {
+    let real = real_encoder().await;
+    let gone = EmbeddedEncoder::idle(real.detector().clone(), real.model().clone());
+    let server = TestServer::assemble(&[KEYS], Clock::system(), gone).await;
+    assert_eq!(told(&server, "live").await.0, 204);
+    let (status, _, body) = told(&server, "ready").await;
+    assert_eq!((status, body.as_str()), (503, ""));
+
+    let query = "{ service { ready components { name healthy detail } } }";
+    let service = &server.client_with_key("0123456789abcdef").data(query, json!({})).await["service"];
+    let state = |name: &str| {
+        let components = service["components"].as_array().unwrap();
+        let component = components.iter().find(|component| component["name"] == name).unwrap();
+        (component["healthy"].as_bool().unwrap(), component["detail"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(service["ready"], false);
+    assert_eq!(state("engine"), (false, "embedded, 0 thread(s), 0 image(s) waiting".into()));
+    assert_eq!(state("jobs"), (true, "0 job(s) waiting or at work".into()));
+    assert!(state("database").0 && state("blobs").0);
+    server.stop().await;
+}
