@@ -17,6 +17,8 @@ use super::streams::TOO_MANY_STREAMS;
 use super::transport_ws::{self, SUBPROTOCOL, Socket};
 use crate::graphql::ErrorCode;
 
+/// What is held of each socket for reading and for writing: most of them are idle, and most messages small.
+const BUFFER_BYTES: usize = 4 << 10;
 /// Largest message from a client: documents, not images.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
@@ -34,6 +36,7 @@ pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -
     let id = RequestId::given(&parts.extensions);
     let (headers, address) = (parts.headers.clone(), auth::address(&parts.extensions));
     let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(MAX_MESSAGE_BYTES);
+    let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
     upgrade.on_upgrade(move |socket| {
         let span = info_span!("socket", request.id = %id);
         async move {
