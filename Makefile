@@ -1,7 +1,7 @@
 # FaceQL: `make run` sets everything up and serves; `make test` sets up and tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare graphiql try-graphiql run demo test test-clients test-graphiql check bench clean
+.PHONY: help prepare graphiql try-graphiql run demo test test-clients test-graphiql check fuzz bench clean
 
 PYTHON ?= python3
 CLIENTS := tests/clients
@@ -60,6 +60,9 @@ test-graphiql: prepare graphiql ## Test GraphiQL alone (FACEQL_BINARY names anot
 check: ## Check format, lints, documentation, the checked-in schema and settings, licences
 	@./.ci/check
 
+fuzz: ## Look for inputs that break what reads them, FUZZ_SECONDS (60) for each target
+	@./fuzz/run
+
 bench: prepare ## Measure against references in the same run, and print the ratios
 	@cargo bench --locked --package vision
 	@cargo bench --locked --package faceql
@@ -69,3 +72,4 @@ clean: ## Remove what was built and set up; your data in .faceql/data stays
 	@rm -rf $(GRAPHIQL)/dist $(GRAPHIQL)/node_modules $(GRAPHIQL)/screenshots
 	@rm -rf .faceql/lib .faceql/packs .faceql/photos .faceql/downloads
 	@rm -rf $(CLIENTS)/node_modules $(CLIENTS)/.venv
+	@rm -rf fuzz/.tools fuzz/target

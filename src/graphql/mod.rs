@@ -31,4 +31,4 @@ pub(crate) use faces::DetectedFace;
 pub use context::{Domains, Limits, RequestContext};
 pub use cost::{Bill, Paid, QueryLimits};
 pub use error::{ApiError, ErrorCode, RETRY_AFTER_MS};
-pub use schema::{FaceQlSchema, schema, sdl};
+pub use schema::{FaceQlSchema, schema, schema_without_domains, sdl};

@@ -27,7 +27,7 @@ use super::verification::{VerificationMutation, VerificationQuery, VerificationS
 use super::{Domains, ErrorCode, Limits};
 use crate::files::FileLinks;
 use crate::health::Health;
-use crate::rates::Rates;
+use crate::rates::{Rates, RatesConfig};
 
 /// Reads.
 #[derive(Default, MergedObject)]
@@ -86,6 +86,13 @@ pub fn schema(
         .data(limits)
         .data(links)
         .finish()
+}
+
+/// The API without its domains, for judging documents by `queries`: its resolvers fail.
+#[must_use]
+pub fn schema_without_domains(queries: QueryLimits) -> FaceQlSchema {
+    let unlimited = RatesConfig { cost_per_second: 0, upload_mib_per_minute: 0 };
+    builder().extension(Cost { limits: queries, rates: Rates::new(&unlimited, 0, 0) }).finish()
 }
 
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.

@@ -41,6 +41,7 @@ pub use configured_key::ApiKey;
 pub use documents::{Documents, DocumentsConfig};
 pub use execute::Executor;
 pub use listen::{ServeError, serve};
+pub use multipart::read_form;
 pub use room::Room;
 pub use router::{Edge, encoder_router, router};
 pub use scrape::Scrape;

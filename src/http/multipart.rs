@@ -3,16 +3,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use async_graphql::{Request, UploadValue};
-use axum::extract::Multipart;
+use async_graphql::{Request as GraphQlRequest, UploadValue};
 use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{FromRequest, Multipart, Request};
 use bytes::{Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 
+use super::documents::Documents;
 use super::parameters::of_json;
 use super::refusal::Refusal;
-use super::router::Edge;
-use crate::graphql::ErrorCode;
+use crate::graphql::{ApiError, ErrorCode};
 
 /// Largest `operations` and `map`.
 const MAX_JSON_BYTES: u64 = 1 << 20;
@@ -22,19 +22,28 @@ const MAX_FILES: usize = 20;
 /// For each file part, the variables that it stands for.
 type Map = HashMap<String, Vec<String>>;
 
-pub(super) async fn read(mut multipart: Multipart, edge: &Edge) -> Result<Request, Refusal> {
-    let mut request = of_json(json_part(&mut multipart, "operations").await?, &edge.documents)?;
+/// Reads the form that `request` carries, with files of at most `max_file_bytes`.
+///
+/// # Errors
+/// What is wrong with the form, or too much of it.
+pub async fn read_form(
+    request: Request,
+    documents: &Documents,
+    max_file_bytes: u64,
+) -> Result<GraphQlRequest, ApiError> {
+    let multipart = Multipart::from_request(request, &()).await;
+    let mut multipart =
+        multipart.map_err(|error| ApiError::new(ErrorCode::BadUserInput, error.body_text()))?;
+    let mut request = of_json(json_part(&mut multipart, "operations").await?, documents)?;
     let mut map: Map = json_part(&mut multipart, "map").await?;
     check(&map)?;
     while let Some(field) = multipart.next_field().await.map_err(malformed)? {
         let name = field.name().unwrap_or_default().to_owned();
         let Some(variables) = map.remove(&name) else {
-            return Err(Refusal::new(
-                ErrorCode::BadUserInput,
-                format!("the map does not speak of the part '{name}'"),
-            ));
+            let message = format!("the map does not speak of the part '{name}'");
+            return Err(ApiError::new(ErrorCode::BadUserInput, message));
         };
-        let content = bounded(field, edge.limits.max_upload_bytes).await?;
+        let content = bounded(field, max_file_bytes).await?;
         for variable in variables {
             // Nobody looks at a file's name or claimed type: the content tells.
             let upload =
@@ -45,7 +54,7 @@ pub(super) async fn read(mut multipart: Multipart, edge: &Edge) -> Result<Reques
     match map.keys().next() {
         None => Ok(request),
         Some(name) => {
-            Err(Refusal::new(ErrorCode::NoImage, format!("the file '{name}' of the map is missing")))
+            Err(ApiError::new(ErrorCode::NoImage, format!("the file '{name}' of the map is missing")))
         }
     }
 }

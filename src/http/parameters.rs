@@ -2,14 +2,14 @@
 
 use async_graphql::{Request as GraphQlRequest, Variables};
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Multipart, Query, Request};
+use axum::extract::{FromRequest, Query, Request};
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::documents::Documents;
-use super::multipart;
+use super::multipart::read_form;
 use super::refusal::Refusal;
 use super::router::Edge;
 use crate::graphql::ErrorCode;
@@ -76,9 +76,7 @@ pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Re
         }
         "multipart/form-data" => {
             check_preflighted(request.headers())?;
-            let multipart = Multipart::from_request(request, &()).await;
-            let multipart = multipart.map_err(|error| bad(error.body_text()))?;
-            let request = multipart::read(multipart, edge).await?;
+            let request = read_form(request, &edge.documents, edge.limits.max_upload_bytes).await?;
             Ok(Parameters::One(Box::new(request)))
         }
         _ => {
