@@ -9,6 +9,9 @@ use tower_http::cors::CorsLayer;
 /// How long a browser remembers what it may send.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
+/// What pages may read of an answer's headers.
+const EXPOSED: [&str; 4] = ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy"];
+
 /// Lets pages of `origins` send requests and read answers. Without any, no page is told that it may.
 pub(super) fn layer(origins: &BTreeSet<String>) -> CorsLayer {
     let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
@@ -22,6 +25,6 @@ pub(super) fn layer(origins: &BTreeSet<String>) -> CorsLayer {
         .allow_headers(
             [header::CONTENT_TYPE, header::AUTHORIZATION].into_iter().chain(own).collect::<Vec<_>>(),
         )
-        .expose_headers([HeaderName::from_static("x-request-id")])
+        .expose_headers(EXPOSED.map(HeaderName::from_static))
         .max_age(MAX_AGE)
 }
