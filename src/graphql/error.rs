@@ -187,7 +187,8 @@ impl ApiError {
     /// The same as a whole response's error, outside of any field.
     #[must_use]
     pub fn into_server_error(self) -> ServerError {
-        async_graphql::Error::from(self).into_server_error(async_graphql::Pos::default())
+        let error = async_graphql::Error::from(self).into_server_error(async_graphql::Pos::default());
+        ServerError { locations: Vec::new(), ..error }
     }
 }
 

@@ -106,7 +106,10 @@ async fn without_a_valid_key_nothing_is_answered() {
         let response =
             client.post().json(&json!({ "query": "{ service { version } }" })).send().await.unwrap();
         assert_eq!(response.status(), 401);
-        assert_eq!(code(&read(response).await), "UNAUTHENTICATED");
+        let response = read(response).await;
+        assert_eq!(code(&response), "UNAUTHENTICATED");
+        // It is about no place in the document.
+        assert!(response["errors"][0].get("locations").is_none(), "{response}");
     }
     for init in [json!({}), json!({ "X-API-Key": "wrong-key-0123456789" }), Value::Null] {
         assert!(Socket::open(server.address, init).await.is_none());
