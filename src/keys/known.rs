@@ -115,27 +115,34 @@ impl Keys {
     }
 
     async fn write_down_uses(&self) {
-        for key in self.all_known() {
-            let last_used = key.last_used.load(Ordering::Relaxed);
-            if last_used <= key.written_down.load(Ordering::Relaxed) {
-                continue;
-            }
-            match self.write_down(key.id, last_used).await {
-                Ok(()) => key.written_down.store(last_used, Ordering::Relaxed),
-                Err(error) => warn!(%error, "could not write down when a key was used; will try again"),
-            }
+        if let Err(error) = self.write_down().await {
+            warn!(%error, "could not write down when keys were used; will try again");
         }
     }
 
-    async fn write_down(&self, id: ApiKeyId, minute: i64) -> Result<(), DbErr> {
-        let time = DateTime::from_timestamp(minute.saturating_mul(60), 0);
+    /// In one write, whichever keys were used since.
+    async fn write_down(&self) -> Result<(), DbErr> {
+        let known = self.all_known().into_iter();
+        let used = known.map(|key| (key.last_used.load(Ordering::Relaxed), key));
+        let used: Vec<_> =
+            used.filter(|(minute, key)| *minute > key.written_down.load(Ordering::Relaxed)).collect();
+        if used.is_empty() {
+            return Ok(());
+        }
         let write = self.database.write().await?;
-        Entity::update_many()
-            .col_expr(Column::LastUsedAt, Expr::value(time))
-            .filter(Column::Id.eq(id))
-            .exec(&*write)
-            .await?;
-        write.commit().await
+        for (minute, key) in &used {
+            let time = DateTime::from_timestamp(minute.saturating_mul(60), 0);
+            Entity::update_many()
+                .col_expr(Column::LastUsedAt, Expr::value(time))
+                .filter(Column::Id.eq(key.id))
+                .exec(&*write)
+                .await?;
+        }
+        write.commit().await?;
+        for (minute, key) in used {
+            key.written_down.store(minute, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn all_known(&self) -> Vec<Arc<KnownKey>> {
