@@ -115,10 +115,17 @@ impl Certificate {
     async fn renew_until(self: Arc<Self>, stop: CancellationToken) {
         let mut seen = self.files.modified().ok();
         while stop.run_until_cancelled(tokio::time::sleep(RENEWAL)).await.is_some() {
-            let modified = self.files.modified().ok();
-            if modified != seen {
-                seen = modified;
-                self.renew();
+            let certificate = self.clone();
+            let look = tokio::task::spawn_blocking(move || {
+                let modified = certificate.files.modified().ok();
+                if modified != seen {
+                    certificate.renew();
+                }
+                modified
+            });
+            match look.await {
+                Ok(modified) => seen = modified,
+                Err(error) => warn!(%error, "could not look for a renewed certificate; will try again"),
             }
         }
     }
