@@ -3,8 +3,8 @@
 //! Modules know each other in one direction only:
 //!
 //! ```text
-//! cli -> http -> graphql -> { verification, enrollment -> people, detection, contours }
-//!     -> { audit inference index jobs events blobs database idempotency } -> vision
+//! cli -> http -> graphql -> { verification, enrollment -> people, { detection, contours } -> submissions }
+//!     -> { audit inference index jobs events blobs database idempotency … } -> vision
 //! ```
 //!
 //! [`app`] wires them together and is called by [`cli`] and tests alone. ARCHITECTURE.md tells the whole.

@@ -45,7 +45,7 @@ pub struct Domains {
     pub contours: Contours,
 }
 
-/// Belongs to one request, or to all operations of one WebSocket: who asks, and the loaders that ask for them.
+/// Belongs to one operation: who asks, what is paid, and the loaders that ask for them.
 pub struct RequestContext {
     caller: Caller,
     bill: Bill,

@@ -55,7 +55,7 @@ pub struct Edge {
     /// Requests that one body may hold; 0 takes no batches.
     pub max_batch: usize,
     /// Origins of web pages that may speak to the server, beside its own.
-    pub allowed_origins: Arc<BTreeSet<String>>,
+    pub allowed_origins: BTreeSet<String>,
     /// How often an open socket is pinged.
     pub socket_ping: Duration,
     /// Operations at once on one socket.

@@ -1,5 +1,7 @@
 //! The composition root: opens the stores, wires the domains, runs until told to stop. Called by `cli` and tests.
 
+mod engines;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
-use vision::{EmbeddedEngine, FaceEngine, ModelCard, Pack};
 
 use crate::audit::{AuditLog, Recorder};
 use crate::blobs::{BlobError, Blobs};
@@ -28,9 +29,7 @@ use crate::http::{
     Authenticator, Documents, Edge, Executor, HttpConfig, NoKey, Room, Scrape, ServeError, router, serve,
 };
 use crate::index::EmbeddedIndex;
-use crate::inference::{
-    EmbeddedEncoder, Encoder, EngineConfig, Engines, KnownModels, RemoteEncoder, RemoteError, StartError,
-};
+use crate::inference::{Engines, KnownModels, RemoteError, StartError};
 use crate::jobs::{Handler, Queue, Worker};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -40,6 +39,8 @@ use crate::secret::{Secret, SecretError};
 use crate::submissions::{Submission, Submissions};
 use crate::sweeper::Sweep;
 use crate::verification::{EncodeImage, Snapshots, Verification};
+
+pub use engines::{embedded_encoder, engines, idle_engines};
 
 /// The kinds of blobs that links may lead to, and of whom they are. What else is stored, no signature makes public.
 const LINKED: [LinkedKind; 3] = [
@@ -309,7 +310,7 @@ impl App {
             room: Room::new(&self.config.http),
             body_timeout: self.config.http.body_timeout,
             max_batch: self.config.http.max_batch,
-            allowed_origins: Arc::new(self.config.http.allowed_origins.clone()),
+            allowed_origins: self.config.http.allowed_origins.clone(),
             socket_ping: self.config.http.streams.ping,
             max_socket_operations: self.config.http.streams.max_operations,
             limits,
@@ -366,15 +367,6 @@ pub async fn open_people(config: &Config, clock: Clock, engines: &Engines) -> Re
     })
 }
 
-/// An engine that looks at no picture, for work on what is stored: it knows the models of the configured pack.
-///
-/// # Errors
-/// When the pack cannot be loaded.
-pub fn idle_engines(config: &EngineConfig) -> Result<Engines, AppError> {
-    let pack = Pack::load(&config.pack)?;
-    Ok(EmbeddedEncoder::idle(pack.detector().clone(), pack.encoder().clone()).into())
-}
-
 /// Tells metrics at the address that `config` has for them, if it has one, until `stop`.
 ///
 /// # Errors
@@ -390,48 +382,4 @@ pub async fn serve_metrics(
     info!("metrics are at http://{}/metrics", listener.local_addr().map_err(failed)?);
     tokio::spawn(scrape.clone().serve(listener, stop.clone()));
     Ok(())
-}
-
-/// The engines that `config` asks for, warm.
-///
-/// # Errors
-/// When their models or their client cannot be loaded.
-pub async fn engines(config: &Config) -> Result<Engines, AppError> {
-    let embedded = embedded_encoder(&config.engine).await?;
-    let encoder = match &config.remote {
-        None => Encoder::Embedded(embedded.clone()),
-        Some(remote) => {
-            let known = remote.model.as_deref().and_then(|name| model_of_pack(&config.engine, name));
-            info!("the images of containers are encoded by an external service");
-            Encoder::Remote(RemoteEncoder::new(remote.clone(), known)?)
-        }
-    };
-    Ok(Engines { encoder, embedded })
-}
-
-/// The embedded engine with the models of the configured pack, warm.
-///
-/// # Errors
-/// When the pack or ONNX Runtime cannot be loaded.
-pub async fn embedded_encoder(config: &EngineConfig) -> Result<EmbeddedEncoder, AppError> {
-    let pack = Pack::load(&config.pack)?;
-    let (runtime, least) = (config.runtime.clone(), config.least_scores);
-    let make = move || {
-        let mut engine = EmbeddedEngine::load(&runtime, &pack, 1)?.with_least_scores(least);
-        engine.warm_up()?;
-        Ok(Box::new(engine) as Box<dyn FaceEngine>)
-    };
-    Ok(EmbeddedEncoder::start(config, Arc::new(make)).await?)
-}
-
-/// The encoder of the pack by that name, from among the installed packs.
-fn model_of_pack(config: &EngineConfig, name: &str) -> Option<ModelCard> {
-    let folder = config.pack.with_file_name(name);
-    match Pack::load(&folder) {
-        Ok(pack) => Some(pack.encoder().clone()),
-        Err(error) => {
-            warn!(%error, "ENCODING_SERVICE_MODEL names no installed pack: images will not be compared");
-            None
-        }
-    }
 }

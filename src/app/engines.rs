@@ -1,0 +1,63 @@
+//! Engines as the configuration asks for them.
+
+use std::sync::Arc;
+
+use tracing::{info, warn};
+use vision::{EmbeddedEngine, FaceEngine, ModelCard, Pack};
+
+use super::AppError;
+use crate::config::Config;
+use crate::inference::{EmbeddedEncoder, Encoder, EngineConfig, Engines, RemoteEncoder};
+
+/// An engine that looks at no picture, for work on what is stored: it knows the models of the configured pack.
+///
+/// # Errors
+/// When the pack cannot be loaded.
+pub fn idle_engines(config: &EngineConfig) -> Result<Engines, AppError> {
+    let pack = Pack::load(&config.pack)?;
+    Ok(EmbeddedEncoder::idle(pack.detector().clone(), pack.encoder().clone()).into())
+}
+
+/// The engines that `config` asks for, warm.
+///
+/// # Errors
+/// When their models or their client cannot be loaded.
+pub async fn engines(config: &Config) -> Result<Engines, AppError> {
+    let embedded = embedded_encoder(&config.engine).await?;
+    let encoder = match &config.remote {
+        None => Encoder::Embedded(embedded.clone()),
+        Some(remote) => {
+            let known = remote.model.as_deref().and_then(|name| model_of_pack(&config.engine, name));
+            info!("the images of containers are encoded by an external service");
+            Encoder::Remote(RemoteEncoder::new(remote.clone(), known)?)
+        }
+    };
+    Ok(Engines { encoder, embedded })
+}
+
+/// The embedded engine with the models of the configured pack, warm.
+///
+/// # Errors
+/// When the pack or ONNX Runtime cannot be loaded.
+pub async fn embedded_encoder(config: &EngineConfig) -> Result<EmbeddedEncoder, AppError> {
+    let pack = Pack::load(&config.pack)?;
+    let (runtime, least) = (config.runtime.clone(), config.least_scores);
+    let make = move || {
+        let mut engine = EmbeddedEngine::load(&runtime, &pack, 1)?.with_least_scores(least);
+        engine.warm_up()?;
+        Ok(Box::new(engine) as Box<dyn FaceEngine>)
+    };
+    Ok(EmbeddedEncoder::start(config, Arc::new(make)).await?)
+}
+
+/// The encoder of the pack by that name, from among the installed packs.
+fn model_of_pack(config: &EngineConfig, name: &str) -> Option<ModelCard> {
+    let folder = config.pack.with_file_name(name);
+    match Pack::load(&folder) {
+        Ok(pack) => Some(pack.encoder().clone()),
+        Err(error) => {
+            warn!(%error, "ENCODING_SERVICE_MODEL names no installed pack: images will not be compared");
+            None
+        }
+    }
+}
