@@ -1,14 +1,16 @@
-//! A list of numbers, resolved in one step.
+//! A list of numbers, resolved in one step and packed until it is written.
 
 use std::borrow::Cow;
 
 use async_graphql::parser::types::Field;
 use async_graphql::registry::Registry;
-use async_graphql::{ContextSelectionSet, Number, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
 
-/// `[Float!]!`. A `Vec<f64>` would be resolved element by element, each with a future and a path of its own,
-/// which makes up most of the time of reading encodings.
-pub(super) struct Numbers(pub(super) Vec<f64>);
+/// `[Float!]!`, as the bytes of its 64-bit numbers, little end first. A `Vec<f64>` would be resolved element by element,
+/// each with a future and a path of its own, which makes up most of the time of reading encodings.
+pub(super) struct Numbers(pub(super) Bytes);
 
 impl OutputType for Numbers {
     fn type_name() -> Cow<'static, str> {
@@ -24,7 +26,48 @@ impl OutputType for Numbers {
     }
 
     async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
-        let number = |number: &f64| Number::from_f64(*number).map_or(Value::Null, Value::Number);
-        Ok(Value::List(self.0.iter().map(number).collect()))
+        // Nothing else in the schema is binary.
+        Ok(Value::Binary(self.0.clone()))
+    }
+}
+
+/// A value of a response as JSON has it, with its numbers unpacked.
+pub struct Written<'response>(pub &'response Value);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Binary(packed) => serializer.collect_seq(unpacked(packed)),
+            Value::List(items) => serializer.collect_seq(items.iter().map(Written)),
+            Value::Object(fields) => {
+                serializer.collect_map(fields.iter().map(|(name, value)| (name.as_str(), Written(value))))
+            }
+            leaf => leaf.serialize(serializer),
+        }
+    }
+}
+
+fn unpacked(packed: &[u8]) -> impl Iterator<Item = f64> {
+    packed.as_chunks().0.iter().map(|number| f64::from_le_bytes(*number))
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{Name, indexmap::IndexMap};
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_they_are_wherever_they_stand() {
+        let packed = [0.1, -2.0, f64::NAN].iter().flat_map(|number: &f64| number.to_le_bytes());
+        let packed = Value::Binary(packed.collect());
+        let fields = IndexMap::from([
+            (Name::new("vector"), packed.clone()),
+            (Name::new("all"), Value::List(vec![packed, Value::Null])),
+            (Name::new("name"), Value::from("\"a\"")),
+        ]);
+        let written = serde_json::to_string(&Written(&Value::Object(fields))).unwrap();
+        let expected = r#"{"vector":[0.1,-2.0,null],"all":[[0.1,-2.0,null],null],"name":"\"a\""}"#;
+        assert_eq!(written, expected);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use entity::{container, encoding, image};
 use futures_util::future::try_join_all;
@@ -238,7 +239,7 @@ impl Encoding {
 
     /// Unscaled values as the model gave them; the length is the model's (128 for the default).
     async fn vector(&self) -> Shown<Numbers> {
-        Shown::new(self.0.id, Numbers(verification::stored_vector(&self.0)))
+        Shown::new(self.0.id, Numbers(Bytes::copy_from_slice(&self.0.vector)))
     }
 
     /// How many values the vector has.
