@@ -32,11 +32,10 @@ pub struct Health {
 /// What was seen, and when.
 struct Look {
     at: Instant,
-    components: Vec<Component>,
+    components: Arc<[Component]>,
 }
 
 /// A part and how it is.
-#[derive(Clone)]
 pub struct Component {
     /// Its name.
     pub name: &'static str,
@@ -52,14 +51,14 @@ impl Health {
     }
 
     /// The state of every part, as it was two seconds ago at most. Who asks meanwhile waits for the same look.
-    pub async fn check(&self) -> Vec<Component> {
+    pub async fn check(&self) -> Arc<[Component]> {
         let mut last = self.last.lock().await;
         if let Some(look) = last.as_ref()
             && look.at.elapsed() < KEPT
         {
             return look.components.clone();
         }
-        let components = self.look().await;
+        let components: Arc<[Component]> = self.look().await.into();
         *last = Some(Look { at: Instant::now(), components: components.clone() });
         components
     }

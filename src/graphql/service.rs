@@ -8,21 +8,48 @@ use super::context::ContextExt;
 use super::models::Model;
 use super::page::MAX_PAGE_SIZE;
 use super::{ApiError, Limits};
-use crate::health::Health;
+use crate::health::{self, Health};
+
+/// What this server is, and how it is. Only what is asked for is looked at.
+pub(super) struct Service;
 
 /// What this server is, and how it is.
-#[derive(SimpleObject)]
-pub(super) struct Service {
+#[Object]
+impl Service {
     /// The version of FaceQL.
-    version: &'static str,
+    async fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
     /// True when every component is well.
-    ready: bool,
+    async fn ready(&self, context: &Context<'_>) -> Result<bool, ApiError> {
+        let components = context.part::<Health>()?.check().await;
+        Ok(components.iter().all(|component| component.state.is_ok()))
+    }
+
     /// Every part, and how it is.
-    components: Vec<Component>,
+    async fn components(&self, context: &Context<'_>) -> Result<Vec<Component>, ApiError> {
+        Ok(context.part::<Health>()?.check().await.iter().map(Component::from).collect())
+    }
+
     /// The models at work.
-    models: Vec<Model>,
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn models(&self, context: &Context<'_>) -> Result<Vec<Model>, ApiError> {
+        let models = context.part::<Health>()?.models();
+        Ok(models.into_iter().map(|card| Model(Arc::new(card.clone()))).collect())
+    }
+
     /// What is refused for being too much.
-    limits: ServiceLimits,
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn limits(&self, context: &Context<'_>) -> Result<ServiceLimits, ApiError> {
+        let limits = context.part::<Limits>()?;
+        Ok(ServiceLimits {
+            images_per_container: limits.images_per_container,
+            max_upload_bytes: limits.max_upload_bytes,
+            max_image_pixels: limits.max_image_pixels,
+            max_page_size: MAX_PAGE_SIZE,
+        })
+    }
 }
 
 /// A part of the server.
@@ -56,31 +83,16 @@ pub(super) struct ServiceQuery;
 #[Object]
 impl ServiceQuery {
     /// Version, models, limits and the state of every part; the same facts as /health/ready.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn service(&self, context: &Context<'_>) -> Result<Service, ApiError> {
         context.reader()?;
-        let (health, limits) = (context.part::<Health>()?, context.part::<Limits>()?);
-        let components: Vec<_> = health.check().await.into_iter().map(Component::from).collect();
-        Ok(Service {
-            version: env!("CARGO_PKG_VERSION"),
-            ready: components.iter().all(|component| component.healthy),
-            components,
-            models: health.models().into_iter().map(|card| Model(Arc::new(card.clone()))).collect(),
-            limits: ServiceLimits {
-                images_per_container: limits.images_per_container,
-                max_upload_bytes: limits.max_upload_bytes,
-                max_image_pixels: limits.max_image_pixels,
-                max_page_size: MAX_PAGE_SIZE,
-            },
-        })
+        Ok(Service)
     }
 }
 
-impl From<crate::health::Component> for Component {
-    fn from(component: crate::health::Component) -> Self {
-        let (healthy, detail) = match component.state {
-            Ok(detail) => (true, detail),
-            Err(detail) => (false, detail),
-        };
-        Self { name: component.name, healthy, detail: Some(detail) }
+impl From<&health::Component> for Component {
+    fn from(component: &health::Component) -> Self {
+        let (Ok(detail) | Err(detail)) = &component.state;
+        Self { name: component.name, healthy: component.state.is_ok(), detail: Some(detail.clone()) }
     }
 }
