@@ -58,6 +58,15 @@ pub struct Left {
     pub remaining: u32,
 }
 
+/// Too little is left. Nothing was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Short {
+    /// After how long there will be enough.
+    pub wait: Duration,
+    /// What there is, said as nothing: it is not enough.
+    pub left: Left,
+}
+
 impl Rates {
     /// The rates of `config`, in which `largest_cost` and `largest_request` (in bytes) can be spent at once.
     #[must_use]
@@ -73,8 +82,8 @@ impl Rates {
     /// Spends the cost of a query; tells what is left, where there is a limit.
     ///
     /// # Errors
-    /// When not so much is left: after how long there will be. Nothing is spent then.
-    pub fn spend_cost(&self, actor: Actor, cost: usize) -> Result<Option<Left>, Duration> {
+    /// When not so much is left.
+    pub fn spend_cost(&self, actor: Actor, cost: usize) -> Result<Option<Left>, Short> {
         let cost = u32::try_from(cost).unwrap_or(u32::MAX);
         self.cost.as_ref().map(|purse| purse.spend(actor, cost)).transpose()
     }
@@ -82,8 +91,8 @@ impl Rates {
     /// Spends the bytes of a request.
     ///
     /// # Errors
-    /// When not so many are left: after how long there will be. None is spent then.
-    pub fn spend_bytes(&self, actor: Actor, bytes: u64) -> Result<(), Duration> {
+    /// When not so many are left.
+    pub fn spend_bytes(&self, actor: Actor, bytes: u64) -> Result<(), Short> {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         self.upload.as_ref().map(|purse| purse.spend(actor, units)).transpose().map(drop)
     }
@@ -105,13 +114,15 @@ impl Purse {
         Some(Arc::new(Self { quota, limiter }))
     }
 
-    fn spend(&self, actor: Actor, amount: u32) -> Result<Left, Duration> {
+    fn spend(&self, actor: Actor, amount: u32) -> Result<Left, Short> {
         let window = self.quota.burst_size_replenished_in();
+        let left = |remaining| Left { burst: self.quota.burst_size().get(), window, remaining };
+        let short = |wait| Short { wait, left: left(0) };
         let amount = NonZeroU32::new(amount).unwrap_or(NonZeroU32::MIN);
-        // There is never more than a burst; whoever asks for more was refused elsewhere, and waits for it here.
-        let state = self.limiter.check_key_n(&actor, amount).map_err(|_| window)?;
-        let state = state.map_err(|until| until.wait_time_from(DefaultClock::default().now()))?;
-        Ok(Left { burst: self.quota.burst_size().get(), window, remaining: state.remaining_burst_capacity() })
+        // There is never more than a burst: whoever asks for more is put off for as long as one takes.
+        let state = self.limiter.check_key_n(&actor, amount).map_err(|_| short(window))?;
+        let state = state.map_err(|until| short(until.wait_time_from(DefaultClock::default().now())))?;
+        Ok(left(state.remaining_burst_capacity()))
     }
 }
 
@@ -126,11 +137,12 @@ mod tests {
         let (one, other) = (Actor::Configured(1), Actor::Configured(2));
 
         assert_eq!(rates.spend_cost(one, 60).unwrap().unwrap().remaining, 40);
-        let wait = rates.spend_cost(one, 60).unwrap_err();
+        let Short { wait, left } = rates.spend_cost(one, 60).unwrap_err();
+        assert_eq!((left.burst, left.remaining), (100, 0));
         assert!(wait <= Duration::from_secs(2) && wait > Duration::from_secs(1), "{wait:?}");
         let left = rates.spend_cost(other, 60).unwrap().unwrap();
         assert_eq!((left.remaining, left.burst, left.window), (40, 100, Duration::from_secs(10)));
-        assert_eq!(rates.spend_cost(one, 101), Err(Duration::from_secs(10)));
+        assert_eq!(rates.spend_cost(one, 101).unwrap_err().wait, Duration::from_secs(10));
 
         assert_eq!(rates.spend_bytes(one, 2 << 20), Ok(()));
         assert!(rates.spend_bytes(one, 1).is_err());

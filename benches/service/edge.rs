@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use axum::routing::post;
 use axum::{Json, Router};
+use faceql::config::{Config, Settings};
+use faceql::http::{Authenticator, with_middleware};
+use faceql::metrics::{EngineMetrics, Metrics};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -37,7 +40,7 @@ async fn requests() {
     let (server, bare) = (Server::start().await, Server::start_bare(["--bare-handler"]).await);
     let (service, reference) = (per_cpu_second(&server, None).await, per_cpu_second(&bare, None).await);
     row(
-        "{ service { version } }, requests per CPU second",
+        "{ service { version } }, against a bare handler behind the same",
         &format!("{service:.0}"),
         &format!("{reference:.0}"),
         service / reference,
@@ -58,13 +61,17 @@ async fn requests() {
     );
 }
 
-/// What the child process does: answers every request, read as JSON, by JSON.
+/// What the child process does: answers every request, read as JSON, by JSON, behind the middleware of the service.
 pub(crate) async fn serve_bare_handler() {
     let answer = |Json(request): Json<Value>| async move {
         let known = request["query"] == VERSION;
         Json(json!({ "data": { "service": { "version": known.then_some(env!("CARGO_PKG_VERSION")) } } }))
     };
-    serve_bare(Router::new().route("/graphql", post(answer))).await;
+    let config = Config::read(Settings::from_values::<&str, &str>([])).expect("the defaults are fine").http;
+    let authenticator = Authenticator::new(Vec::new(), None, config.strangers_per_minute);
+    let metrics = Metrics::new(&EngineMetrics::default(), None).edge;
+    let routes = Router::new().route("/graphql", post(answer));
+    serve_bare(with_middleware(routes, &authenticator, metrics, &config)).await;
 }
 
 async fn per_cpu_second(server: &Server, key: Option<&'static str>) -> f64 {

@@ -1,23 +1,17 @@
 //! What a query may ask for. Its text and its shape are measured before it is validated, since validating expands
 //! fragments; its cost before it is executed. What a field costs is said beside its resolver.
 
-use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation,
-};
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, FragmentDefinition, Selection, SelectionSet,
 };
-use async_graphql::{Name, Positioned, Request, ServerError, ServerResult, ValidationResult, async_trait};
+use async_graphql::{Name, Positioned, ServerError};
 
-use super::context::RequestContext;
 use super::{ApiError, ErrorCode};
-use crate::caller::Actor;
 use crate::config::{Setting, Settings};
-use crate::rates::{Left, Rates};
+use crate::rates::Left;
 
 /// No field costs more, so that sums of costs do not overflow.
 const MOST: usize = 1_000_000_000;
@@ -88,7 +82,8 @@ impl QueryLimits {
         within("tokens", tokens(query, self.tokens), self.tokens)
     }
 
-    fn check_shape(&self, document: &ExecutableDocument) -> Result<(), ApiError> {
+    /// Refuses a document that is too much to be validated.
+    pub(super) fn check_shape(&self, document: &ExecutableDocument) -> Result<(), ApiError> {
         let mut shapes = Shapes { fragments: &document.fragments, known: HashMap::new() };
         let operations: Vec<&SelectionSet> = match &document.operations {
             DocumentOperations::Single(operation) => vec![&operation.node.selection_set.node],
@@ -105,6 +100,20 @@ impl QueryLimits {
             within("fields of the operation itself", own_fields, self.root_fields)?;
         }
         Ok(())
+    }
+
+    /// Refuses a document that costs too much to be executed.
+    pub(super) fn check_cost(&self, cost: usize) -> Result<(), ServerError> {
+        let limit = self.cost;
+        if cost <= limit {
+            return Ok(());
+        }
+        let message = format!("the query costs {cost}; at most {limit} is taken: ask for fewer, or in parts");
+        let mut error = ApiError::new(ErrorCode::QueryTooCostly, message).into_server_error();
+        let values = error.extensions.get_or_insert_default();
+        values.set("cost", cost);
+        values.set("limit", limit);
+        Err(error)
     }
 }
 
@@ -231,98 +240,29 @@ pub(super) fn work(own: usize, content: usize) -> usize {
     own.saturating_add(content).min(MOST)
 }
 
-/// Holds every request to its limits, and every key to its rate.
-pub(super) struct Cost {
-    pub(super) limits: QueryLimits,
-    pub(super) rates: Rates,
-}
-
-impl ExtensionFactory for Cost {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(CostOfRequest { limits: self.limits, rates: self.rates.clone(), payer: OnceLock::new() })
-    }
-}
-
-/// What a request cost: filled in as soon as it is known. Cloning shares it.
+/// What a request was charged: filled in as soon as it is known. Cloning shares it.
 #[derive(Clone, Default)]
-pub struct Bill(Arc<OnceLock<Paid>>);
+pub struct Bill(Arc<OnceLock<Charge>>);
 
-/// What was paid for a request.
-#[derive(Clone, Copy, Debug)]
-pub struct Paid {
-    /// What it cost.
-    pub cost: usize,
+/// What a request was charged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Charge {
+    /// What it cost; `None` when it came to nothing before, or could not be paid.
+    pub cost: Option<usize>,
     /// What its key has left, where there is a limit.
     pub left: Option<Left>,
 }
 
 impl Bill {
-    /// What was paid; `None` for a request that came to nothing before.
+    /// What was charged.
     #[must_use]
-    pub fn paid(&self) -> Option<Paid> {
-        self.0.get().copied()
-    }
-}
-
-struct CostOfRequest {
-    limits: QueryLimits,
-    rates: Rates,
-    payer: OnceLock<(Actor, Bill)>,
-}
-
-impl CostOfRequest {
-    /// Takes `cost` from what the key has left.
-    fn pay(&self, cost: usize) -> Result<(), ApiError> {
-        // Without a caller nothing could be resolved.
-        let Some((actor, bill)) = self.payer.get() else { return Ok(()) };
-        let left = self.rates.spend_cost(*actor, cost).map_err(|wait| {
-            let message =
-                "this key's queries cost more than FACEQL_RATE_COST_PER_SECOND allows; try again later";
-            ApiError::rate_limited(wait, message)
-        })?;
-        // A request is paid for once.
-        let _ = bill.0.set(Paid { cost, left });
-        Ok(())
-    }
-}
-
-#[async_trait::async_trait]
-impl Extension for CostOfRequest {
-    async fn prepare_request(
-        &self,
-        context: &ExtensionContext<'_>,
-        mut request: Request,
-        next: NextPrepareRequest<'_>,
-    ) -> ServerResult<Request> {
-        // What cannot be parsed has no shape, and goes no further.
-        if let Ok(document) = request.parsed_query() {
-            self.limits.check_shape(document).map_err(ApiError::into_server_error)?;
-        }
-        let of_request = request.data.get(&TypeId::of::<RequestContext>());
-        if let Some(of_request) = of_request.and_then(|data| data.downcast_ref::<RequestContext>()) {
-            let _ = self.payer.set(of_request.payer());
-        }
-        next.run(context, request).await
+    pub fn charge(&self) -> Charge {
+        self.0.get().copied().unwrap_or_default()
     }
 
-    async fn validation(
-        &self,
-        context: &ExtensionContext<'_>,
-        next: NextValidation<'_>,
-    ) -> Result<ValidationResult, Vec<ServerError>> {
-        let result = next.run(context).await?;
-        let (cost, limit) = (result.complexity, self.limits.cost);
-        if cost > limit {
-            let message =
-                format!("the query costs {cost}; at most {limit} is taken: ask for fewer, or in parts");
-            let mut error = ApiError::new(ErrorCode::QueryTooCostly, message).into_server_error();
-            let values = error.extensions.get_or_insert_default();
-            values.set("cost", cost);
-            values.set("limit", limit);
-            return Err(vec![error]);
-        }
-        self.pay(cost).map_err(|error| vec![error.into_server_error()])?;
-        Ok(result)
+    /// Notes what was charged, once.
+    pub(super) fn settle(&self, charge: Charge) {
+        let _ = self.0.set(charge);
     }
 }
 

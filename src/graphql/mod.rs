@@ -19,16 +19,20 @@ mod models;
 mod node;
 mod numbers;
 mod page;
+mod parsed;
 mod people;
 mod schema;
 mod service;
 mod shown;
+mod treatment;
 mod verification;
 
 pub(crate) use contours::ContourRegion;
 pub(crate) use faces::DetectedFace;
 
 pub use context::{Domains, Limits, RequestContext};
-pub use cost::{Bill, Paid, QueryLimits};
+pub use cost::{Bill, Charge, QueryLimits};
 pub use error::{ApiError, ErrorCode, RETRY_AFTER_MS};
+pub use numbers::Written;
+pub use parsed::{ParsedDocuments, operation};
 pub use schema::{FaceQlSchema, schema, schema_without_domains, sdl};

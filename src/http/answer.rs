@@ -12,16 +12,17 @@ use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use tokio_stream::once;
 
+use super::execute::Executed;
 use super::format::Format;
-use super::refusal::whole_seconds;
-use crate::graphql::{Paid, RETRY_AFTER_MS};
+use super::refusal;
+use crate::graphql::{ErrorCode, RETRY_AFTER_MS, Written};
 use crate::rates::Left;
 
 /// A response as it is written. A request that was not executed has no `data`, which is not the same as null.
 #[derive(Serialize)]
 pub(super) struct Body<'response> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'response Value>,
+    data: Option<Written<'response>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'response [ServerError],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -31,7 +32,7 @@ pub(super) struct Body<'response> {
 impl<'response> Body<'response> {
     pub(super) fn of(response: &'response GraphQlResponse) -> Self {
         let GraphQlResponse { data, errors, extensions, .. } = response;
-        Self { data: (!was_not_executed(response)).then_some(data), errors, extensions }
+        Self { data: (!was_not_executed(response)).then_some(Written(data)), errors, extensions }
     }
 }
 
@@ -48,46 +49,34 @@ pub(super) fn body(response: &GraphQlResponse) -> Vec<u8> {
     serde_json::to_vec(&Body::of(response)).unwrap_or_default()
 }
 
-/// The answer to one request, with what its key has left and, when that is asked for, what it cost. In the newer format
-/// its status tells what became of the request.
-pub(super) fn one(
-    mut response: GraphQlResponse,
-    paid: Option<Paid>,
-    tells_cost: bool,
-    format: Format,
-) -> Response {
-    if let Some(paid) = paid.filter(|_| tells_cost) {
-        response = response.extension("cost", Value::from(paid.cost));
-    }
-    let wait = wait(&response);
-    let status = match format {
-        _ if wait.is_some() => StatusCode::TOO_MANY_REQUESTS,
-        Format::Response if was_not_executed(&response) => StatusCode::BAD_REQUEST,
+/// The answer to one request, with what its key has left. In the newer format its status tells what became of the request.
+pub(super) fn one(Executed { response, left }: Executed, format: Format) -> Response {
+    let refused = ErrorCode::of(&response).filter(|_| was_not_executed(&response));
+    let status = match refused {
+        // Clients back off by it in either format.
+        Some(code @ ErrorCode::RateLimited) => refusal::status(code),
+        Some(code) if format == Format::Response => refusal::status(code),
         _ => StatusCode::OK,
     };
     let mut answer = with_type(status, body(&response), format);
-    if let Some(left) = paid.and_then(|paid| paid.left) {
-        tell_left(answer.headers_mut(), left);
-    }
-    if let Some(wait) = wait {
-        answer.headers_mut().insert(header::RETRY_AFTER, whole_seconds(wait));
+    tell_left(answer.headers_mut(), left);
+    if let Some(wait) = refused.and_then(|_| wait(&response)) {
+        answer.headers_mut().insert(header::RETRY_AFTER, refusal::whole_seconds(wait));
     }
     answer
 }
 
 /// How long a request that was refused for its rate has to wait.
 fn wait(response: &GraphQlResponse) -> Option<Duration> {
-    let [only] = &*response.errors else { return None };
-    match only.extensions.as_ref()?.get(RETRY_AFTER_MS)? {
-        Value::Number(milliseconds) if was_not_executed(response) => {
-            milliseconds.as_u64().map(Duration::from_millis)
-        }
+    match response.errors.first()?.extensions.as_ref()?.get(RETRY_AFTER_MS)? {
+        Value::Number(milliseconds) => milliseconds.as_u64().map(Duration::from_millis),
         _ => None,
     }
 }
 
 /// As the fields `RateLimit-Policy` and `RateLimit` have it (draft-ietf-httpapi-ratelimit-headers-10).
-fn tell_left(headers: &mut HeaderMap, Left { burst, window, remaining }: Left) {
+fn tell_left(headers: &mut HeaderMap, left: Option<Left>) {
+    let Some(Left { burst, window, remaining }) = left else { return };
     let seconds = window.as_secs().max(1);
     let fields = [
         ("ratelimit-policy", format!(r#""cost";q={burst};w={seconds}"#)),
@@ -98,10 +87,20 @@ fn tell_left(headers: &mut HeaderMap, Left { burst, window, remaining }: Left) {
     }
 }
 
-/// The answers to a batch, in its order.
-pub(super) fn batch(responses: &[GraphQlResponse], format: Format) -> Response {
-    let bodies: Vec<Body<'_>> = responses.iter().map(Body::of).collect();
-    with_type(StatusCode::OK, serde_json::to_vec(&bodies).unwrap_or_default(), format)
+/// The answers to a batch, in its order, with what its key has left after all of them.
+pub(super) fn batch(executed: &[Executed], format: Format) -> Response {
+    let bodies: Vec<Body<'_>> = executed.iter().map(|executed| Body::of(&executed.response)).collect();
+    let mut answer = with_type(StatusCode::OK, serde_json::to_vec(&bodies).unwrap_or_default(), format);
+    let lefts = executed.iter().filter_map(|executed| executed.left);
+    tell_left(answer.headers_mut(), lefts.min_by_key(|left| left.remaining));
+    answer
+}
+
+/// The answer to a query or a mutation as the only event of a stream.
+pub(super) fn only_event(Executed { response, left }: Executed) -> Response {
+    let mut answer = events(once(response), std::future::pending());
+    tell_left(answer.headers_mut(), left);
+    answer
 }
 
 /// Responses as they come until `end`, by the distinct connections mode of graphql-sse: `next` for each, then `complete`.

@@ -1,18 +1,21 @@
 //! Executes operations, whichever way they came: in time, counted, measured and traced.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{fmt, mem};
 
-use async_graphql::parser::types::{DocumentOperations, OperationDefinition, OperationType, Selection};
-use async_graphql::{Name, Request, Response};
+use async_graphql::parser::types::{OperationDefinition, OperationType, Selection};
+use async_graphql::{Name, Request, Response, Value};
 use futures_util::{Stream, StreamExt};
 use tracing::field::Empty;
 use tracing::{Instrument, debug_span};
 
-use crate::graphql::{ApiError, Bill, ErrorCode, FaceQlSchema, Paid, RequestContext};
+use crate::graphql::{
+    ApiError, Bill, Charge, ErrorCode, FaceQlSchema, ParsedDocuments, RequestContext, operation,
+};
 use crate::metrics::{EdgeMetrics, Open, Transport};
+use crate::rates::Left;
 use crate::telemetry::TRACED;
 
 /// Executes operations.
@@ -20,6 +23,7 @@ pub struct Executor {
     schema: FaceQlSchema,
     /// Every name in the schema.
     names: HashSet<String>,
+    parsed: ParsedDocuments,
     timeout: Duration,
     metrics: Arc<EdgeMetrics>,
 }
@@ -29,30 +33,28 @@ impl Executor {
     #[must_use]
     pub fn new(schema: FaceQlSchema, timeout: Duration, metrics: Arc<EdgeMetrics>) -> Self {
         let names = schema.names().into_iter().collect();
-        Self { schema, names, timeout, metrics }
+        Self { schema, names, parsed: ParsedDocuments::default(), timeout, metrics }
     }
 
     /// The operation that `request` means; of no kind when it cannot be told, and executing it says why.
     pub(super) fn operation(&self, request: &mut Request) -> Operation {
+        self.parsed.parse(request);
         let name = request.operation_name.clone();
-        let operation = request.parsed_query().ok().and_then(|document| match (&document.operations, name) {
-            (DocumentOperations::Single(operation), _) => Some(&operation.node),
-            (DocumentOperations::Multiple(several), Some(name)) => Some(&several.get(name.as_str())?.node),
-            (DocumentOperations::Multiple(several), None) => Some(&several.values().next()?.node),
-        });
+        let operation = request.parsed_query().ok().and_then(|document| operation(document, name.as_deref()));
         let Some(operation) = operation else { return Operation::default() };
         let field = first_field(operation).filter(|name| self.names.contains(name.as_str()));
         Operation { kind: Kind::One(operation.ty), field: field.cloned() }
     }
 
-    /// Executes a query or a mutation, within the time that one may take, and says what was paid for it. What a mutation did
-    /// is not written when the time is over, unless it was committed already.
+    /// Executes a query or a mutation, within the time that one may take. What a mutation did is not written when the time
+    /// is over, unless it was committed already. The response says what it cost, if it `tells_cost`.
     pub(super) async fn execute(
         &self,
         operation: &Operation,
         request: Request,
         context: RequestContext,
-    ) -> (Response, Option<Paid>) {
+        tells_cost: bool,
+    ) -> Executed {
         let span = debug_span!(
             target: TRACED, "operation",
             otel.name = %operation, otel.status_code = Empty, error.r#type = Empty,
@@ -61,34 +63,61 @@ impl Executor {
         let execution = self.schema.execute(request.data(context.billed(bill.clone())));
         let execution = tokio::time::timeout(self.timeout, execution);
         let response = execution.instrument(span.clone()).await.unwrap_or_else(|_| late());
-        let (code, paid) = (ErrorCode::of(&response), bill.paid());
+        let (code, charge) = (ErrorCode::of(&response), bill.charge());
         self.metrics.executed(operation.kind_name(), start.elapsed());
-        self.metrics.ended(operation.kind_name(), outcome(code), paid.map(|paid| paid.cost));
+        self.metrics.ended(operation.kind_name(), outcome(code), charge.cost);
         if let Some(code) = code {
             span.record("error.type", code.name());
             if code.is_of_server() {
                 span.record("otel.status_code", "ERROR");
             }
         }
-        (response, paid)
+        let response = if tells_cost { telling(response, charge) } else { response };
+        Executed { response, left: charge.left }
     }
 
-    /// Executes a subscription.
+    /// Executes a subscription. Its first response says what it cost, if it `tells_cost`.
     pub(super) fn follow(
         &self,
         request: Request,
         context: RequestContext,
         transport: Transport,
+        mut tells_cost: bool,
     ) -> impl Stream<Item = Response> + Send + use<> {
         let (open, bill) = (self.metrics.subscription(transport), Bill::default());
         let request = request.data(context.billed(bill.clone()));
         let mut following = Following { metrics: self.metrics.clone(), bill, code: None, _open: open };
-        self.schema.execute_stream(request).inspect(move |response| following.saw(response))
+        self.schema.execute_stream(request).map(move |response| {
+            following.saw(&response);
+            let is_to_tell = mem::take(&mut tells_cost);
+            if is_to_tell { telling(response, following.bill.charge()) } else { response }
+        })
     }
 
     /// Counts an operation that is refused instead of executed.
     pub(super) fn refused(&self, operation: &Operation, code: ErrorCode) {
         self.metrics.ended(operation.kind_name(), code.name(), None);
+    }
+}
+
+/// What came of a query or a mutation.
+pub(super) struct Executed {
+    pub(super) response: Response,
+    /// What its key has left, where there is a limit.
+    pub(super) left: Option<Left>,
+}
+
+impl From<ApiError> for Executed {
+    fn from(error: ApiError) -> Self {
+        Self { response: Response::from_errors(vec![error.into_server_error()]), left: None }
+    }
+}
+
+/// The response, saying what it cost if it cost anything.
+fn telling(response: Response, charge: Charge) -> Response {
+    match charge.cost {
+        Some(cost) => response.extension("cost", Value::from(cost)),
+        None => response,
     }
 }
 
@@ -173,6 +202,6 @@ impl Following {
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.metrics.ended("subscription", outcome(self.code), self.bill.paid().map(|paid| paid.cost));
+        self.metrics.ended("subscription", outcome(self.code), self.bill.charge().cost);
     }
 }

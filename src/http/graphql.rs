@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use async_graphql::Request as GraphQlRequest;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request as GraphQlRequest, Response as GraphQlResponse};
 use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
-use axum::http::Method;
 use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::execute::Operation;
+use super::execute::{Executed, Operation};
 use super::format::{Accepted, Format};
 use super::observe::Told;
 use super::parameters::{self, Parameters};
@@ -55,27 +55,26 @@ async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<
         .turns
         .try_acquire()
         .map_err(|_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later"))?;
-    let _room = edge.room.enter(request.headers())?;
-    let (method, id) = (request.method().clone(), RequestId::given(request.extensions()));
+    let room = edge.room.enter(request.headers())?;
+    let (is_safe, id) = (request.method().is_safe(), RequestId::given(request.extensions()));
     let (sent, request) = Sent::of(&edge.rates, caller.actor, request)?;
     // A body that trickles in would hold its turn for ever.
-    let reading = tokio::time::timeout(edge.body_timeout, parameters::read(edge, request));
-    let late = |_| Refusal::new(ErrorCode::Timeout, "the request did not arrive in time");
-    let parameters = reading.await.map_err(late)??;
+    let read = tokio::time::timeout(edge.body_timeout, parameters::read(edge, request)).await;
+    // What was sent counts, whatever it was.
     sent.settle(&edge.rates)?;
-    match parameters {
-        Parameters::One(request) => {
-            let asked = Asked { id, method, tells_cost, accepted };
-            one(edge, &caller, *request, asked).await
-        }
-        Parameters::Batch(requests) => batch(edge, &caller, &id, requests, accepted).await,
+    let late = |_| Refusal::new(ErrorCode::Timeout, "the request did not arrive in time");
+    let asked = Asked { id, is_safe, tells_cost, accepted };
+    match read.map_err(late)?? {
+        Parameters::One(request) => one(edge, &caller, *request, asked, room).await,
+        Parameters::Batch(requests) => batch(edge, &caller, requests, asked).await,
     }
 }
 
 /// How a request was asked.
 struct Asked {
     id: RequestId,
-    method: Method,
+    /// By a method that changes nothing.
+    is_safe: bool,
     /// Whether the response is to say what the request cost.
     tells_cost: bool,
     accepted: Accepted,
@@ -85,48 +84,54 @@ async fn one(
     edge: &Edge,
     caller: &Caller,
     mut request: GraphQlRequest,
-    Asked { id, method, tells_cost, accepted }: Asked,
+    Asked { id, is_safe, tells_cost, accepted }: Asked,
+    room: OwnedSemaphorePermit,
 ) -> Result<Response, Refusal> {
     let operation = edge.executor.operation(&mut request);
-    if method == Method::GET && operation.is(OperationType::Mutation) {
+    if is_safe && operation.is(OperationType::Mutation) {
         return Err(Refusal::new(ErrorCode::MethodNotAllowed, "send mutations by POST"));
     }
     let context = edge.request_context(caller.clone(), &id);
-    let (mut answer, code) = match accepted.format {
-        Some(format) if !operation.is(OperationType::Subscription) => {
-            let (response, paid) = edge.executor.execute(&operation, request, context).await;
-            let code = ErrorCode::of(&response);
-            (answer::one(response, paid, tells_cost, format), code)
-        }
-        _ if accepted.events => {
-            let place = edge.streams.clone().try_acquire_owned();
-            let place = place.map_err(|_| Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS))?;
-            let (stop, over) = (edge.stop.clone(), caller.over.clone());
-            let end = async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = over.cancelled() => {}
-                }
-            };
-            let responses = edge.executor.follow(request, context, Transport::Events);
-            // The stream holds its place to its end.
-            (answer::events(responses.inspect(move |_| _ = &place), end), None)
-        }
-        _ => {
+    let (mut answer, code) = if operation.is(OperationType::Subscription) {
+        if !accepted.events {
             let message = "a subscription needs a WebSocket, or Accept: text/event-stream";
             return Err(Refusal::new(ErrorCode::NotAcceptable, message));
         }
+        let place = edge.streams.clone().try_acquire_owned();
+        let place = place.map_err(|_| Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS))?;
+        let responses = edge.executor.follow(request, context, Transport::Events, tells_cost);
+        // The stream holds its place, and what room the request takes, to its end.
+        let responses = responses.inspect(move |_| _ = (&place, &room));
+        (answer::events(responses, over(edge, caller)), None)
+    } else {
+        let executed = edge.executor.execute(&operation, request, context, tells_cost).await;
+        let code = ErrorCode::of(&executed.response);
+        let answer = match accepted.format {
+            Some(format) => answer::one(executed, format),
+            None => answer::only_event(executed),
+        };
+        (answer, code)
     };
     answer.extensions_mut().insert(Told { operation: Some(operation), code });
     Ok(answer)
 }
 
+/// Ends when the server stops, or when the caller is let in no more.
+fn over(edge: &Edge, caller: &Caller) -> impl Future<Output = ()> + use<> {
+    let (stop, over) = (edge.stop.clone(), caller.over.clone());
+    async move {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = over.cancelled() => {}
+        }
+    }
+}
+
 async fn batch(
     edge: &Edge,
     caller: &Caller,
-    id: &RequestId,
     requests: Vec<GraphQlRequest>,
-    accepted: Accepted,
+    Asked { id, tells_cost, accepted, .. }: Asked,
 ) -> Result<Response, Refusal> {
     let Some(format) = accepted.format else {
         return Err(Refusal::new(ErrorCode::NotAcceptable, "a batch is answered by JSON, not by events"));
@@ -136,15 +141,15 @@ async fn batch(
         if operation.is(OperationType::Subscription) {
             let code = ErrorCode::BadUserInput;
             edge.executor.refused(&operation, code);
-            let error = ApiError::new(code, "a batch takes no subscriptions").into_server_error();
-            return GraphQlResponse::from_errors(vec![error]);
+            return ApiError::new(code, "a batch takes no subscriptions").into();
         }
-        edge.executor.execute(&operation, request, edge.request_context(caller.clone(), id)).await.0
+        let context = edge.request_context(caller.clone(), &id);
+        edge.executor.execute(&operation, request, context, tells_cost).await
     });
-    let responses = join_all(executed).await;
-    let mut answer = answer::batch(&responses, format);
+    let executed: Vec<Executed> = join_all(executed).await;
+    let mut answer = answer::batch(&executed, format);
     // Of several operations, the metrics and the trace tell; the log, that there were some.
-    let told = Told { operation: Some(Operation::batch()), code: responses.iter().find_map(ErrorCode::of) };
-    answer.extensions_mut().insert(told);
+    let code = executed.iter().find_map(|executed| ErrorCode::of(&executed.response));
+    answer.extensions_mut().insert(Told { operation: Some(Operation::batch()), code });
     Ok(answer)
 }

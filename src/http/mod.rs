@@ -43,7 +43,7 @@ pub use execute::Executor;
 pub use listen::{ServeError, serve};
 pub use multipart::read_form;
 pub use room::Room;
-pub use router::{Edge, encoder_router, router};
+pub use router::{Edge, encoder_router, router, with_middleware};
 pub use scrape::Scrape;
 pub use streams::StreamsConfig;
 pub use tls::{TlsConfig, TlsError};

@@ -3,7 +3,7 @@
 use async_graphql::{Request as GraphQlRequest, Variables};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Query, Request};
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -65,7 +65,7 @@ impl Written {
 
 /// Reads a request, holding it to its limits on the way.
 pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Refusal> {
-    if request.method() == Method::GET {
+    if request.method().is_safe() {
         return in_address(request.uri(), &edge.documents).map(|request| Parameters::One(Box::new(request)));
     }
     match media_type(request.headers()).as_str() {

@@ -91,10 +91,20 @@ pub fn router(edge: Edge, health: Health, scrape: Scrape, config: &HttpConfig) -
         .merge(Router::new().route("/files/{kind}/{name}", get(files::serve)).with_state(files))
         .merge(health_routes(health))
         .merge(scrape::guarded_routes(scrape, authenticator.clone()))
-        .merge(if config.graphiql { graphiql::routes() } else { Router::new() })
-        .layer(DefaultBodyLimit::max(config.max_request_bytes));
+        .merge(if config.graphiql { graphiql::routes() } else { Router::new() });
+    with_middleware(routes, &authenticator, metrics, config)
+}
+
+/// `routes` behind what every request passes on its way: its id, its line in the log, its part of the metrics, CORS, the
+/// guard of hosts and origins, and the limit of its size. For a benchmark of what the rest costs, too.
+pub fn with_middleware(
+    routes: Router,
+    authenticator: &Authenticator,
+    metrics: Arc<EdgeMetrics>,
+    config: &HttpConfig,
+) -> Router {
     // Outermost last: the id comes first, so that every refusal has one.
-    guarded(routes, &authenticator, config)
+    guarded(routes.layer(DefaultBodyLimit::max(config.max_request_bytes)), authenticator, config)
         .layer(cors::layer(&config.allowed_origins))
         .layer(middleware::from_fn_with_state(metrics, observe))
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -13,7 +12,7 @@ use headers::{ContentLength, HeaderMapExt};
 use super::refusal::Refusal;
 use crate::caller::Actor;
 use crate::graphql::ApiError;
-use crate::rates::Rates;
+use crate::rates::{Rates, Short};
 
 /// The bytes of a request that are still to be counted.
 pub(super) struct Sent {
@@ -49,7 +48,7 @@ impl Sent {
 }
 
 /// Why what was sent is not taken.
-pub(super) fn refusal(wait: Duration) -> Refusal {
+pub(super) fn refusal(short: Short) -> Refusal {
     let message = "this key sends more than FACEQL_RATE_UPLOAD_MIB_PER_MINUTE allows; try again later";
-    ApiError::rate_limited(wait, message).into()
+    ApiError::rate_limited(short.wait, message).into()
 }

@@ -246,8 +246,8 @@ impl Socket {
                 format!("a socket has at most {} operations at once", self.edge.max_socket_operations);
             return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
         }
-        if let Err(wait) = self.edge.rates.spend_bytes(caller.actor, bytes as u64) {
-            return self.refuse(&id, sent::refusal(wait).into()).await;
+        if let Err(short) = self.edge.rates.spend_bytes(caller.actor, bytes as u64) {
+            return self.refuse(&id, sent::refusal(short).into()).await;
         }
         let request = match parameters::of_json(payload, &self.edge.documents) {
             Ok(request) => request,
@@ -269,9 +269,9 @@ impl Socket {
         let (operation, context) =
             (edge.executor.operation(&mut request), edge.request_context(caller, &self.id));
         if operation.is(OperationType::Subscription) {
-            return edge.executor.follow(request, context, Transport::WebSocket).boxed();
+            return edge.executor.follow(request, context, Transport::WebSocket, false).boxed();
         }
-        once(async move { edge.executor.execute(&operation, request, context).await.0 }).boxed()
+        once(async move { edge.executor.execute(&operation, request, context, false).await.response }).boxed()
     }
 
     async fn tell(&mut self, id: &str, outcome: Outcome) -> Result<(), End> {

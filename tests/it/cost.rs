@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::support::client::read;
-use crate::support::{Client, Socket, TestServer, code};
+use crate::support::{Client, Socket, TestServer, code, drawn};
 
 async fn refusal(client: &Client, query: &str) -> String {
     client.refusal(query, json!({})).await
@@ -40,6 +40,47 @@ async fn cost_multiplies_through_page_sizes_and_variables() {
     assert!(ten > 10 * 5 && hundred > 9 * ten, "{ten} and {hundred}");
     let plain = client.send("{ service { version } }", json!({})).await;
     assert!(plain.get("extensions").is_none(), "only who asks is told");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn cost_is_told_of_every_request_of_a_batch_and_once_in_a_stream() {
+    let server = TestServer::with(&[("FACEQL_MAX_BATCH", "2")]).await;
+    let client = server.client();
+    let asking = |body: &Value| client.post().header("X-GraphQL-Cost", "1").json(body);
+    let version = json!({ "query": "{ service { version } }" });
+    let nothing = json!({ "query": "{ nothing }" });
+    let answers = asking(&json!([version, nothing])).send().await.unwrap();
+    assert!(answers.headers().contains_key("ratelimit"));
+    let answers = read(answers).await;
+    assert_eq!((&answers[0]["extensions"]["cost"], answers[1].get("extensions")), (&json!(2), None));
+
+    let container = client.create_container().await;
+    client.upload(&container, drawn(1)).await;
+    let follow = format!(
+        r#"subscription {{ imageStatusChanged(containerId: "{container}", untilSettled: true) {{ status }} }}"#
+    );
+    for document in ["{ service { version } }", &follow] {
+        let request = asking(&json!({ "query": document })).header("Accept", "text/event-stream");
+        let events = request.send().await.unwrap().text().await.unwrap();
+        assert_eq!(events.matches(r#""extensions":{"cost":"#).count(), 1, "{events}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_that_is_asked_again_costs_and_is_refused_the_same() {
+    let server = TestServer::with(&[("FACEQL_MAX_QUERY_COST", "100")]).await;
+    let client = server.client();
+    for _ in 0..3 {
+        assert_eq!(cost(&client, "{ service { version } }", json!({})).await, 2);
+        assert_eq!(refusal(&client, "{ nothing }").await, "GRAPHQL_VALIDATION_FAILED");
+        assert_eq!(refusal(&client, "{ containers(first: 90) { nodes { id } } }").await, "QUERY_TOO_COSTLY");
+        // Its cost is that of its variables.
+        let list = "query ($first: Int) { containers(first: $first) { nodes { id } } }";
+        assert_eq!(client.refusal(list, json!({ "first": 90 })).await, "QUERY_TOO_COSTLY");
+        assert!(cost(&client, list, json!({ "first": 9 })).await < 100);
+    }
     server.stop().await;
 }
 

@@ -130,6 +130,18 @@ async fn queries_may_be_asked_by_get_and_mutations_not() {
         let (status, _, response) = get(wrong).await;
         assert_eq!((status, code(&response)), (400, "BAD_USER_INPUT"), "{wrong:?}");
     }
+    // Which one is meant, nobody can tell.
+    let several = "query A { __typename } mutation B { createContainer { container { id } } }";
+    for _ in 0..8 {
+        assert_eq!(get(&[("query", several)]).await.0, 200);
+    }
+    assert_eq!(get(&[("query", several), ("operationName", "B")]).await.0, 405);
+    let head = async |query: &str| {
+        let url = reqwest::Url::parse_with_params(&url(&server), [("query", query)]).unwrap();
+        http().head(url).send().await.unwrap().status()
+    };
+    assert_eq!(head("{ __typename }").await, 200);
+    assert_eq!(head("mutation { createContainer { container { id } } }").await, 405);
     let put = http().put(url(&server)).body("{}").send().await.unwrap();
     assert_eq!(put.headers()[header::ALLOW], "GET, POST");
     assert_eq!(told(put).await.0, 405);
@@ -227,8 +239,12 @@ async fn a_request_that_takes_too_long_is_given_up() {
     let image = crate::people::picture(&drawn(1));
     let query = "mutation($image: ImageInput!) { compareFaces(input: { source: $image, target: $image }) { match { distance } } }";
     let body = json!({ "query": query, "variables": { "image": image } });
-    let (_, _, response) = told(post(&server, JSON, &body).await).await;
-    assert_eq!(code(&response), "TIMEOUT");
+    let (status, _, response) = told(post(&server, JSON, &body).await).await;
+    assert_eq!((status, code(&response)), (200, "TIMEOUT"));
+    let (status, _, response) = told(post(&server, RESPONSE, &body).await).await;
+    assert_eq!((status, code(&response)), (408, "TIMEOUT"));
+    let told = events(&post(&server, "text/event-stream", &body).await.text().await.unwrap());
+    assert!(told.len() == 2 && told[0].1.contains("TIMEOUT"), "{told:?}");
     script.open();
     server.stop().await;
 }

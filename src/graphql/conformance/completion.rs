@@ -15,7 +15,11 @@ use super::outline::{Field, Outline, Part};
 use super::typed::TYPE_KEY;
 
 /// What `response` is by the specification. It must be the outcome of executing what `outline` was made of.
-pub(super) fn complete(mut response: Response, outline: &Outline, registry: &Registry) -> Response {
+pub(in crate::graphql) fn complete(
+    mut response: Response,
+    outline: &Outline,
+    registry: &Registry,
+) -> Response {
     let is_done = response.errors.is_empty() && outline.is_straight && response.data != Value::Null;
     if is_done {
         return response;

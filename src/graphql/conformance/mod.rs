@@ -15,76 +15,22 @@ mod root_fields;
 mod tests;
 mod typed;
 
-use std::sync::{Arc, OnceLock};
-
-use async_graphql::extensions::{
-    Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextPrepareRequest,
-};
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
-use async_graphql::{Request, Response, ServerResult, Variables, async_trait};
+use async_graphql::{ServerResult, Variables};
 
-use outline::Outline;
-
+pub(super) use completion::complete;
+pub(super) use outline::Outline;
 pub(super) use typed::Typed;
 
-/// Adds the treatments to a schema.
-pub(super) struct Conformance;
-
-impl ExtensionFactory for Conformance {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(ConformanceOfRequest::default())
-    }
-}
-
-#[derive(Default)]
-struct ConformanceOfRequest {
-    operation_name: OnceLock<String>,
-    outline: OnceLock<Outline>,
-}
-
-#[async_trait::async_trait]
-impl Extension for ConformanceOfRequest {
-    async fn prepare_request(
-        &self,
-        context: &ExtensionContext<'_>,
-        request: Request,
-        next: NextPrepareRequest<'_>,
-    ) -> ServerResult<Request> {
-        if let Some(name) = &request.operation_name {
-            self.operation_name.get_or_init(|| name.clone());
-        }
-        next.run(context, request).await
-    }
-
-    async fn parse_query(
-        &self,
-        context: &ExtensionContext<'_>,
-        query: &str,
-        variables: &Variables,
-        next: NextParseQuery<'_>,
-    ) -> ServerResult<ExecutableDocument> {
-        let mut document = next.run(context, query, variables).await?;
-        let name = self.operation_name.get().map(String::as_str);
-        omitted::omit(&mut document, name, variables)?;
-        root_fields::join(&mut document, name)?;
-        if let Some(outline) = Outline::of(&mut document, name, variables) {
-            self.outline.get_or_init(|| outline);
-        }
-        Ok(document)
-    }
-
-    async fn execute(
-        &self,
-        context: &ExtensionContext<'_>,
-        operation_name: Option<&str>,
-        next: NextExecute<'_>,
-    ) -> Response {
-        let response = next.run(context, operation_name).await;
-        match self.outline.get() {
-            Some(outline) => completion::complete(response, outline, &context.schema_env.registry),
-            None => response,
-        }
-    }
+/// Treats `document` before it is validated. Returns what its response must look like.
+pub(super) fn prepare(
+    document: &mut ExecutableDocument,
+    operation_name: Option<&str>,
+    variables: &Variables,
+) -> ServerResult<Option<Outline>> {
+    omitted::omit(document, operation_name, variables)?;
+    root_fields::join(document, operation_name)?;
+    Ok(Outline::of(document, operation_name, variables))
 }
 
 /// The operation that is asked for; when there is none, execution says why.

@@ -12,7 +12,7 @@ use super::chosen;
 use super::typed::TYPE_KEY;
 
 /// What a response must look like.
-pub(super) struct Outline {
+pub(in crate::graphql) struct Outline {
     pub(super) kind: OperationType,
     /// The operation itself, as if it were a field.
     pub(super) root: Field,

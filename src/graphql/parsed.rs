@@ -1,0 +1,140 @@
+//! Documents that were asked before: parsed once, and validated once where that comes to the same every time.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::{Request, ValidationResult};
+use lru::LruCache;
+
+/// Bytes of text of all documents that are kept; one that is parsed takes up to some hundred times as much.
+const MOST_TOGETHER: usize = 256 << 10;
+/// A longer document is not kept.
+const MOST_OF_ONE: usize = 16 << 10;
+
+/// The documents that were asked last, by their texts. Cloning shares them.
+#[derive(Clone)]
+pub struct ParsedDocuments(Arc<Mutex<Kept>>);
+
+struct Kept {
+    by_text: LruCache<String, Arc<Parsed>>,
+    /// Of all texts.
+    bytes: usize,
+}
+
+/// A document that was parsed before.
+pub(super) struct Parsed {
+    document: ExecutableDocument,
+    verdict: OnceLock<ValidationResult>,
+}
+
+impl Default for ParsedDocuments {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Kept { by_text: LruCache::unbounded(), bytes: 0 })))
+    }
+}
+
+impl ParsedDocuments {
+    /// Gives `request` its document, parsed. When it cannot be parsed, executing it says why.
+    pub fn parse(&self, request: &mut Request) {
+        let known = self.find(&request.query);
+        if let Some(known) = &known {
+            request.set_parsed_query(known.document.clone());
+        }
+        let parsed = known.or_else(|| {
+            let document = request.parsed_query().ok()?.clone();
+            Some(self.keep(&request.query, Parsed { document, verdict: OnceLock::new() }))
+        });
+        if let Some(parsed) = parsed {
+            request.data.insert(parsed);
+        }
+    }
+
+    fn find(&self, text: &str) -> Option<Arc<Parsed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).by_text.get(text).cloned()
+    }
+
+    fn keep(&self, text: &str, parsed: Parsed) -> Arc<Parsed> {
+        let parsed = Arc::new(parsed);
+        if text.len() <= MOST_OF_ONE {
+            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.by_text.put(text.to_owned(), parsed.clone()).is_none() {
+                kept.bytes += text.len();
+            }
+            while kept.bytes > MOST_TOGETHER
+                && let Some((oldest, _)) = kept.by_text.pop_lru()
+            {
+                kept.bytes -= oldest.len();
+            }
+        }
+        parsed
+    }
+}
+
+impl Parsed {
+    /// What came of validating the document, for whoever asks for its operation by `name`. There is none while it was
+    /// never found valid, and when that can depend on variables, or on which operation is asked for.
+    pub(super) fn verdict(&self, name: Option<&str>) -> Option<&OnceLock<ValidationResult>> {
+        let is_alone = match &self.document.operations {
+            DocumentOperations::Single(_) => true,
+            DocumentOperations::Multiple(operations) => operations.len() == 1,
+        };
+        let operation = operation(&self.document, name)?;
+        (is_alone && operation.variable_definitions.is_empty()).then_some(&self.verdict)
+    }
+}
+
+/// The operation of `document` that is asked for; when there is none, execution says why.
+#[must_use]
+pub fn operation<'document>(
+    document: &'document ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'document OperationDefinition> {
+    match (&document.operations, name) {
+        // Only one without a name stands so.
+        (DocumentOperations::Single(operation), None) => Some(&operation.node),
+        (DocumentOperations::Single(_), Some(_)) => None,
+        (DocumentOperations::Multiple(several), Some(name)) => Some(&several.get(name)?.node),
+        (DocumentOperations::Multiple(several), None) => {
+            let mut operations = several.values();
+            operations.next().filter(|_| several.len() == 1).map(|operation| &operation.node)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(documents: &ParsedDocuments, text: &str) -> Arc<Parsed> {
+        let mut request = Request::new(text);
+        documents.parse(&mut request);
+        request.parsed_query().unwrap();
+        documents.find(text).unwrap()
+    }
+
+    #[test]
+    fn a_document_is_parsed_once_and_the_oldest_are_let_go() {
+        let documents = ParsedDocuments::default();
+        let first = parse(&documents, "{ a }");
+        assert!(Arc::ptr_eq(&first, &parse(&documents, "{ a }")));
+        for index in 0..40 {
+            parse(&documents, &format!("{{ a{index} {} }}", "b ".repeat(4000)));
+        }
+        assert!(documents.find("{ a }").is_none());
+        let kept = documents.0.lock().unwrap();
+        assert_eq!(kept.bytes, kept.by_text.iter().map(|(text, _)| text.len()).sum::<usize>());
+        assert!(kept.bytes <= MOST_TOGETHER && kept.by_text.len() > 20, "{}", kept.bytes);
+    }
+
+    #[test]
+    fn a_verdict_is_kept_only_where_it_holds_for_every_request() {
+        let documents = ParsedDocuments::default();
+        let holds = |text: &str, name: Option<&str>| parse(&documents, text).verdict(name).is_some();
+        assert!(holds("{ a }", None));
+        assert!(holds("query Q { a }", None) && holds("query Q { a }", Some("Q")));
+        assert!(!holds("query Q { a }", Some("R")), "another operation is asked for");
+        assert!(!holds("{ a }", Some("Q")), "it has no name");
+        assert!(!holds("query Q { a } query R { b }", Some("Q")), "there are others");
+        assert!(!holds("query ($v: Int) { a(b: $v) }", None), "it depends on the variable");
+    }
+}
