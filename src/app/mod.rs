@@ -159,7 +159,7 @@ impl App {
             least_area: config.contours.least_area,
         };
         let keys = Keys::new(database.clone(), &secret, clock.clone());
-        keys.notice_first().await?;
+        keys.load().await?;
         let metrics = Arc::new(Metrics::new(engines.embedded.metrics(), engines.service_metrics()));
         let health = Health::new(database.clone(), blobs, engines, queue.clone());
         let domains = Domains { verification, people, enrollments, detections, contours };

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, header};
 use entity::ids::Tenant;
-use tracing::warn;
 
 use super::configured_key::{self, ApiKey};
 use super::refusal::Refusal;
 use super::strangers::Strangers;
 use crate::caller::{ANONYMOUS_TENANT, Actor, Caller, Scopes};
 use crate::graphql::{ApiError, ErrorCode};
-use crate::keys::{Keys, KnownKey};
+use crate::keys::{Keys, KnownKey, Unread};
 
 /// Tells callers by their keys. Cloning shares it.
 #[derive(Clone)]
@@ -51,29 +50,27 @@ impl Authenticator {
 
     /// The caller at this address with this key. The answer is the same for a missing and a wrong key.
     pub(super) async fn by_key(&self, key: Option<&str>, address: IpAddr) -> Result<Caller, Refusal> {
-        if let Some(caller) = key.and_then(|key| self.known(key)).or_else(|| self.anybody()) {
+        // Strangers are counted last: a valid key that comes from their address is let in however many they are.
+        let found = match key {
+            Some(key) => self.find(key).await?,
+            None => None,
+        };
+        if let Some(caller) = found.or_else(|| self.anybody()) {
             return Ok(caller);
         }
         self.0.strangers.count(address).map_err(|wait| {
             ApiError::rate_limited(wait, "too many requests without a valid API key; try again later")
         })?;
-        let found = match key {
-            Some(key) => self.look_up(key).await?,
-            None => None,
-        };
-        found.ok_or_else(|| Refusal::new(ErrorCode::Unauthenticated, "a valid API key is needed"))
+        Err(Refusal::new(ErrorCode::Unauthenticated, "a valid API key is needed"))
     }
 
-    fn known(&self, key: &str) -> Option<Caller> {
+    async fn find(&self, key: &str) -> Result<Option<Caller>, Refusal> {
         let Doors { configured, stored, .. } = &*self.0;
-        let stored = || stored.as_ref()?.known(key).as_deref().map(caller);
-        configured_key::find(configured, key).or_else(stored)
-    }
-
-    async fn look_up(&self, key: &str) -> Result<Option<Caller>, Refusal> {
-        let Some(stored) = &self.0.stored else { return Ok(None) };
-        let found = stored.look_up(key).await.map_err(|error| {
-            warn!(%error, "could not look for a key");
+        if let Some(caller) = configured_key::find(configured, key) {
+            return Ok(Some(caller));
+        }
+        let Some(stored) = stored else { return Ok(None) };
+        let found = stored.find(key).await.map_err(|Unread| {
             Refusal::new(
                 ErrorCode::StorageUnavailable,
                 "the database does not work at the moment; try again later",

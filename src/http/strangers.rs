@@ -1,5 +1,5 @@
-//! How often one address may try keys that this server does not know. Keys that it knows are never held back: an address
-//! may be a proxy's, with good clients and bad ones behind it.
+//! How often one address may come without a key that lets in. Who has one is never held back: an address may be a
+//! proxy's, with good clients and bad ones behind it.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;

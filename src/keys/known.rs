@@ -1,24 +1,31 @@
-//! Keys that a running server has seen: they let in without a question to the database, until it says otherwise.
+//! The keys that let in, as a running server knows them: so that it asks the database about none of the requests that
+//! come with one. It reads them at its start, anew within two seconds, and when somebody comes with a key that may be new.
+//!
+//! All of them are held in memory: they are made one by one, by whoever runs the server.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use entity::api_key::{Column, Entity, Model};
 use entity::ids::{ApiKeyId, Tenant};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use subtle::ConstantTimeEq;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Keys;
+use super::{Keys, text};
 use crate::caller::Scopes;
 use crate::type_id;
 
-/// How often the database is asked whether known keys still let in. Sockets of a revoked key close within it.
-const REFRESH: Duration = Duration::from_secs(2);
+/// How often the database is asked which keys let in: whoever is shut out is out within two seconds.
+const REFRESH: Duration = Duration::from_millis(1500);
+/// How long passes at least between two such looks, however many unknown keys come.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A key that a running server knows.
 #[derive(Debug)]
@@ -38,80 +45,163 @@ pub struct KnownKey {
 }
 
 impl KnownKey {
-    /// `None` when the row is no key that lets in.
-    pub(super) fn of(row: &Model) -> Option<Self> {
-        if row.revoked_at.is_some() {
-            return None;
-        }
-        let scopes = row
-            .scopes
-            .parse()
-            .inspect_err(|error| warn!(%error, key = type_id::show(row.id), "a damaged key"))
-            .ok()?;
+    fn of(row: Model) -> Self {
+        let scopes = row.scopes.parse().unwrap_or_else(|error| {
+            warn!(%error, key = type_id::show(row.id), "a damaged key: it lets do nothing");
+            Scopes { read: false, write: false, admin: false }
+        });
         let last_used = row.last_used_at.map_or(i64::MIN, minute);
-        Some(Self {
+        Self {
             id: row.id,
-            tenant: row.tenant.clone(),
+            tenant: row.tenant,
             scopes,
             over: CancellationToken::new(),
             expires_at: row.expires_at,
             last_used: last_used.into(),
             written_down: last_used.into(),
-        })
+        }
     }
 
     /// Whether it lets in at this time; notes then that it was used.
-    pub(super) fn lets_in(&self, now: DateTime<Utc>) -> bool {
-        let lets_in = !self.over.is_cancelled() && !self.has_expired(now);
+    fn lets_in(&self, now: DateTime<Utc>) -> bool {
+        let lets_in = is_before(now, self.expires_at);
         if lets_in {
             self.last_used.store(minute(now), Ordering::Relaxed);
         }
         lets_in
     }
 
-    fn has_expired(&self, now: DateTime<Utc>) -> bool {
-        self.expires_at.is_some_and(|end| end <= now)
+    /// The minute in which it was last used, when that is not written down yet.
+    fn unwritten(&self) -> Option<i64> {
+        let minute = self.last_used.load(Ordering::Relaxed);
+        (minute > self.written_down.load(Ordering::Relaxed)).then_some(minute)
     }
+}
+
+fn is_before(now: DateTime<Utc>, end: Option<DateTime<Utc>>) -> bool {
+    end.is_none_or(|end| now < end)
 }
 
 fn minute(time: DateTime<Utc>) -> i64 {
     time.timestamp().div_euclid(60)
 }
 
+/// What a running server knows of its keys.
+#[derive(Default)]
+pub(super) struct KnownKeys {
+    by_digest: RwLock<HashMap<String, Arc<KnownKey>>>,
+    /// Those that let in no more, until their last use is written down.
+    gone: Mutex<Vec<Arc<KnownKey>>>,
+    last_look: tokio::sync::Mutex<Look>,
+}
+
+/// When the database was last asked.
+#[derive(Default)]
+struct Look {
+    begun: Option<Instant>,
+    /// When the last one began that came to its end, and whether it saw anything.
+    ended: Option<Instant>,
+    succeeded: bool,
+}
+
+/// The database could not be asked which keys let in.
+#[derive(Debug)]
+pub struct Unread;
+
 impl Keys {
-    /// Shuts out keys that were revoked or have expired, and writes down when the others were last used, until `stop`.
-    pub async fn refresh_until(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(REFRESH)).await.is_some() {
-            self.refresh().await;
+    /// The key with this text, also when it was made a moment ago. `None` when it lets nobody in.
+    ///
+    /// # Errors
+    /// When it is not known, and the database cannot be asked.
+    pub async fn find(&self, text: &str) -> Result<Option<Arc<KnownKey>>, Unread> {
+        if let Some(key) = self.known(text) {
+            return Ok(Some(key));
         }
-        self.write_down_uses().await;
+        if !text::is_well_formed(text) {
+            return Ok(None);
+        }
+        self.look_since(Instant::now()).await?;
+        Ok(self.known(text))
     }
 
-    async fn refresh(&self) {
-        // First, since what is shut out is forgotten.
-        self.write_down_uses().await;
-        if let Err(error) = self.shut_out().await {
-            warn!(%error, "could not see which keys still let in; will try again");
-        }
+    fn known(&self, text: &str) -> Option<Arc<KnownKey>> {
+        let digest = self.digest(text);
+        let known = self.known.by_digest.read().unwrap_or_else(PoisonError::into_inner);
+        let (stored, key) = known.get_key_value(&digest)?;
+        // A table looks its keys up in no constant time. What it compares are HMACs, which nobody can aim without the
+        // secret; the last word is one that takes no time to tell.
+        bool::from(stored.as_bytes().ct_eq(digest.as_bytes())).then_some(())?;
+        key.lets_in(self.clock.now()).then(|| key.clone())
     }
 
-    async fn shut_out(&self) -> Result<(), DbErr> {
-        self.notice_first().await?;
-        let known = self.all_known();
-        if known.is_empty() {
-            return Ok(());
-        }
-        let valid = Entity::find().select_only().column(Column::Id).filter(Column::RevokedAt.is_null());
-        let valid: HashSet<ApiKeyId> =
-            valid.into_tuple().all(self.database.reader()).await?.into_iter().collect();
+    /// Reads which keys let in, and ends what goes on for those that do so no more.
+    ///
+    /// # Errors
+    /// When the database failed.
+    pub async fn load(&self) -> Result<(), DbErr> {
+        let reader = self.database.reader();
+        let rows = Entity::find().filter(Column::RevokedAt.is_null()).all(reader).await?;
+        let was_made = self.exist() || !rows.is_empty() || Entity::find().one(reader).await?.is_some();
         let now = self.clock.now();
-        let is_over = |key: &KnownKey| !valid.contains(&key.id) || key.has_expired(now);
-        for key in known.iter().filter(|key| is_over(key)) {
+        let valid = rows.into_iter().filter(|row| is_before(now, row.expires_at));
+        self.put_in_place(valid.map(|row| (row.digest.clone(), row)).collect());
+        if was_made {
+            self.first.cancel();
+        }
+        Ok(())
+    }
+
+    fn put_in_place(&self, valid: HashMap<String, Model>) {
+        let mut known = self.known.by_digest.write().unwrap_or_else(PoisonError::into_inner);
+        let gone = known.extract_if(|digest, _| !valid.contains_key(digest)).map(|(_, key)| key);
+        let gone = gone.inspect(|key| {
             info!(key = type_id::show(key.id), "a key lets in no more: its sockets are closed");
             key.over.cancel();
+        });
+        self.known.gone.lock().unwrap_or_else(PoisonError::into_inner).extend(gone);
+        for (digest, row) in valid {
+            known.entry(digest).or_insert_with(|| Arc::new(KnownKey::of(row)));
         }
-        self.known.write().unwrap_or_else(PoisonError::into_inner).retain(|_, key| !key.over.is_cancelled());
-        Ok(())
+    }
+
+    /// Sees to it that the database was asked since `wanted`. Whoever waits shares one look, and looks follow one
+    /// another: what an older one saw must not take the place of what a newer one saw.
+    async fn look_since(&self, wanted: Instant) -> Result<(), Unread> {
+        let mut last = self.known.last_look.lock().await;
+        if last.ended.is_none_or(|begun| begun < wanted) {
+            if let Some(begun) = last.begun {
+                sleep_until(begun + PAUSE).await;
+            }
+            // At once, so that the pause is kept also when the one who looks goes away in the middle.
+            last.begun = Some(Instant::now());
+            let seen = self.load().await;
+            last.succeeded = seen.is_ok();
+            last.ended = last.begun;
+            if let Err(error) = seen {
+                warn!(%error, "could not see which keys let in; will try again");
+            }
+        }
+        if last.succeeded { Ok(()) } else { Err(Unread) }
+    }
+
+    /// Learns of new keys, shuts out those that were revoked or have expired, and writes down when each was last used,
+    /// until `stop`.
+    pub async fn refresh_until(self, stop: CancellationToken) {
+        let pause = || stop.run_until_cancelled(sleep(REFRESH));
+        let looking = async {
+            while pause().await.is_some() {
+                // A failed look is in the log, and another one follows.
+                let _ = self.look_since(Instant::now()).await;
+            }
+        };
+        // Beside it: a write may have to wait long for its turn, and nobody stays in for that.
+        let writing = async {
+            while pause().await.is_some() {
+                self.write_down_uses().await;
+            }
+        };
+        tokio::join!(looking, writing);
+        self.write_down_uses().await;
     }
 
     async fn write_down_uses(&self) {
@@ -122,30 +212,60 @@ impl Keys {
 
     /// In one write, whichever keys were used since.
     async fn write_down(&self) -> Result<(), DbErr> {
-        let known = self.all_known().into_iter();
-        let used = known.map(|key| (key.last_used.load(Ordering::Relaxed), key));
-        let used: Vec<_> =
-            used.filter(|(minute, key)| *minute > key.written_down.load(Ordering::Relaxed)).collect();
-        if used.is_empty() {
-            return Ok(());
+        let used: Vec<_> = self.used().collect();
+        if !used.is_empty() {
+            let write = self.database.write().await?;
+            for (minute, key) in &used {
+                let time = DateTime::from_timestamp(minute.saturating_mul(60), 0);
+                Entity::update_many()
+                    .col_expr(Column::LastUsedAt, Expr::value(time))
+                    .filter(Column::Id.eq(key.id))
+                    .exec(&*write)
+                    .await?;
+            }
+            write.commit().await?;
+            for (minute, key) in used {
+                key.written_down.store(minute, Ordering::Relaxed);
+            }
         }
-        let write = self.database.write().await?;
-        for (minute, key) in &used {
-            let time = DateTime::from_timestamp(minute.saturating_mul(60), 0);
-            Entity::update_many()
-                .col_expr(Column::LastUsedAt, Expr::value(time))
-                .filter(Column::Id.eq(key.id))
-                .exec(&*write)
-                .await?;
-        }
-        write.commit().await?;
-        for (minute, key) in used {
-            key.written_down.store(minute, Ordering::Relaxed);
-        }
+        let mut gone = self.known.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.retain(|key| key.unwritten().is_some());
         Ok(())
     }
 
-    fn all_known(&self) -> Vec<Arc<KnownKey>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    /// The keys whose last use is not written down, with its minute.
+    fn used(&self) -> impl Iterator<Item = (i64, Arc<KnownKey>)> {
+        let known = self.known.by_digest.read().unwrap_or_else(PoisonError::into_inner);
+        let gone = self.known.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys: Vec<_> = known.values().chain(gone.iter()).cloned().collect();
+        keys.into_iter().filter_map(|key| Some((key.unwritten()?, key)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::database::{Database, DatabaseConfig};
+    use crate::secret::{Secret, SecretConfig};
+
+    #[tokio::test]
+    async fn however_many_unknown_keys_come_at_once_the_database_is_asked_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = DatabaseConfig { file: folder.path().join("faceql.db"), readers: 1, durable: false };
+        let database = Database::open(&database).await.unwrap();
+        let secret = Secret::open(&SecretConfig { file: folder.path().join("secret") }).unwrap();
+        let keys = Keys::new(database.clone(), &secret, Clock::system());
+        let unknown: Vec<_> = (0..100).map(|_| text::generate().unwrap()).collect();
+
+        let (before, a_look) = (database.statements(), 2);
+        let found = join_all(unknown.iter().map(|text| keys.find(text))).await;
+        assert!(found.iter().all(|found| matches!(found, Ok(None))));
+        // Once for the first, who has nobody to wait for, and once for all others.
+        assert_eq!(database.statements() - before, 2 * a_look);
+        keys.find("fql_mistyped").await.unwrap();
+        assert_eq!(database.statements() - before, 2 * a_look, "its checksum tells");
     }
 }

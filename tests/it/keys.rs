@@ -1,21 +1,27 @@
 //! Keys of the database: made, revoked and expired beside a running server.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use entity::api_key;
 use entity::ids::{ApiKeyId, Tenant};
 use faceql::caller::Scopes;
 use faceql::clock::Clock;
 use faceql::database::Database;
 use faceql::keys::{Keys, NewKey};
 use faceql::secret::Secret;
+use futures_util::poll;
 use reqwest::StatusCode;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
 use crate::process::{Binary, faceql};
 use crate::socket_protocol::{FEED, Raw, subscribe};
 use crate::support::client::read;
-use crate::support::server::{config, eventually, files, real_encoder, soon};
+use crate::support::server::{config, eventually, files, real_encoder};
 use crate::support::{Client, TestServer, code};
 use crate::tenants::ACME;
 
@@ -43,6 +49,25 @@ async fn keyed_server() -> TestServer {
     TestServer::with(&[("FACEQL_API_KEY", &format!("acme:{ACME}"))]).await
 }
 
+/// A socket that was opened with the client's key.
+async fn socket_of(server: &TestServer, client: &Client) -> Raw {
+    let mut socket = Raw::speaking(server).await;
+    socket.say(json!({ "type": "connection_init", "payload": { "X-API-Key": client.key() } })).await;
+    assert_eq!(socket.hear().await["type"], "connection_ack");
+    socket
+}
+
+/// What `wanted` gives, within the time in which whoever is shut out is out.
+async fn in_five_seconds<T>(wanted: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(5), wanted).await.expect("it took more than five seconds")
+}
+
+/// Returns once the client's key lets in no more.
+async fn shut_out(client: &Client) {
+    let is_out = async || client.refusal_or_none(VERSION).await.as_deref() == Some("UNAUTHENTICATED");
+    in_five_seconds(eventually(is_out)).await;
+}
+
 #[tokio::test]
 async fn key_lets_in_as_soon_as_it_is_made_and_only_as_far_as_its_scopes() {
     let server = keyed_server().await;
@@ -62,12 +87,14 @@ async fn from_the_first_key_on_everybody_is_asked_for_one() {
     let mut socket = Raw::acknowledged(&server).await;
     socket.say(subscribe("1", FEED)).await;
     let (keys, id, holder) = made(&server, "acme", Scopes::TENANT).await;
-    holder.data(VERSION, json!({})).await;
-    assert_eq!(socket.closed().await, 4403);
+    // From its first request on it is let in for what it is, and nobody without it.
+    let theirs = holder.create_container().await;
     assert_eq!(server.client().refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    assert_eq!(in_five_seconds(socket.closed()).await, 4403);
+    assert_eq!(holder.container(&theirs, "id").await["id"], json!(theirs));
     // Nor does revoking the last one open the doors again.
     keys.revoke(id).await.unwrap();
-    eventually(async || holder.refusal_or_none(VERSION).await.as_deref() == Some("UNAUTHENTICATED")).await;
+    shut_out(&holder).await;
     assert_eq!(server.client().refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
     let server = server.restart(&[]).await;
     assert_eq!(server.client().refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
@@ -78,30 +105,52 @@ async fn from_the_first_key_on_everybody_is_asked_for_one() {
 async fn revoking_a_key_ends_what_goes_on_for_it() {
     let server = keyed_server().await;
     let (keys, id, holder) = made(&server, "acme", Scopes::TENANT).await;
-    let mut socket = Raw::speaking(&server).await;
-    let init = json!({ "type": "connection_init", "payload": { "X-API-Key": holder.key() } });
-    socket.say(init.clone()).await;
-    assert_eq!(socket.hear().await["type"], "connection_ack");
+    let mut socket = socket_of(&server, &holder).await;
     socket.say(subscribe("1", FEED)).await;
     let events = holder.post().header("accept", "text/event-stream").json(&json!({ "query": FEED }));
     let events = events.send().await.unwrap();
-    let mut other = Raw::speaking(&server).await;
-    other.say(json!({ "type": "connection_init", "payload": { "X-API-Key": ACME } })).await;
-    assert_eq!(other.hear().await["type"], "connection_ack");
+    let mut other = socket_of(&server, &server.client_with_key(ACME)).await;
 
     keys.revoke(id).await.unwrap();
-    assert_eq!(socket.closed().await, 4403);
-    // Not completed: it has been cut off.
-    assert!(!soon(events.text()).await.unwrap().contains("complete"));
+    in_five_seconds(async {
+        assert_eq!(socket.closed().await, 4403);
+        // Not completed: it has been cut off.
+        assert!(!events.text().await.unwrap().contains("complete"));
+    })
+    .await;
     assert_eq!(holder.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
     let mut again = Raw::speaking(&server).await;
-    again.say(init).await;
+    again.say(json!({ "type": "connection_init", "payload": { "X-API-Key": holder.key() } })).await;
     assert_eq!(again.closed().await, 4403);
     // Others go on.
     other.say(json!({ "type": "ping" })).await;
     assert_eq!(other.hear().await["type"], "pong");
     let listed = keys.list().await.unwrap();
     assert!(listed[0].revoked_at.is_some() && listed[0].last_used_at.is_some());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn revoked_key_is_shut_out_also_while_its_last_use_cannot_be_written_down() {
+    let server = keyed_server().await;
+    let (keys, id, holder) = made(&server, "acme", Scopes::TENANT).await;
+    let database = server.verification.database.clone();
+    // From before its first use until after its end others have the turn to write: first the one that revokes it.
+    let revoking = database.write().await.unwrap();
+    let mut next = pin!(database.write());
+    assert!(poll!(&mut next).is_pending());
+    let mut socket = socket_of(&server, &holder).await;
+    let revoked = api_key::Entity::update_many()
+        .col_expr(api_key::Column::RevokedAt, Expr::value(Clock::system().now()))
+        .filter(api_key::Column::Id.eq(id));
+    revoked.exec(&*revoking).await.unwrap();
+    revoking.commit().await.unwrap();
+    let next = next.await.unwrap();
+    assert_eq!(in_five_seconds(socket.closed()).await, 4403);
+    assert_eq!(holder.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    assert_eq!(keys.list().await.unwrap()[0].last_used_at, None);
+    drop(next);
+    eventually(async || keys.list().await.unwrap()[0].last_used_at.is_some()).await;
     server.stop().await;
 }
 
@@ -131,7 +180,7 @@ async fn key_that_has_expired_lets_in_no_more_and_its_sockets_close() {
 
     *now.lock().unwrap() += TimeDelta::hours(1);
     assert_eq!(holder.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
-    assert_eq!(socket.closed().await, 4403);
+    assert_eq!(in_five_seconds(socket.closed()).await, 4403);
     server.stop().await;
 }
 
@@ -153,7 +202,7 @@ async fn no_key_is_stored_and_none_of_another_secret_lets_in() {
     let database = Database::open(&config.database).await.unwrap();
     let others = Keys::new(database, &Secret::open(&config.secret).unwrap(), Clock::system());
     assert_eq!(others.list().await.unwrap()[0].digest, digest);
-    assert!(others.look_up(text).await.unwrap().is_none());
+    assert!(others.find(text).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -164,7 +213,7 @@ async fn strangers_are_held_back_by_address_and_holders_of_keys_are_not() {
     let (_, _, holder) = made(&server, "acme", Scopes::TENANT).await;
     holder.data(VERSION, json!({})).await;
     let stranger = server.client_with_key("wrong-key-0123456789");
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(stranger.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
     }
     let refused = stranger.post().json(&json!({ "query": VERSION })).send().await.unwrap();
@@ -177,6 +226,26 @@ async fn strangers_are_held_back_by_address_and_holders_of_keys_are_not() {
     assert_eq!(server.client().refusal(VERSION, json!({})).await, "RATE_LIMITED", "no key at all counts too");
     holder.data(VERSION, json!({})).await;
     server.client_with_key(ACME).data(VERSION, json!({})).await;
+    // Nor are those whose keys the server has not seen before.
+    let (keys, id, newcomer) = made(&server, "acme", Scopes::TENANT).await;
+    newcomer.data(VERSION, json!({})).await;
+    keys.revoke(id).await.unwrap();
+    let refused = async || newcomer.refusal_or_none(VERSION).await.as_deref() == Some("RATE_LIMITED");
+    in_five_seconds(eventually(refused)).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn key_lets_in_on_its_first_use_after_a_restart_whoever_has_its_address() {
+    let server = keyed_server().await;
+    let (_, _, holder) = made(&server, "acme", Scopes::TENANT).await;
+    let keyed = format!("acme:{ACME}");
+    let limited = [("FACEQL_API_KEY", &*keyed), ("FACEQL_AUTH_FAILURES_PER_MINUTE", "1")];
+    let server = server.restart(&limited).await;
+    let stranger = server.client_with_key("wrong-key-0123456789");
+    assert_eq!(stranger.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    assert_eq!(stranger.refusal(VERSION, json!({})).await, "RATE_LIMITED");
+    server.client_with_key(holder.key()).data(VERSION, json!({})).await;
     server.stop().await;
 }
 
@@ -207,7 +276,7 @@ async fn command_line_makes_lists_and_revokes_keys_beside_a_server() {
     assert!(told.contains(id), "{told}");
     let (revoked, _, _) = keys(&["revoke", id]);
     assert!(revoked && keys(&["list"]).1.contains("revoked"));
-    eventually(async || holder.refusal_or_none(VERSION).await.as_deref() == Some("UNAUTHENTICATED")).await;
+    shut_out(&holder).await;
     for (wrong, expected) in [
         (vec!["revoke", "key_01h455vb4pex5vsknk084sn02q"], "no such key"),
         (vec!["revoke", id.trim_start_matches("key_")], "not the id of a key"),
