@@ -307,7 +307,7 @@ impl App {
             streams: Arc::new(Semaphore::new(self.config.http.streams.max)),
             documents: Documents::new(&self.config.documents),
             rates,
-            room: Room::new(&self.config.http),
+            room: Room::new(http.max_bytes_in_flight, http.max_request_bytes),
             body_timeout: self.config.http.body_timeout,
             max_batch: self.config.http.max_batch,
             allowed_origins: self.config.http.allowed_origins.clone(),

@@ -7,6 +7,7 @@ mod cors;
 mod documents;
 mod execute;
 mod files;
+mod form;
 mod format;
 mod graphiql;
 mod graphql;

@@ -4,12 +4,11 @@
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::{Request as GraphQlRequest, UploadValue};
-use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{FromRequest, Multipart, Request};
-use bytes::{Bytes, BytesMut};
+use axum::extract::Request;
 use serde::de::DeserializeOwned;
 
 use super::documents::Documents;
+use super::form::{Form, content};
 use super::parameters::of_json;
 use super::refusal::Refusal;
 use crate::graphql::{ApiError, ErrorCode};
@@ -31,19 +30,17 @@ pub async fn read_form(
     documents: &Documents,
     max_file_bytes: u64,
 ) -> Result<GraphQlRequest, ApiError> {
-    let multipart = Multipart::from_request(request, &()).await;
-    let mut multipart =
-        multipart.map_err(|error| ApiError::new(ErrorCode::BadUserInput, error.body_text()))?;
-    let mut request = of_json(json_part(&mut multipart, "operations").await?, documents)?;
-    let mut map: Map = json_part(&mut multipart, "map").await?;
+    let mut form = Form::of(request).await?;
+    let mut request = of_json(json_part(&mut form, "operations").await?, documents)?;
+    let mut map: Map = json_part(&mut form, "map").await?;
     check(&map)?;
-    while let Some(field) = multipart.next_field().await.map_err(malformed)? {
+    while let Some(field) = form.next().await? {
         let name = field.name().unwrap_or_default().to_owned();
         let Some(variables) = map.remove(&name) else {
             let message = format!("the map does not speak of the part '{name}'");
             return Err(ApiError::new(ErrorCode::BadUserInput, message));
         };
-        let content = bounded(field, max_file_bytes).await?;
+        let content = content(field, max_file_bytes).await?;
         for variable in variables {
             // Nobody looks at a file's name or claimed type: the content tells.
             let upload =
@@ -72,38 +69,15 @@ fn check(map: &Map) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn json_part<T: DeserializeOwned>(multipart: &mut Multipart, name: &str) -> Result<T, Refusal> {
-    let field = multipart.next_field().await.map_err(malformed)?;
+async fn json_part<T: DeserializeOwned>(form: &mut Form, name: &str) -> Result<T, Refusal> {
+    let field = form.next().await?;
     let Some(field) = field.filter(|field| field.name() == Some(name)) else {
         let message =
             format!("the parts of a GraphQL upload are operations, map, files, in this order; no '{name}'");
         return Err(Refusal::new(ErrorCode::BadUserInput, message));
     };
-    let bytes = bounded(field, MAX_JSON_BYTES).await?;
+    let bytes = content(field, MAX_JSON_BYTES).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         Refusal::new(ErrorCode::BadUserInput, format!("'{name}' is not as expected: {error}"))
     })
-}
-
-async fn bounded(mut field: Field<'_>, limit: u64) -> Result<Bytes, Refusal> {
-    let mut content = BytesMut::new();
-    while let Some(chunk) = field.chunk().await.map_err(malformed)? {
-        if (content.len() + chunk.len()) as u64 > limit {
-            let name = field.name().unwrap_or_default();
-            let message = format!("'{name}' has more than the {limit} bytes that one part may have");
-            return Err(Refusal::new(ErrorCode::PayloadTooLarge, message));
-        }
-        content.extend_from_slice(&chunk);
-    }
-    Ok(content.freeze())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn malformed(error: MultipartError) -> Refusal {
-    let code = if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-        ErrorCode::PayloadTooLarge
-    } else {
-        ErrorCode::BadUserInput
-    };
-    Refusal::new(code, format!("the upload is malformed or was cut off: {}", error.body_text()))
 }

@@ -6,7 +6,6 @@ use axum::http::HeaderMap;
 use headers::{ContentLength, HeaderMapExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::HttpConfig;
 use super::refusal::Refusal;
 use crate::graphql::ErrorCode;
 
@@ -21,11 +20,14 @@ pub struct Room {
 }
 
 impl Room {
-    /// The room that `config` gives.
+    /// Room for so many bytes, in requests of at most `largest_request` bytes. One that is larger than it all takes all.
     #[must_use]
-    pub fn new(config: &HttpConfig) -> Self {
-        let units = (config.max_bytes_in_flight / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
-        Self { units: Arc::new(Semaphore::new(units)), largest_request: config.max_request_bytes }
+    pub fn new(bytes: usize, largest_request: usize) -> Self {
+        let units = (bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+        Self {
+            units: Arc::new(Semaphore::new(units)),
+            largest_request: largest_request.min(units * UNIT_BYTES),
+        }
     }
 
     /// Takes room for a request, for as long as what is returned lives. One that does not say how long it is may be as

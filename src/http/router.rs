@@ -124,6 +124,7 @@ pub fn encoder_router(
             encoder,
             authenticator: authenticator.clone(),
             turns: Arc::new(Semaphore::new(config.max_concurrent_requests)),
+            room: Room::new(config.max_bytes_in_flight, body_limit),
             body_timeout: config.body_timeout,
         })
         .route("/health/live", get(health::live))

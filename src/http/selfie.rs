@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::FromRequest;
-use axum::extract::multipart::MultipartError;
-use axum::extract::{Multipart, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -14,6 +12,9 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::auth::Authenticator;
+use super::form::{Form, content};
+use super::refusal::Refusal;
+use super::room::Room;
 use crate::inference::{EmbeddedEncoder, EncodeError};
 
 /// What the encoding service needs.
@@ -23,6 +24,8 @@ pub(super) struct Selfie {
     pub(super) authenticator: Authenticator,
     /// How many requests are answered at once.
     pub(super) turns: Arc<Semaphore>,
+    /// What all requests together may hold.
+    pub(super) room: Room,
     /// How long a request may take to arrive.
     pub(super) body_timeout: Duration,
 }
@@ -35,6 +38,10 @@ pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Re
     }
     let Ok(_turn) = selfie.turns.try_acquire() else {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "the server has too much to do; try again later");
+    };
+    let _room = match selfie.room.enter(request.headers()) {
+        Ok(room) => room,
+        Err(refusal) => return refusal.in_short(),
     };
     let image = match tokio::time::timeout(selfie.body_timeout, file(request)).await {
         Ok(Ok(image)) => image,
@@ -55,13 +62,13 @@ pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Re
 
 /// The bytes of the field `file`.
 async fn file(request: Request) -> Result<Bytes, Response> {
-    let broken = |error: MultipartError| problem(error.status(), "the file is too large, or was cut off");
-    let Ok(mut multipart) = Multipart::from_request(request, &()).await else {
-        return Err(problem(StatusCode::BAD_REQUEST, "send multipart/form-data with a field 'file'"));
-    };
-    while let Some(field) = multipart.next_field().await.map_err(broken)? {
-        if field.name() == Some("file") {
-            return field.bytes().await.map_err(broken);
+    let mut form = Form::of(request).await.map_err(Refusal::in_short)?;
+    while let Some(field) = form.next().await.map_err(Refusal::in_short)? {
+        let is_file = field.name() == Some("file");
+        // How long a request may be as a whole is said to its body.
+        let content = content(field, u64::MAX).await.map_err(Refusal::in_short)?;
+        if is_file {
+            return Ok(content);
         }
     }
     Err(problem(StatusCode::BAD_REQUEST, "there is no field 'file'"))

@@ -12,6 +12,7 @@ mod detection;
 mod documents;
 mod failure;
 mod flow;
+mod forms;
 mod graphiql;
 mod hostile;
 mod house;

@@ -15,15 +15,16 @@ use faceql::clock::Clock;
 use faceql::http::{ApiKey, Authenticator, Scrape, encoder_router};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::support::client::http;
-use crate::support::server::{config, real_encoder, soon};
+use crate::support::server::{config, eventually, real_encoder, soon};
 use crate::support::socket::settle;
 use crate::support::{TestServer, drawn, photo};
 
-const KEY: &str = "service-key-0123456789";
+pub(crate) const KEY: &str = "service-key-0123456789";
 
 /// Serves `router` for as long as the test runs.
 async fn serve(router: Router) -> SocketAddr {
@@ -35,10 +36,14 @@ async fn serve(router: Router) -> SocketAddr {
 
 /// `faceql encoder` with the real engine.
 async fn encoding_service() -> SocketAddr {
+    encoding_service_with(&[]).await
+}
+
+pub(crate) async fn encoding_service_with(overrides: &[(&str, &str)]) -> SocketAddr {
     let folder = tempfile::tempdir().unwrap();
     let authenticator =
         Authenticator::new(ApiKey::parse_list(&format!("service:{KEY}")).unwrap(), None, NonZeroU32::MAX);
-    let http = config(folder.path(), &[]).http;
+    let http = config(folder.path(), overrides).http;
     serve(encoder_router(Scrape::of_engine(real_encoder().await), &authenticator, 1 << 20, &http)).await
 }
 
@@ -107,6 +112,31 @@ async fn encoding_service_asks_for_its_key_and_for_an_image() {
     assert_eq!(ask(KEY, "file", b"no image".to_vec()).await, 400);
     assert_eq!(ask(KEY, "other", drawn(1)).await, 400);
     assert_eq!(ask(KEY, "file", vec![0; 3 << 20]).await, 413);
+}
+
+#[tokio::test]
+async fn requests_to_the_encoding_service_hold_no_more_than_they_may_together() {
+    let settings = [
+        ("FACEQL_MAX_UPLOAD_BYTES", "65536"),
+        ("FACEQL_MAX_REQUEST_BYTES", "100000"),
+        ("FACEQL_MAX_BYTES_IN_FLIGHT", "1000000"),
+    ];
+    let service = encoding_service_with(&settings).await;
+    let ask = async || {
+        let form = Form::new().part("file", Part::bytes(vec![0; 200_000]).file_name("image"));
+        let request = http().post(format!("http://{service}/v1/selfie")).bearer_auth(KEY);
+        request.multipart(form).send().await.unwrap().status()
+    };
+    // It says that it is long, and does not come.
+    let mut first = TcpStream::connect(service).await.unwrap();
+    let head = format!(
+        "POST /v1/selfie HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\nContent-Length: 900000\r\n\
+         Content-Type: multipart/form-data; boundary=x\r\n\r\n--x"
+    );
+    first.write_all(head.as_bytes()).await.unwrap();
+    eventually(async || ask().await == 503).await;
+    drop(first);
+    eventually(async || ask().await == 400).await;
 }
 
 #[tokio::test]
