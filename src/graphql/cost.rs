@@ -76,10 +76,11 @@ impl QueryLimits {
     /// Refuses a text that is too long to be parsed.
     ///
     /// # Errors
-    /// `QUERY_TOO_COSTLY`, with what was found.
+    /// `QUERY_TOO_COSTLY`, with what was found; `GRAPHQL_PARSE_FAILED` for what is costly to find wrong.
     pub fn check_text(&self, query: &str) -> Result<(), ApiError> {
         within("bytes of text", query.len(), self.bytes)?;
-        within("tokens", tokens(query, self.tokens), self.tokens)
+        let endless = || ApiError::new(ErrorCode::GraphqlParseFailed, "a block string has no end");
+        within("tokens", tokens(query, self.tokens).ok_or_else(endless)?, self.tokens)
     }
 
     /// Refuses a document that is too much to be validated.
@@ -125,8 +126,12 @@ fn within(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
     Err(ApiError::new(ErrorCode::QueryTooCostly, message))
 }
 
-/// How many tokens a text has, counted to one beyond `limit`.
-fn tokens(text: &str, limit: usize) -> usize {
+/// What a block string begins and ends with.
+const BLOCK_QUOTES: &[u8] = b"\"\"\"";
+
+/// How many tokens a text has, counted to one beyond `limit`. A string ends with its line at the latest. `None` when a
+/// block string has no end: the parser would take it for two strings, and look for its end each time one begins anew.
+fn tokens(text: &str, limit: usize) -> Option<usize> {
     let mut rest = text.as_bytes();
     let mut count = 0;
     while let Some((&byte, behind)) = rest.split_first() {
@@ -139,17 +144,46 @@ fn tokens(text: &str, limit: usize) -> usize {
                 rest = &rest[length_while(rest, |byte| byte != b'\n' && byte != b'\r')..];
                 continue;
             }
-            // With its two quotes.
-            b'"' => 2 + length_while(behind, |byte| byte != b'"'),
+            b'"' => match rest.strip_prefix(BLOCK_QUOTES) {
+                Some(content) => BLOCK_QUOTES.len() + end_of_block(content)?,
+                None => 1 + end_of_string(behind),
+            },
             _ => length_while(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_').max(1),
         };
         count += 1;
         if count > limit {
-            return count;
+            break;
         }
         rest = rest.get(length..).unwrap_or_default();
     }
-    count
+    Some(count)
+}
+
+/// Where a string ends, behind its first quote: with the next quote that no backslash is before, or with the line.
+fn end_of_string(content: &[u8]) -> usize {
+    let mut end = 0;
+    while let Some(byte) = content.get(end) {
+        match byte {
+            b'"' => return end + 1,
+            b'\n' | b'\r' => return end,
+            b'\\' if !matches!(content.get(end + 1), Some(b'\n' | b'\r')) => end += 2,
+            _ => end += 1,
+        }
+    }
+    content.len()
+}
+
+/// Where a block string ends, behind its first quotes: with the next ones that no backslash is before.
+fn end_of_block(content: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    while let Some(rest) = content.get(end..).filter(|rest| !rest.is_empty()) {
+        if rest.starts_with(BLOCK_QUOTES) {
+            return Some(end + BLOCK_QUOTES.len());
+        }
+        let is_escape = rest.strip_prefix(b"\\").is_some_and(|rest| rest.starts_with(BLOCK_QUOTES));
+        end += if is_escape { 1 + BLOCK_QUOTES.len() } else { 1 };
+    }
+    None
 }
 
 fn length_while(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {
@@ -278,9 +312,27 @@ mod tests {
             ("query($a:Int!=1){a(b:$a)@c} # end", 21),
             ("{ a(b: \"x y { }\") }", 8),
             (" , ,\n", 0),
+            // Escaped quotes end no string, and escaped backslashes escape none.
+            (r#""\"" {{{"#, 4),
+            (r#""a\\" {{{"#, 4),
+            (r#""a\\\" {{{" {"#, 2),
+            (r#""" {{{"#, 4),
+            ("\"\"\" a \"b\" { \"\" \\\"\"\" { \n \"\"\" {{{", 4),
+            ("\"\"\"\"\"\" {{{", 4),
+            // What has no end ends with its line.
+            ("\"a {{{", 1),
+            ("\"a {{{\n{{{", 4),
+            ("\"a\\\n{{{", 4),
+            ("\"", 1),
+            ("\"\\", 1),
         ] {
-            assert_eq!(tokens(text, 100), expected, "{text}");
+            assert_eq!(tokens(text, 100), Some(expected), "{text}");
         }
-        assert_eq!(tokens(&"{".repeat(1000), 10), 11);
+        for endless in ["\"\"\"", "{ \"\"\"a\" }", "\"\"\"\\\"\"\" {", "\"\"\"\"\"", "\"\\\"\"\"\"\"a\""] {
+            assert_eq!(tokens(endless, 100), None, "{endless}");
+        }
+        let hidden = format!("{{ a(b: \"\\\"\") {} \"", "{".repeat(1000));
+        assert_eq!(tokens(&hidden, 100), Some(101));
+        assert_eq!(tokens(&"{".repeat(1000), 10), Some(11));
     }
 }

@@ -26,7 +26,10 @@ impl Refusal {
     pub(super) fn is_of_query(&self) -> bool {
         matches!(
             self.0.code,
-            ErrorCode::QueryTooCostly | ErrorCode::PersistedQueryNotFound | ErrorCode::Forbidden
+            ErrorCode::QueryTooCostly
+                | ErrorCode::GraphqlParseFailed
+                | ErrorCode::PersistedQueryNotFound
+                | ErrorCode::Forbidden
         )
     }
 

@@ -138,3 +138,19 @@ async fn text_and_shape_are_bounded() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn block_strings_without_end_are_refused_before_they_are_parsed() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    // The parser looks for the end of each, and finds none: so often that it would take seconds.
+    let endless = format!("{{ containers(after: [{}]) {{ id }} }}", r#""\"""""a" "#.repeat(3000));
+    assert_eq!(refusal(&client, &endless).await, "GRAPHQL_PARSE_FAILED");
+    let mut socket = Socket::connect(&server).await;
+    socket.subscribe("1", &endless, json!({})).await;
+    let error = socket.message().await.unwrap();
+    assert_eq!(error["payload"][0]["extensions"]["code"], "GRAPHQL_PARSE_FAILED");
+    let ended = r#"{ containers(after: """a "b" \""" """) { nodes { id } } }"#;
+    assert_eq!(refusal(&client, ended).await, "BAD_USER_INPUT", "it was read");
+    server.stop().await;
+}
