@@ -42,14 +42,19 @@ impl Accepted {
             return Ok(Self { format: Some(Format::Json), events: false });
         }
         let mut best: Option<(f32, Format)> = None;
-        for (range, quality) in &ranges {
-            let Some(format) = format_of(range) else { continue };
+        for (range, quality) in ranges.iter().filter(|(_, quality)| *quality > 0.0) {
+            let Some(format) = formats_of(range).iter().copied().find(|format| !is_refused(*format, &ranges))
+            else {
+                continue;
+            };
             // Of equals the first one named wins.
             if best.is_none_or(|(known, _)| *quality > known) {
                 best = Some((*quality, format));
             }
         }
-        let events = ranges.iter().any(|(range, _)| range.essence_str() == "text/event-stream");
+        let events = ranges
+            .iter()
+            .any(|(range, quality)| *quality > 0.0 && range.essence_str() == "text/event-stream");
         if best.is_none() && !events {
             let message =
                 "answers are application/graphql-response+json, application/json or text/event-stream";
@@ -59,7 +64,7 @@ impl Accepted {
     }
 }
 
-/// The media ranges that are not refused by a quality of 0, each with its quality.
+/// The media ranges, each with its quality.
 fn ranges(headers: &HeaderMap) -> Vec<(Mime, f32)> {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges = values.flat_map(|value| value.split(',')).filter_map(|range| {
@@ -67,15 +72,22 @@ fn ranges(headers: &HeaderMap) -> Vec<(Mime, f32)> {
         let quality = range.get_param("q").map_or(Some(1.0), |quality| quality.as_str().parse().ok())?;
         Some((range, quality))
     });
-    ranges.filter(|(_, quality)| *quality > 0.0).collect()
+    ranges.collect()
 }
 
-fn format_of(range: &Mime) -> Option<Format> {
+/// The forms that a range takes, the one that is meant first.
+fn formats_of(range: &Mime) -> &'static [Format] {
     match range.essence_str() {
-        "application/graphql-response+json" => Some(Format::Response),
-        "application/json" | "application/*" | "*/*" => Some(Format::Json),
-        _ => None,
+        "application/graphql-response+json" => &[Format::Response],
+        "application/json" => &[Format::Json],
+        "application/*" | "*/*" => &[Format::Json, Format::Response],
+        _ => &[],
     }
+}
+
+/// Whether a form is named with a quality of 0.
+fn is_refused(format: Format, ranges: &[(Mime, f32)]) -> bool {
+    ranges.iter().any(|(range, quality)| *quality <= 0.0 && *formats_of(range) == [format])
 }
 
 #[cfg(test)]
@@ -105,6 +117,12 @@ mod tests {
             ("text/event-stream", Some((None, true))),
             ("application/json, text/event-stream, multipart/mixed", Some((json, true))),
             ("text/html", None),
+            ("application/json;q=0", None),
+            ("*/*;q=0", None),
+            ("text/event-stream;q=0", None),
+            ("application/json;q=0, text/event-stream", Some((None, true))),
+            ("application/json;q=0, */*", Some((response, false))),
+            ("*/*, application/json;q=0.0, application/graphql-response+json;q=0", None),
             ("nonsense", Some((json, false))), // it names no media type at all
         ] {
             assert_eq!(accepted(accept), expected, "{accept}");
