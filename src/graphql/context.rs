@@ -107,12 +107,12 @@ pub(super) trait ContextExt {
 impl ContextExt for Context<'_> {
     fn reader(&self) -> Result<&Caller, ApiError> {
         let caller = &self.part::<RequestContext>()?.caller;
-        if caller.scopes.read { Ok(caller) } else { Err(forbidden("read")) }
+        if caller.scopes.read { Ok(caller) } else { Err(lacks_scope("read")) }
     }
 
     fn writer(&self) -> Result<&Caller, ApiError> {
         let caller = &self.part::<RequestContext>()?.caller;
-        if caller.scopes.write { Ok(caller) } else { Err(forbidden("write")) }
+        if caller.scopes.write { Ok(caller) } else { Err(lacks_scope("write")) }
     }
 
     fn trail(&self) -> Result<&Trail, ApiError> {
@@ -134,6 +134,8 @@ impl ContextExt for Context<'_> {
     }
 }
 
-fn forbidden(scope: &str) -> ApiError {
+/// The refusal of a caller whose key does not let it do what takes this scope.
+#[must_use]
+pub fn lacks_scope(scope: &str) -> ApiError {
     ApiError::new(ErrorCode::Forbidden, format!("this key lacks the scope '{scope}'"))
 }

@@ -30,7 +30,7 @@ mod verification;
 pub(crate) use contours::ContourRegion;
 pub(crate) use faces::DetectedFace;
 
-pub use context::{Domains, Limits, RequestContext};
+pub use context::{Domains, Limits, RequestContext, lacks_scope};
 pub use cost::{Bill, Charge, QueryLimits};
 pub use error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 pub use numbers::Written;

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use super::auth::Authenticator;
 use super::refusal::Refusal;
-use crate::graphql::ErrorCode;
+use crate::graphql::lacks_scope;
 use crate::index::VectorIndex;
 use crate::inference::EmbeddedEncoder;
 use crate::jobs::Queue;
@@ -81,7 +81,7 @@ async fn serve(
 ) -> Result<Response, Refusal> {
     let caller = authenticator.by_request(request.headers(), request.extensions()).await?;
     if !caller.scopes.admin {
-        return Err(Refusal::new(ErrorCode::Forbidden, "this key lacks the scope 'admin'"));
+        return Err(lacks_scope("admin").into());
     }
     Ok(scrape.answer().await)
 }
