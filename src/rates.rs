@@ -119,7 +119,7 @@ impl Purse {
         let left = |remaining| Left { burst: self.quota.burst_size().get(), window, remaining };
         let short = |wait| Short { wait, left: left(0) };
         let amount = NonZeroU32::new(amount).unwrap_or(NonZeroU32::MIN);
-        // There is never more than a burst: whoever asks for more is put off for as long as one takes.
+        // There is never more than a burst; who asks for more was refused before, for its cost or its size.
         let state = self.limiter.check_key_n(&actor, amount).map_err(|_| short(window))?;
         let state = state.map_err(|until| short(until.wait_time_from(DefaultClock::default().now())))?;
         Ok(left(state.remaining_burst_capacity()))

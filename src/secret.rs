@@ -26,8 +26,9 @@ impl SecretConfig {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let file = Setting {
             name: "FACEQL_SECRET_FILE",
-            about: "The server's secret, by which links to files are signed and the audit log is chained; made when it is \
-                    not there.",
+            about: "The server's secret, by which keys are told, links to files are signed and the audit log is chained; \
+                    made when it is not there. Without it every API key in the database is void: keep it with your \
+                    backups.",
         };
         Self { file: settings.path(file, ".faceql/data/secret") }
     }
