@@ -16,6 +16,7 @@ const UNIT_BYTES: usize = 1024;
 #[derive(Clone)]
 pub struct Room {
     units: Arc<Semaphore>,
+    all_units: u32,
     largest_request: usize,
 }
 
@@ -24,22 +25,23 @@ impl Room {
     #[must_use]
     pub fn new(bytes: usize, largest_request: usize) -> Self {
         let units = (bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
-        Self {
-            units: Arc::new(Semaphore::new(units)),
-            largest_request: largest_request.min(units * UNIT_BYTES),
-        }
+        let all_units = u32::try_from(units).unwrap_or(u32::MAX);
+        Self { units: Arc::new(Semaphore::new(units)), all_units, largest_request }
     }
 
     /// Takes room for a request, for as long as what is returned lives. One that does not say how long it is may be as
-    /// long as any.
+    /// long as any; one that says that it is longer is refused before it comes.
     pub(super) fn enter(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Refusal> {
         let said = headers.typed_get::<ContentLength>().map(|length| length.0);
+        if said.is_some_and(|length| length > self.largest_request as u64) {
+            let message = "the request has more bytes than this server takes at once";
+            return Err(Refusal::new(ErrorCode::PayloadTooLarge, message));
+        }
         let has_body = said.is_some() || headers.contains_key(axum::http::header::TRANSFER_ENCODING);
         let most = if has_body { self.largest_request } else { 0 };
-        let bytes =
-            said.and_then(|length| usize::try_from(length).ok()).map_or(most, |length| length.min(most));
+        let bytes = said.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let full = |_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later");
-        self.units.clone().try_acquire_many_owned(units).map_err(full)
+        self.units.clone().try_acquire_many_owned(units.min(self.all_units)).map_err(full)
     }
 }
