@@ -380,6 +380,6 @@ pub async fn serve_metrics(
     let failed = |source| AppError::Listen { address, setting: "FACEQL_METRICS_LISTEN", source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     info!("metrics are at http://{}/metrics", listener.local_addr().map_err(failed)?);
-    tokio::spawn(scrape.clone().serve(listener, stop.clone()));
+    tokio::spawn(scrape.clone().serve(listener, config.connections.clone(), stop.clone()));
     Ok(())
 }

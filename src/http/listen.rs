@@ -1,15 +1,25 @@
 //! Connections in, plain or under TLS, until the server is to stop.
 
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::{Listener, ListenerExt, TapIo};
-use tokio::net::{TcpListener, TcpStream};
+use axum::extract::ConnectInfo;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tower_http::add_extension::AddExtension;
 use tracing::debug;
 
 use super::HttpConfig;
+use super::connections::{ConnectionsConfig, Doorway};
 use super::tls::{self, TlsError};
 
 /// Why a server broke off.
@@ -23,51 +33,66 @@ pub enum ServeError {
     Tls(#[from] TlsError),
 }
 
-/// Answers what comes to `listener` until `stop`, then lets running requests end within the grace time.
+/// Answers what comes to `listener` until `stop`, then lets running requests and operations of sockets end within the
+/// grace time.
 ///
 /// # Errors
-/// When the certificate cannot be used, or the listener fails.
+/// When the certificate cannot be used.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     config: &HttpConfig,
     stop: &CancellationToken,
 ) -> Result<(), ServeError> {
-    let grace = config.shutdown_grace;
+    let ConnectionsConfig { max, header_timeout } = config.connections;
+    let places = Arc::new(Semaphore::new(max as usize));
+    let doorway = Doorway::new(listener, places.clone());
     match &config.tls {
-        None => serve_on(listener.tap_io(|stream| prompt(stream)), router, grace, stop).await,
-        Some(files) => {
-            let listener = tls::listen(listener, files, stop)?;
-            serve_on(listener.tap_io(|stream| prompt(stream.get_ref().0)), router, grace, stop).await
-        }
+        None => answer(doorway, router, header_timeout, stop).await,
+        Some(files) => answer(tls::listen(doorway, files, stop)?, router, header_timeout, stop).await,
     }
+    // Once all places are free, every connection has ended, and every socket.
+    if timeout(config.shutdown_grace, places.acquire_many(max)).await.is_err() {
+        debug!("connections are broken off");
+    }
+    Ok(())
 }
 
-async fn serve_on<L, F>(
-    listener: TapIo<L, F>,
+/// Answers whoever reaches `listener` until `stop`, without TLS; what runs then is not waited for.
+pub(super) async fn serve_plainly(
+    listener: TcpListener,
     router: Router,
-    grace: Duration,
+    config: &ConnectionsConfig,
     stop: &CancellationToken,
-) -> Result<(), ServeError>
+) {
+    let doorway = Doorway::new(listener, Arc::new(Semaphore::new(config.max as usize)));
+    answer(doorway, router, config.header_timeout, stop).await;
+}
+
+async fn answer<L>(mut listener: L, router: Router, header_timeout: Duration, stop: &CancellationToken)
 where
     L: Listener<Addr = SocketAddr>,
-    F: FnMut(&mut L::Io) + Send + 'static,
 {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let cut_off = async {
-        stop.cancelled().await;
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        served = serving.into_future() => Ok(served?),
-        () = cut_off => Ok(()),
-    }
-}
-
-/// Sends what is written at once: an event must not wait for the acknowledgement of the one before.
-fn prompt(stream: &TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "a connection stays slow");
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    // Once for all of them.
+    let router = router.with_state::<()>(());
+    while let Some((stream, address)) = stop.run_until_cancelled(listener.accept()).await {
+        let service = TowerToHyperService::new(AddExtension::new(router.clone(), ConnectInfo(address)));
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                debug!(%error, "a connection broke off");
+            }
+        });
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod auth;
 mod configured_key;
+mod connections;
 mod cors;
 mod documents;
 mod execute;
@@ -39,6 +40,7 @@ use crate::config::{Setting, Settings};
 
 pub use auth::Authenticator;
 pub use configured_key::ApiKey;
+pub use connections::ConnectionsConfig;
 pub use documents::{Documents, DocumentsConfig};
 pub use execute::Executor;
 pub use listen::{ServeError, serve};
@@ -68,6 +70,8 @@ pub struct HttpConfig {
     pub allowed_hosts: BTreeSet<String>,
     /// Whether it listens to the network without a key, by whatever name.
     pub answers_any_host: bool,
+    /// What is granted to connections.
+    pub connections: ConnectionsConfig,
     /// Requests being answered at once.
     pub max_concurrent_requests: usize,
     /// Largest request, all its files and base64 together.
@@ -171,6 +175,7 @@ impl HttpConfig {
             strangers_per_minute: settings.number(strangers, SIXTY, NonZeroU32::MIN..=NonZeroU32::MAX),
             answers_any_host: anonymous,
             allowed_hosts: list(hosts),
+            connections: ConnectionsConfig::read(settings),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
             streams: StreamsConfig::read(settings),
             max_request_bytes: settings.number(bytes, 67_108_864, 65_536..=4_294_967_295),

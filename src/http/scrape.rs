@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::auth::Authenticator;
+use super::connections::ConnectionsConfig;
+use super::listen::serve_plainly;
 use super::refusal::Refusal;
 use crate::graphql::lacks_scope;
 use crate::index::VectorIndex;
@@ -42,13 +44,10 @@ impl Scrape {
     }
 
     /// Answers whoever reaches `listener` until `stop`. There is nothing but metrics, and always by plain HTTP.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+    pub async fn serve(self, listener: TcpListener, connections: ConnectionsConfig, stop: CancellationToken) {
         let answer = |State(scrape): State<Self>| async move { scrape.answer().await };
         let routes = Router::new().route("/metrics", get(answer)).with_state(self);
-        let served = stop.run_until_cancelled(axum::serve(listener, routes).into_future()).await;
-        if let Some(Err(error)) = served {
-            warn!(%error, "metrics are no longer told");
-        }
+        serve_plainly(listener, routes, &connections, &stop).await;
     }
 
     async fn answer(&self) -> Response {

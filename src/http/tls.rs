@@ -14,12 +14,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tls_listener::{SpawningHandshakes, TlsListener};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use super::connections::{Connection, Doorway, pause_after};
 use crate::config::{Setting, Settings};
 
 /// How often is looked for a renewed certificate.
@@ -142,11 +142,11 @@ impl Certificate {
 }
 
 /// Connections under TLS.
-pub(super) struct Secured(TlsListener<TcpListener, SpawningHandshakes<TlsAcceptor>>);
+pub(super) struct Secured(TlsListener<Doorway, SpawningHandshakes<TlsAcceptor>>);
 
-/// Speaks TLS on `listener`, and looks for renewed certificates until `stop`.
+/// Speaks TLS with those who come through `doorway`, and looks for renewed certificates until `stop`.
 pub(super) fn listen(
-    listener: TcpListener,
+    doorway: Doorway,
     files: &TlsConfig,
     stop: &CancellationToken,
 ) -> Result<Secured, TlsError> {
@@ -157,22 +157,18 @@ pub(super) fn listen(
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     tokio::spawn(certificate.renew_until(stop.clone()));
     let acceptor = SpawningHandshakes(TlsAcceptor::from(Arc::new(config)));
-    Ok(Secured(tls_listener::builder(acceptor).handshake_timeout(HANDSHAKE_TIME).listen(listener)))
+    Ok(Secured(tls_listener::builder(acceptor).handshake_timeout(HANDSHAKE_TIME).listen(doorway)))
 }
 
 impl Listener for Secured {
-    type Io = TlsStream<TcpStream>;
+    type Io = TlsStream<Connection>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             match self.0.accept().await {
                 Ok(connection) => return connection,
-                Err(tls_listener::Error::ListenerError(error)) => {
-                    // No more files may be open, for example: it must not turn in circles until some are closed.
-                    error!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
+                Err(tls_listener::Error::ListenerError(error)) => pause_after(&error).await,
                 // Scanners and misconfigured clients do this all day.
                 Err(error) => debug!(%error, "a handshake failed"),
             }
@@ -180,7 +176,7 @@ impl Listener for Secured {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.0.listener().local_addr()
     }
 }
 

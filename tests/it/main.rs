@@ -6,6 +6,7 @@ mod audit;
 mod bad_input;
 mod bulk;
 mod conformance;
+mod connections;
 mod contours;
 mod cost;
 mod detection;

@@ -1,0 +1,205 @@
+//! Connections: how many are open at once, and how one is taken leave of.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::serve::Listener;
+use tls_listener::AsyncAccept;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy, sink};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_util::sync::PollSemaphore;
+use tracing::{debug, error};
+
+use crate::config::{Setting, Settings};
+
+/// How long a client that is taken leave of may take to read our last words.
+const LEAVE_TIME: Duration = Duration::from_secs(1);
+
+/// What is granted to connections, whoever they are from.
+#[derive(Clone, Debug)]
+pub struct ConnectionsConfig {
+    /// Connections that are open at once, with their sockets and streams.
+    pub max: u32,
+    /// How long the header of a request may take to arrive, and how long a connection may wait for its next request.
+    pub header_timeout: Duration,
+}
+
+impl ConnectionsConfig {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        let max = Setting {
+            name: "FACEQL_MAX_CONNECTIONS",
+            about: "Connections that are open at once, those of WebSockets and streams included; further ones wait.",
+        };
+        let header = Setting {
+            name: "FACEQL_HEADER_TIMEOUT_SECONDS",
+            about: "How long the header of a request may take to arrive; a connection without a request is closed \
+                    after as long.",
+        };
+        Self {
+            max: settings.number(max, 30_000, 1..=10_000_000),
+            header_timeout: settings.seconds(header, 30, 1..=3600),
+        }
+    }
+}
+
+/// Where connections come in: as many at once as there are places.
+pub(super) struct Doorway {
+    listener: TcpListener,
+    places: PollSemaphore,
+    /// For the one who comes next.
+    free: Option<OwnedSemaphorePermit>,
+}
+
+impl Doorway {
+    pub(super) fn new(listener: TcpListener, places: Arc<Semaphore>) -> Self {
+        Self { listener, places: PollSemaphore::new(places), free: None }
+    }
+}
+
+impl AsyncAccept for Doorway {
+    type Connection = Connection;
+    type Address = SocketAddr;
+    type Error = io::Error;
+
+    fn poll_accept(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(Connection, SocketAddr)>> {
+        let this = self.get_mut();
+        if this.free.is_none() {
+            this.free = ready!(this.places.poll_acquire(context));
+        }
+        let (stream, address) = ready!(this.listener.poll_accept(context))?;
+        // An event must not wait for the acknowledgement of the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "a connection stays slow");
+        }
+        Poll::Ready(Ok((
+            Connection { stream: Some(stream), has_ended: false, place: this.free.take() },
+            address,
+        )))
+    }
+}
+
+impl Listener for Doorway {
+    type Io = Connection;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Connection, SocketAddr) {
+        loop {
+            match std::future::poll_fn(|context| Pin::new(&mut *self).poll_accept(context)).await {
+                Ok(connection) => return connection,
+                Err(error) => pause_after(&error).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// What is done when nobody could be accepted.
+pub(super) async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    // It went away while it waited.
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    // No more files may be open, for example: it must not turn in circles until some are closed.
+    error!(%error, "a connection could not be accepted");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+/// A client's connection, which has its place until it is closed.
+///
+/// Let go of, it says that there is no more to come, and reads on for a moment: with unread bytes the system would reset
+/// the connection, and the client could lose what it was told last.
+pub(super) struct Connection {
+    /// There until it is let go of.
+    stream: Option<TcpStream>,
+    /// Whether the client has said its last.
+    has_ended: bool,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    fn open(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = ready!(self.open()?.poll_read(context, buffer));
+        let is_end = buffer.filled().len() == before && buffer.remaining() > 0;
+        self.has_ended |= read.is_err() || is_end;
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.open()?.poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.open()?.poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.open()?.poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.open()?.poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.as_ref().is_some_and(TcpStream::is_write_vectored)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let (Some(stream), place) = (self.stream.take(), self.place.take()) else { return };
+        if let Ok(runtime) = Handle::try_current()
+            && !self.has_ended
+        {
+            runtime.spawn(async move {
+                take_leave(stream).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+async fn take_leave(mut stream: TcpStream) {
+    let leave = async {
+        stream.shutdown().await?;
+        copy(&mut stream, &mut sink()).await
+    };
+    if let Ok(Err(error)) = timeout(LEAVE_TIME, leave).await {
+        debug!(%error, "a client was gone before it was taken leave of");
+    }
+}
