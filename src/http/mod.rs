@@ -25,6 +25,7 @@ mod router;
 mod scrape;
 mod selfie;
 mod sent;
+mod socket_end;
 mod strangers;
 mod streams;
 mod tls;
@@ -48,7 +49,7 @@ pub use multipart::read_form;
 pub use room::Room;
 pub use router::{Edge, encoder_router, router, with_middleware};
 pub use scrape::Scrape;
-pub use streams::StreamsConfig;
+pub use streams::{SocketConfig, StreamsConfig};
 pub use tls::{TlsConfig, TlsError};
 
 const SIXTY: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);

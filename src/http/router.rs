@@ -20,6 +20,7 @@ use super::request_id::RequestId;
 use super::room::Room;
 use super::scrape::{self, Scrape};
 use super::selfie::Selfie;
+use super::streams::SocketConfig;
 use super::{HttpConfig, cors, graphiql, graphql, health, host, selfie};
 use crate::audit::AuditLog;
 use crate::caller::Caller;
@@ -42,8 +43,10 @@ pub struct Edge {
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
     pub turns: Arc<Semaphore>,
-    /// How many sockets and streams of events are open at once.
+    /// How many sockets and streams of events are open at once, of callers who are known.
     pub streams: Arc<Semaphore>,
+    /// How many sockets are open at once on which nobody has said yet who it is.
+    pub unacknowledged: Arc<Semaphore>,
     /// Which document a request means.
     pub documents: Documents,
     /// What every key has left.
@@ -56,10 +59,8 @@ pub struct Edge {
     pub max_batch: usize,
     /// Origins of web pages that may speak to the server, beside its own.
     pub allowed_origins: BTreeSet<String>,
-    /// How often an open socket is pinged.
-    pub socket_ping: Duration,
-    /// Operations at once on one socket.
-    pub max_socket_operations: usize,
+    /// What is granted to each socket.
+    pub socket: SocketConfig,
     /// What is refused for being too much.
     pub limits: Limits,
     /// Which file a link is for.

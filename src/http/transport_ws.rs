@@ -6,25 +6,29 @@
 use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response};
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use axum::http::HeaderMap;
-use futures_util::StreamExt;
+use axum::http::request::Parts;
 use futures_util::stream::{BoxStream, once};
+use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::StreamMap;
 use tracing::info;
 
 use super::answer::{Body, was_not_executed};
 use super::auth::{self, bearer};
 use super::execute::Operation;
+use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
+use super::socket_end::{Close, End};
+use super::streams::TOO_MANY_STREAMS;
 use super::{parameters, sent};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
@@ -33,10 +37,6 @@ use crate::metrics::Transport;
 /// Names the protocol in the WebSocket's handshake.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
-/// How long a client may take to send `connection_init`.
-const INIT_TIME: Duration = Duration::from_secs(10);
-/// How long one message may take to be sent.
-const SEND_TIME: Duration = Duration::from_secs(10);
 /// A client that says nothing for so many pings is gone.
 const SILENT_PINGS: u32 = 3;
 
@@ -66,41 +66,38 @@ enum Outcome {
     Complete,
 }
 
-/// Why a socket is closed: the code and the reason of its last frame.
-struct Close {
-    code: u16,
-    reason: String,
-}
-
-impl Close {
-    fn new(code: u16, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+impl Outcome {
+    fn next(response: Response) -> Self {
+        Self::Next(Box::new(response))
     }
 }
 
-/// How a socket ends.
-enum End {
-    /// We close it.
-    Close(Close),
-    /// The client has closed it, or is gone.
-    Gone,
+/// The request that opened a socket.
+pub(super) struct Opening {
+    /// Until `connection_init`: may hold the key.
+    headers: HeaderMap,
+    address: IpAddr,
+    id: RequestId,
 }
 
-impl From<Close> for End {
-    fn from(close: Close) -> Self {
-        Self::Close(close)
+impl Opening {
+    pub(super) fn of(request: &Parts) -> Self {
+        let Parts { headers, extensions, .. } = request;
+        Self {
+            headers: headers.clone(),
+            address: auth::address(extensions),
+            id: RequestId::given(extensions),
+        }
     }
 }
 
 /// One client's socket and its operations.
 pub(super) struct Socket {
     stream: WebSocket,
+    /// Among those that are not acknowledged, then among all streams.
+    place: OwnedSemaphorePermit,
     edge: Arc<Edge>,
-    /// Of the request that opened it, until `connection_init`: may hold the key.
-    headers: HeaderMap,
-    address: IpAddr,
-    /// The id of that request.
-    id: RequestId,
+    opening: Opening,
     /// Who it is, once `connection_init` was acknowledged.
     caller: Option<Caller>,
     operations: StreamMap<String, BoxStream<'static, Outcome>>,
@@ -130,33 +127,27 @@ pub(super) async fn serve(mut socket: Socket) {
         open_seconds = opened.elapsed().as_secs(),
         "socket closed"
     );
-    if let End::Close(Close { code, reason }) = end {
-        // A reason has at most 123 bytes.
-        let reason: String = reason.chars().take(100).collect();
-        let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-        // One who does not read will not read this either.
-        let _ = timeout(Duration::from_secs(1), socket.stream.send(frame)).await;
+    if let End::Close(close) = end {
+        close.tell(&mut socket.stream).await;
     }
 }
 
 impl Socket {
     pub(super) fn new(
-        socket: WebSocket,
+        stream: WebSocket,
+        place: OwnedSemaphorePermit,
         edge: Arc<Edge>,
-        headers: HeaderMap,
-        address: IpAddr,
-        id: RequestId,
+        opening: Opening,
     ) -> Self {
-        let mut pings = interval(edge.socket_ping);
+        let mut pings = interval(edge.socket.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
         let opened = Instant::now();
         Self {
-            stream: socket,
+            stream,
+            place,
             edge,
-            headers,
-            address,
-            id,
+            opening,
             caller: None,
             operations: StreamMap::new(),
             pings,
@@ -169,21 +160,22 @@ impl Socket {
 
     async fn run(&mut self) -> End {
         let stop = self.edge.stop.clone();
-        let deadline = Instant::now() + INIT_TIME;
+        let deadline = Instant::now() + self.edge.socket.init_time;
         loop {
             let gone_on = tokio::select! {
                 message = self.stream.recv() => match message {
                     Some(Ok(message)) => self.read(message).await,
-                    Some(Err(_)) | None => Err(End::Gone),
+                    Some(Err(error)) => Err(error.into()),
+                    None => Err(End::Gone),
                 },
                 Some((id, outcome)) = self.operations.next(), if !self.operations.is_empty() => {
                     self.tell(&id, outcome).await
                 }
                 _ = self.pings.tick() => self.ping().await,
-                () = tokio::time::sleep_until(deadline), if self.caller.is_none() => {
+                () = sleep_until(deadline), if self.caller.is_none() => {
                     Err(Close::new(4408, "Connection initialisation timeout").into())
                 }
-                () = over(self.caller.as_ref()) => Err(Close::new(4403, "Forbidden").into()),
+                () = over(self.caller.as_ref()) => Err(Close::forbidden().into()),
                 () = stop.cancelled() => Err(Close::new(1001, "the server is shutting down").into()),
             };
             if let Err(end) = gone_on {
@@ -196,7 +188,11 @@ impl Socket {
         self.last_heard = Instant::now();
         let text = match message {
             Message::Text(text) => text,
-            Message::Close(_) => return Err(End::Gone),
+            Message::Close(_) => {
+                // Our own, by which the client knows that it was heard; one that does not take it is gone.
+                let _ = timeout(self.edge.socket.send_time, self.stream.flush()).await;
+                return Err(End::Gone);
+            }
             // Answered by the library.
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Binary(_) => return Err(Close::new(4400, "messages are text").into()),
@@ -226,11 +222,21 @@ impl Socket {
         if self.caller.is_some() {
             return Err(Close::new(4429, "Too many initialisation requests").into());
         }
-        let headers = mem::take(&mut self.headers);
-        let key = payload.and_then(key_in).or_else(|| auth::key_in(&headers));
-        let caller = self.edge.authenticator.by_key(key, self.address).await;
-        self.caller = Some(caller.map_err(|_| Close::new(4403, "Forbidden"))?);
+        if let Err(refusal) = self.let_in(payload).await {
+            self.edge.executor.refused(&Operation::default(), refusal.code());
+            return Err(Close::of_refusal(refusal).into());
+        }
         self.say(&json!({ "type": "connection_ack" })).await
+    }
+
+    async fn let_in(&mut self, payload: Option<&Value>) -> Result<(), Refusal> {
+        let headers = mem::take(&mut self.opening.headers);
+        let key = payload.and_then(key_in).or_else(|| auth::key_in(&headers));
+        let caller = self.edge.authenticator.by_key(key, self.opening.address).await?;
+        let place = self.edge.streams.clone().try_acquire_owned();
+        self.place = place.map_err(|_| Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS))?;
+        self.caller = Some(caller);
+        Ok(())
     }
 
     async fn subscribe(&mut self, id: String, payload: Value, bytes: usize) -> Result<(), End> {
@@ -241,9 +247,9 @@ impl Socket {
         if self.operations.contains_key(&id) {
             return Err(Close::new(4409, format!("Subscriber for {id} already exists")).into());
         }
-        if self.operations.len() >= self.edge.max_socket_operations {
-            let message =
-                format!("a socket has at most {} operations at once", self.edge.max_socket_operations);
+        let most = self.edge.socket.max_operations;
+        if self.operations.len() >= most {
+            let message = format!("a socket has at most {most} operations at once");
             return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
         }
         if let Err(short) = self.edge.rates.spend_bytes(caller.actor, bytes as u64) {
@@ -258,7 +264,7 @@ impl Socket {
             }
         };
         let responses = self.execute(request, caller);
-        let outcomes = responses.map(|response| Outcome::Next(Box::new(response)));
+        let outcomes = responses.map(Outcome::next);
         let outcomes = outcomes.chain(once(async { Outcome::Complete }));
         self.operations.insert(id, outcomes.boxed());
         Ok(())
@@ -267,7 +273,7 @@ impl Socket {
     fn execute(&self, mut request: Request, caller: Caller) -> BoxStream<'static, Response> {
         let edge = self.edge.clone();
         let (operation, context) =
-            (edge.executor.operation(&mut request), edge.request_context(caller, &self.id));
+            (edge.executor.operation(&mut request), edge.request_context(caller, &self.opening.id));
         if operation.is(OperationType::Subscription) {
             return edge.executor.follow(request, context, Transport::WebSocket, false).boxed();
         }
@@ -278,6 +284,8 @@ impl Socket {
         let response = match outcome {
             Outcome::Next(response) => response,
             Outcome::Complete => {
+                // The client may use the id again as soon as it hears this.
+                self.operations.remove(id);
                 return self.say(&OperationMessage { id, r#type: "complete", payload: None }).await;
             }
         };
@@ -296,8 +304,8 @@ impl Socket {
     }
 
     async fn ping(&mut self) -> Result<(), End> {
-        if self.last_heard.elapsed() > self.edge.socket_ping * SILENT_PINGS {
-            return Err(Close::new(4408, "no answer to pings").into());
+        if self.last_heard.elapsed() > self.edge.socket.ping * SILENT_PINGS {
+            return Err(Close::new(1001, "no answer to pings").into());
         }
         if self.caller.is_none() {
             return Ok(());
@@ -309,7 +317,7 @@ impl Socket {
         // What we say can always be written as JSON.
         let text = serde_json::to_string(message).unwrap_or_default();
         self.said += 1;
-        match timeout(SEND_TIME, self.stream.send(Message::text(text))).await {
+        match timeout(self.edge.socket.send_time, self.stream.send(Message::text(text))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(Close::new(1013, "events were not read in time").into()),

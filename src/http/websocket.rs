@@ -3,24 +3,23 @@
 use std::sync::Arc;
 
 use axum::extract::WebSocketUpgrade;
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, info_span};
 
-use super::auth;
 use super::host::is_allowed_origin;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
-use super::streams::TOO_MANY_STREAMS;
-use super::transport_ws::{self, SUBPROTOCOL, Socket};
+use super::socket_end::Close;
+use super::streams::TOO_MANY_UNACKNOWLEDGED;
+use super::transport_ws::{self, Opening, SUBPROTOCOL, Socket};
 use crate::graphql::ErrorCode;
 
 /// What is held of each socket for reading and for writing: most of them are idle, and most messages small.
 const BUFFER_BYTES: usize = 4 << 10;
 /// Largest message from a client: documents, not images.
-const MAX_MESSAGE_BYTES: usize = 1 << 20;
+pub(super) const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// Serves the operations of one socket.
 pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -> Response {
@@ -30,28 +29,23 @@ pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -
             "a web page of another origin may not open a socket here; FACEQL_ALLOWED_ORIGINS can let it";
         return Refusal::new(ErrorCode::CsrfRefused, message).into_response();
     }
-    let Ok(place) = edge.streams.clone().try_acquire_owned() else {
-        return Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS).into_response();
+    let Ok(place) = edge.unacknowledged.clone().try_acquire_owned() else {
+        return Refusal::new(ErrorCode::Overloaded, TOO_MANY_UNACKNOWLEDGED).into_response();
     };
     let id = RequestId::given(&parts.extensions);
-    let (headers, address) = (parts.headers.clone(), auth::address(&parts.extensions));
-    let upgrade = upgrade.protocols([SUBPROTOCOL]).max_message_size(MAX_MESSAGE_BYTES);
+    let opening = Opening::of(parts);
+    let upgrade = upgrade.protocols([SUBPROTOCOL]);
+    // A message may be one frame, which is gathered whole before its message's size is looked at.
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE_BYTES).max_frame_size(MAX_MESSAGE_BYTES);
     let upgrade = upgrade.read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
-    upgrade.on_upgrade(move |socket| {
+    upgrade.on_upgrade(move |mut socket| {
         let span = info_span!("socket", request.id = %id);
         async move {
             if socket.protocol().is_none_or(|protocol| protocol != SUBPROTOCOL) {
-                return refuse_protocol(socket).await;
+                return Close::new(4406, "Subprotocol not acceptable").tell(&mut socket).await;
             }
-            transport_ws::serve(Socket::new(socket, edge, headers, address, id)).await;
-            drop(place);
+            transport_ws::serve(Socket::new(socket, place, edge, opening)).await;
         }
         .instrument(span)
     })
-}
-
-async fn refuse_protocol(mut socket: WebSocket) {
-    let close = CloseFrame { code: 4406, reason: "Subprotocol not acceptable".into() };
-    // The client may be gone already.
-    let _ = socket.send(Message::Close(Some(close))).await;
 }

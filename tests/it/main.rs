@@ -26,6 +26,7 @@ mod people;
 mod process;
 mod rates;
 mod remote;
+mod socket_limits;
 mod socket_protocol;
 mod subscribers;
 mod support;

@@ -1,0 +1,170 @@
+//! Sockets at their limits: too many, too large, too slow.
+
+use futures_util::SinkExt;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::process::Binary;
+use crate::socket_protocol::{FEED, Raw, subscribe};
+use crate::support::client::read;
+use crate::support::server::eventually;
+use crate::support::{Client, Socket, TestServer, code, drawn, photo};
+use crate::tenants::ACME;
+
+const INIT: &str = r#"{ "type": "connection_init" }"#;
+
+#[tokio::test]
+async fn sockets_and_streams_that_are_open_at_once_are_counted() {
+    let server = TestServer::with(&[("FACEQL_MAX_STREAMS", "1")]).await;
+    let stream = async || {
+        let request = server.client().post().header("accept", "text/event-stream");
+        request.json(&json!({ "query": FEED })).send().await.unwrap()
+    };
+    let socket = Raw::acknowledged(&server).await;
+    let refused = stream().await;
+    assert_eq!(refused.status(), 503);
+    assert_eq!(code(&read(refused).await), "OVERLOADED");
+    let mut second = Raw::speaking(&server).await;
+    second.say(json!({ "type": "connection_init" })).await;
+    assert_eq!(second.closed().await, 1013);
+    // One that ends makes room for another.
+    drop(socket);
+    eventually(async || stream().await.status() == 200).await;
+    eventually(async || stream().await.status() == 200).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_take_nobodys_place() {
+    let keyed = format!("acme:{ACME}");
+    let settings = [
+        ("FACEQL_API_KEY", &*keyed),
+        ("FACEQL_MAX_UNACKNOWLEDGED_SOCKETS", "1"),
+        ("FACEQL_MAX_STREAMS", "1"),
+    ];
+    let server = TestServer::with(&settings).await;
+    let open = async || {
+        let mut request = format!("ws://{}/graphql", server.address).into_client_request().unwrap();
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
+        client_async(request, TcpStream::connect(server.address).await.unwrap()).await
+    };
+    let mut first = Raw::speaking(&server).await;
+    let Err(Error::Http(refused)) = open().await else { panic!("it was let in") };
+    assert_eq!(refused.status(), 503);
+    // A stranger's socket is no stream, and one that is acknowledged makes room for the next stranger.
+    first.say(json!({ "type": "connection_init", "payload": { "X-API-Key": ACME } })).await;
+    assert_eq!(first.hear().await["type"], "connection_ack");
+    let mut second = Raw::speaking(&server).await;
+    second.say(json!({ "type": "connection_init", "payload": { "X-API-Key": ACME } })).await;
+    let (code, reason) = second.closed_with().await;
+    assert!(code == 1013 && reason.contains("FACEQL_MAX_STREAMS"), "{code} {reason}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn too_large_a_message_is_refused_before_it_has_come() {
+    let server = TestServer::start().await;
+    let mut socket = Raw::speaking(&server).await;
+    // The header of a masked text frame of 2 MiB, and no more.
+    let header = [&[0x81, 0xff][..], &(2_u64 << 20).to_be_bytes(), &[0; 4]].concat();
+    socket.0.get_mut().write_all(&header).await.unwrap();
+    let (code, reason) = socket.closed_with().await;
+    assert!(code == 1009 && reason.contains("1048576 bytes"), "{code} {reason}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn client_that_goes_on_writing_still_hears_why_it_is_closed() {
+    let server = TestServer::start().await;
+    let mut socket = Raw::acknowledged(&server).await;
+    socket.0.feed(Message::text("x".repeat(3 << 20))).await.unwrap();
+    socket.0.flush().await.unwrap();
+    assert_eq!(socket.closed().await, 1009);
+    let mut socket = Raw::acknowledged(&server).await;
+    socket.0.feed(Message::text("no JSON")).await.unwrap();
+    for _ in 0..20 {
+        socket.0.feed(Message::text(format!("\"{}\"", "x".repeat(100_000)))).await.unwrap();
+    }
+    socket.0.flush().await.unwrap();
+    assert_eq!(socket.closed().await, 4400);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn reason_of_many_bytes_is_cut_to_what_a_frame_holds() {
+    let server = TestServer::start().await;
+    let mut socket = Raw::acknowledged(&server).await;
+    let id = "€".repeat(90);
+    socket.say(subscribe(&id, FEED)).await;
+    socket.say(subscribe(&id, FEED)).await;
+    let (code, reason) = socket.closed_with().await;
+    assert_eq!(code, 4409);
+    assert!(reason.starts_with("Subscriber for €") && (121..=123).contains(&reason.len()), "{reason}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_that_try_too_often_are_told_to_come_later() {
+    let settings = [("FACEQL_API_KEY", &*format!("acme:{ACME}")), ("FACEQL_AUTH_FAILURES_PER_MINUTE", "1")];
+    let server = TestServer::with(&settings).await;
+    let mut codes = Vec::new();
+    for _ in 0..2 {
+        let mut socket = Raw::speaking(&server).await;
+        socket.0.send(Message::text(INIT)).await.unwrap();
+        codes.push(socket.closed_with().await);
+    }
+    let later = "too many requests without a valid API key; try again later";
+    assert_eq!(codes, [(4403, "Forbidden".to_owned()), (1013, later.to_owned())]);
+    server.stop().await;
+}
+
+/// A container with an image that has encodings.
+async fn container(client: &Client) -> String {
+    let container = client.create_container().await;
+    client.upload(&container, photo("obama.jpg")).await;
+    eventually(async || {
+        client.container(&container, "images { status }").await["images"][0]["status"] == "COMPLETED"
+    })
+    .await;
+    container
+}
+
+/// Asks for more than the system holds for a client that does not read.
+async fn flood(socket: &mut Raw, container: &str) {
+    let vectors = (0..90).map(|number| format!("v{number}: vector")).collect::<Vec<_>>().join(" ");
+    let image = format!("imageStatusChanged(containerId: \"{container}\") {{ encodings {{ {vectors} }} }}");
+    for id in 0..100 {
+        socket.say(subscribe(&id.to_string(), &format!("subscription {{ {image} }}"))).await;
+    }
+}
+
+/// Waits until the server has logged that it closes a socket with this code.
+async fn closes(binary: &Binary, code: u16) {
+    let closed = format!("close_code={code}");
+    eventually(async || binary.log().contains(&closed)).await;
+}
+
+#[tokio::test]
+async fn slow_reader_is_cut_off_with_a_reason_and_harms_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("FACEQL_SOCKET_SEND_SECONDS", "1"), ("FACEQL_RATE_COST_PER_SECOND", "0")];
+    let binary = Binary::serve(folder.path(), &settings).await;
+    let container = container(&binary.client).await;
+    let mut slow = Raw::at(binary.client.address).await;
+    slow.say(json!({ "type": "connection_init" })).await;
+    let mut peer = Socket::open(binary.client.address, json!({})).await.unwrap();
+    flood(&mut slow, &container).await;
+    peer.follow(&container).await;
+    assert_eq!(peer.image().await["status"], "COMPLETED");
+    closes(&binary, 1013).await;
+    assert_eq!(slow.closed_with().await, (1013, "events were not read in time".to_owned()));
+    let second = binary.client.upload(&container, drawn(1)).await;
+    assert_eq!(peer.image().await["id"], second["id"]);
+    assert!(binary.terminate().success());
+}
