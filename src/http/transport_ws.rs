@@ -1,7 +1,8 @@
 //! The graphql-transport-ws protocol, to the letter of its PROTOCOL.md: <https://github.com/enisdenjo/graphql-ws>.
 //!
-//! One task serves a socket: it reads, executes, and writes. While a client does not read, nothing is executed for it,
-//! and what it missed it learns from the next state; one that does not read for long is cut off.
+//! One task serves a socket: it reads, follows subscriptions, and writes. While a client does not read, none of them goes
+//! on, and what it missed it learns from the next state; one that does not read for long is cut off. Queries and mutations
+//! have tasks of their own: what others wait for must not wait for a slow reader.
 
 use std::mem;
 use std::net::IpAddr;
@@ -19,7 +20,9 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::StreamMap;
-use tracing::info;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, info};
 
 use super::answer::{Body, was_not_executed};
 use super::auth::{self, bearer};
@@ -159,28 +162,43 @@ impl Socket {
     }
 
     async fn run(&mut self) -> End {
-        let stop = self.edge.stop.clone();
         let deadline = Instant::now() + self.edge.socket.init_time;
         loop {
+            let over = self.caller.as_ref().map(|caller| caller.over.clone());
+            let is_unknown = over.is_none();
             let gone_on = tokio::select! {
-                message = self.stream.recv() => match message {
-                    Some(Ok(message)) => self.read(message).await,
-                    Some(Err(error)) => Err(error.into()),
-                    None => Err(End::Gone),
-                },
-                Some((id, outcome)) = self.operations.next(), if !self.operations.is_empty() => {
-                    self.tell(&id, outcome).await
-                }
-                _ = self.pings.tick() => self.ping().await,
-                () = sleep_until(deadline), if self.caller.is_none() => {
+                // Before all else, and also while a message waits to be read.
+                biased;
+                () = cancelled(over) => Err(Close::forbidden().into()),
+                () = sleep_until(deadline), if is_unknown => {
                     Err(Close::new(4408, "Connection initialisation timeout").into())
                 }
-                () = over(self.caller.as_ref()) => Err(Close::forbidden().into()),
-                () = stop.cancelled() => Err(Close::new(1001, "the server is shutting down").into()),
+                gone_on = self.go_on() => gone_on,
             };
             if let Err(end) = gone_on {
                 return end;
             }
+        }
+    }
+
+    /// Does what comes next. At the server's stop, subscriptions end, and the socket once all else has ended.
+    async fn go_on(&mut self) -> Result<(), End> {
+        let stop = self.edge.stop.clone();
+        let is_stopping = stop.is_cancelled();
+        if is_stopping && self.operations.is_empty() {
+            return Err(Close::new(1001, "the server is shutting down").into());
+        }
+        tokio::select! {
+            message = self.stream.recv() => match message {
+                Some(message) => self.read(message?).await,
+                None => Err(End::Gone),
+            },
+            outcome = self.operations.next(), if !self.operations.is_empty() => match outcome {
+                Some((id, outcome)) => self.tell(&id, outcome).await,
+                None => Ok(()),
+            },
+            _ = self.pings.tick() => self.ping().await,
+            () = stop.cancelled(), if !is_stopping => Ok(()),
         }
     }
 
@@ -247,6 +265,10 @@ impl Socket {
         if self.operations.contains_key(&id) {
             return Err(Close::new(4409, format!("Subscriber for {id} already exists")).into());
         }
+        if self.edge.stop.is_cancelled() {
+            let message = "the server is shutting down; connect again";
+            return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
+        }
         let most = self.edge.socket.max_operations;
         if self.operations.len() >= most {
             let message = format!("a socket has at most {most} operations at once");
@@ -263,21 +285,40 @@ impl Socket {
                 return Err(Close::new(4400, reason).into());
             }
         };
-        let responses = self.execute(request, caller);
-        let outcomes = responses.map(Outcome::next);
-        let outcomes = outcomes.chain(once(async { Outcome::Complete }));
-        self.operations.insert(id, outcomes.boxed());
-        Ok(())
+        match self.execute(request, caller) {
+            Ok(outcomes) => {
+                self.operations.insert(id, outcomes);
+                Ok(())
+            }
+            Err(error) => self.refuse(&id, error).await,
+        }
     }
 
-    fn execute(&self, mut request: Request, caller: Caller) -> BoxStream<'static, Response> {
+    fn execute(&self, mut request: Request, caller: Caller) -> Result<BoxStream<'static, Outcome>, ApiError> {
         let edge = self.edge.clone();
-        let (operation, context) =
-            (edge.executor.operation(&mut request), edge.request_context(caller, &self.opening.id));
+        let operation = edge.executor.operation(&mut request);
+        let complete = once(async { Outcome::Complete });
         if operation.is(OperationType::Subscription) {
-            return edge.executor.follow(request, context, Transport::WebSocket, false).boxed();
+            let context = edge.request_context(caller, &self.opening.id);
+            let responses = edge.executor.follow(request, context, Transport::WebSocket, false);
+            let stop = edge.stop.clone().cancelled_owned();
+            return Ok(responses.map(Outcome::next).chain(complete).take_until(stop).boxed());
         }
-        once(async move { edge.executor.execute(&operation, request, context, false).await.response }).boxed()
+        let turn = edge.turns.clone().try_acquire_owned().map_err(|_| {
+            ApiError::new(ErrorCode::Overloaded, "the server has too much to do; try again later")
+        })?;
+        let context = edge.request_context(caller, &self.opening.id);
+        let execution = async move {
+            let executed = edge.executor.execute(&operation, request, context, false).await;
+            drop(turn);
+            executed.response
+        };
+        let execution = AbortOnDropHandle::new(tokio::spawn(execution.in_current_span()));
+        let execution = async {
+            let broken = |error| Response::from_errors(vec![ApiError::internal(error).into_server_error()]);
+            Outcome::next(execution.await.unwrap_or_else(broken))
+        };
+        Ok(once(execution).chain(complete).boxed())
     }
 
     async fn tell(&mut self, id: &str, outcome: Outcome) -> Result<(), End> {
@@ -325,10 +366,10 @@ impl Socket {
     }
 }
 
-/// Ends when the caller is let in no more.
-async fn over(caller: Option<&Caller>) {
-    match caller {
-        Some(caller) => caller.over.cancelled().await,
+/// Ends when the caller is let in no more; never while there is none.
+async fn cancelled(over: Option<CancellationToken>) {
+    match over {
+        Some(over) => over.cancelled().await,
         None => std::future::pending().await,
     }
 }

@@ -1,7 +1,10 @@
-//! Sockets at their limits: too many, too large, too slow.
+//! Sockets at their limits: too many, too large, too slow, and those that are open when the server stops.
 
-use futures_util::SinkExt;
-use serde_json::json;
+use std::time::{Duration, Instant};
+
+use faceql::clock::Clock;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async;
@@ -9,10 +12,12 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::process::Binary;
+use crate::people::picture;
+use crate::process::{Binary, faceql};
 use crate::socket_protocol::{FEED, Raw, subscribe};
 use crate::support::client::read;
-use crate::support::server::eventually;
+use crate::support::engine::Script;
+use crate::support::server::{eventually, soon};
 use crate::support::{Client, Socket, TestServer, code, drawn, photo};
 use crate::tenants::ACME;
 
@@ -88,7 +93,8 @@ async fn client_that_goes_on_writing_still_hears_why_it_is_closed() {
     assert_eq!(socket.closed().await, 1009);
     let mut socket = Raw::acknowledged(&server).await;
     socket.0.feed(Message::text("no JSON")).await.unwrap();
-    for _ in 0..20 {
+    // More than the system holds for a server that does not read.
+    for _ in 0..300 {
         socket.0.feed(Message::text(format!("\"{}\"", "x".repeat(100_000)))).await.unwrap();
     }
     socket.0.flush().await.unwrap();
@@ -122,6 +128,61 @@ async fn strangers_that_try_too_often_are_told_to_come_later() {
     let later = "too many requests without a valid API key; try again later";
     assert_eq!(codes, [(4403, "Forbidden".to_owned()), (1013, later.to_owned())]);
     server.stop().await;
+}
+
+/// Compares two pictures, which the engine has to look at.
+fn comparison() -> Value {
+    let query = "mutation($input: CompareFacesInput!) { compareFaces(input: $input) { match { decision } } }";
+    let input = json!({ "source": picture(&drawn(1)), "target": picture(&drawn(2)) });
+    let payload = json!({ "query": query, "variables": { "input": input } });
+    json!({ "id": "1", "type": "subscribe", "payload": payload })
+}
+
+#[tokio::test]
+async fn operations_of_sockets_count_among_the_requests_that_are_answered_at_once() {
+    let script = Script::gated();
+    let settings = [("FACEQL_MAX_CONCURRENT_REQUESTS", "1")];
+    let server = TestServer::assemble(&settings, Clock::system(), script.encoder().await).await;
+    let mut socket = Raw::acknowledged(&server).await;
+    socket.say(comparison()).await;
+    script.asked(1).await;
+    socket.say(subscribe("2", "{ __typename }")).await;
+    let refused = socket.hear().await;
+    assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("2")));
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "OVERLOADED");
+    assert_eq!(server.client().refusal("{ __typename }", json!({})).await, "OVERLOADED");
+    // A subscription is not one of them.
+    socket.say(subscribe("3", FEED)).await;
+    script.open();
+    assert_eq!((&socket.hear().await["id"], &socket.hear().await["type"]), (&json!("1"), &json!("complete")));
+    socket.say(subscribe("4", "{ __typename }")).await;
+    assert_eq!(socket.hear().await["type"], "next");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn stopping_server_ends_what_runs_and_begins_nothing() {
+    let script = Script::gated();
+    let server = TestServer::assemble(&[], Clock::system(), script.encoder().await).await;
+    let mut socket = Raw::acknowledged(&server).await;
+    socket.say(subscribe("feed", FEED)).await;
+    socket.say(comparison()).await;
+    script.asked(1).await;
+    let mut idle = Raw::acknowledged(&server).await;
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(idle.closed().await, 1001);
+    socket.say(subscribe("2", "{ __typename }")).await;
+    let refused = socket.hear().await;
+    assert_eq!((&refused["type"], &refused["id"]), (&json!("error"), &json!("2")));
+    assert_eq!(refused["payload"][0]["extensions"]["code"], "OVERLOADED");
+    script.open();
+    let next = socket.hear().await;
+    assert_eq!((&next["type"], &next["id"]), (&json!("next"), &json!("1")));
+    assert_eq!(code(&next["payload"]), "NO_FACE");
+    assert_eq!(socket.hear().await, json!({ "id": "1", "type": "complete" }));
+    assert_eq!(socket.closed().await, 1001);
+    drop(socket);
+    stopping.await.unwrap();
 }
 
 /// A container with an image that has encodings.
@@ -166,5 +227,29 @@ async fn slow_reader_is_cut_off_with_a_reason_and_harms_nobody() {
     assert_eq!(slow.closed_with().await, (1013, "events were not read in time".to_owned()));
     let second = binary.client.upload(&container, drawn(1)).await;
     assert_eq!(peer.image().await["id"], second["id"]);
+    assert!(binary.terminate().success());
+}
+
+#[tokio::test]
+async fn revoking_a_key_closes_the_socket_of_one_who_does_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = |arguments: &[&str]| {
+        let output = faceql(folder.path(), "keys", &[]).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let key = keys(&["create"]).trim_end().to_owned();
+    let id = keys(&["list"]).split_whitespace().next().unwrap().to_owned();
+    let settings = [("FACEQL_SOCKET_SEND_SECONDS", "600"), ("FACEQL_RATE_COST_PER_SECOND", "0")];
+    let binary = Binary::serve(folder.path(), &settings).await;
+    let container = container(&Client::new(binary.client.address, Some(key.clone()))).await;
+    let mut slow = Raw::at(binary.client.address).await;
+    slow.say(json!({ "type": "connection_init", "payload": { "X-API-Key": key } })).await;
+    flood(&mut slow, &container).await;
+    keys(&["revoke", &id]);
+    let revoked = Instant::now();
+    closes(&binary, 4403).await;
+    assert!(revoked.elapsed() < Duration::from_secs(5));
+    // What was written before is read, and nothing after it.
+    soon(async { while let Some(Ok(_)) = slow.0.next().await {} }).await;
     assert!(binary.terminate().success());
 }
