@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::sync::PollSemaphore;
 use tracing::{debug, error};
 
@@ -29,6 +29,8 @@ pub struct ConnectionsConfig {
     pub max: u32,
     /// How long the header of a request may take to arrive, and how long a connection may wait for its next request.
     pub header_timeout: Duration,
+    /// How long a client may read nothing of what waits for it.
+    pub send_timeout: Duration,
 }
 
 impl ConnectionsConfig {
@@ -42,9 +44,14 @@ impl ConnectionsConfig {
             about: "How long the header of a request may take to arrive; a connection without a request is closed \
                     after as long.",
         };
+        let send = Setting {
+            name: "FACEQL_SEND_TIMEOUT_SECONDS",
+            about: "How long a client may read nothing of what waits for it before its connection is closed.",
+        };
         Self {
             max: settings.number(max, 30_000, 1..=10_000_000),
             header_timeout: settings.seconds(header, 30, 1..=3600),
+            send_timeout: settings.seconds(send, 60, 1..=3600),
         }
     }
 }
@@ -55,11 +62,13 @@ pub(super) struct Doorway {
     places: PollSemaphore,
     /// For the one who comes next.
     free: Option<OwnedSemaphorePermit>,
+    send_timeout: Duration,
 }
 
 impl Doorway {
-    pub(super) fn new(listener: TcpListener, places: Arc<Semaphore>) -> Self {
-        Self { listener, places: PollSemaphore::new(places), free: None }
+    pub(super) fn new(listener: TcpListener, places: Arc<Semaphore>, config: &ConnectionsConfig) -> Self {
+        let send_timeout = config.send_timeout;
+        Self { listener, places: PollSemaphore::new(places), free: None, send_timeout }
     }
 }
 
@@ -81,10 +90,14 @@ impl AsyncAccept for Doorway {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "a connection stays slow");
         }
-        Poll::Ready(Ok((
-            Connection { stream: Some(stream), has_ended: false, place: this.free.take() },
-            address,
-        )))
+        let connection = Connection {
+            stream: Some(stream),
+            has_ended: false,
+            send_timeout: this.send_timeout,
+            unread: None,
+            place: this.free.take(),
+        };
+        Poll::Ready(Ok((connection, address)))
     }
 }
 
@@ -115,7 +128,7 @@ pub(super) async fn pause_after(error: &io::Error) {
     }
     // No more files may be open, for example: it must not turn in circles until some are closed.
     error!(%error, "a connection could not be accepted");
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(1)).await;
 }
 
 /// A client's connection, which has its place until it is closed.
@@ -127,12 +140,29 @@ pub(super) struct Connection {
     stream: Option<TcpStream>,
     /// Whether the client has said its last.
     has_ended: bool,
+    send_timeout: Duration,
+    /// While the client reads nothing: when it is given up.
+    unread: Option<Pin<Box<Sleep>>>,
     place: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
     fn open(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// What became of writing, which waits only so long for the client to read.
+    fn in_time(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.unread = None;
+            return written;
+        }
+        let unread = self.unread.get_or_insert_with(|| Box::pin(sleep(self.send_timeout)));
+        unread.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -156,7 +186,8 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.open()?.poll_write(context, bytes)
+        let written = self.open()?.poll_write(context, bytes);
+        self.in_time(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -172,7 +203,8 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.open()?.poll_write_vectored(context, slices)
+        let written = self.open()?.poll_write_vectored(context, slices);
+        self.in_time(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

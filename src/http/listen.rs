@@ -44,9 +44,9 @@ pub async fn serve(
     config: &HttpConfig,
     stop: &CancellationToken,
 ) -> Result<(), ServeError> {
-    let ConnectionsConfig { max, header_timeout } = config.connections;
+    let ConnectionsConfig { max, header_timeout, .. } = config.connections;
     let places = Arc::new(Semaphore::new(max as usize));
-    let doorway = Doorway::new(listener, places.clone());
+    let doorway = Doorway::new(listener, places.clone(), &config.connections);
     match &config.tls {
         None => answer(doorway, router, header_timeout, stop).await,
         Some(files) => answer(tls::listen(doorway, files, stop)?, router, header_timeout, stop).await,
@@ -65,7 +65,7 @@ pub(super) async fn serve_plainly(
     config: &ConnectionsConfig,
     stop: &CancellationToken,
 ) {
-    let doorway = Doorway::new(listener, Arc::new(Semaphore::new(config.max as usize)));
+    let doorway = Doorway::new(listener, Arc::new(Semaphore::new(config.max as usize)), config);
     answer(doorway, router, config.header_timeout, stop).await;
 }
 

@@ -47,6 +47,15 @@ async fn neither_half_a_header_nor_silence_is_waited_for_for_ever() {
 }
 
 #[tokio::test]
+async fn client_that_asks_and_reads_nothing_is_given_up() {
+    let server = TestServer::with(&[("FACEQL_SEND_TIMEOUT_SECONDS", "1")]).await;
+    let mut stream = connection(&server, REQUEST).await;
+    let requests = REQUEST.repeat(1000);
+    soon(async { while stream.write_all(&requests).await.is_ok() {} }).await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn as_many_connections_as_are_allowed_are_open_at_once() {
     let server = TestServer::with(&[("FACEQL_MAX_CONNECTIONS", "2")]).await;
     let mut kept = connection(&server, REQUEST).await;
