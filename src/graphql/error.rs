@@ -169,6 +169,12 @@ impl ApiError {
         Self { wait: Some(wait), ..Self::new(ErrorCode::RateLimited, message) }
     }
 
+    /// `OVERLOADED`, by whatever there is too much of.
+    #[must_use]
+    pub fn overloaded() -> Self {
+        Self::new(ErrorCode::Overloaded, "the server has too much to do; try again later")
+    }
+
     /// A defect: the cause goes to the log, the client learns that there was one.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed by a defect");
@@ -389,9 +395,7 @@ impl From<IdempotencyError> for ApiError {
 impl From<DbErr> for ApiError {
     fn from(error: DbErr) -> Self {
         match error {
-            DbErr::ConnectionAcquire(_) => {
-                Self::new(ErrorCode::Overloaded, "the server has too much to do; try again later")
-            }
+            DbErr::ConnectionAcquire(_) => Self::overloaded(),
             DbErr::Conn(RuntimeErr::SqlxError(_)) | DbErr::Exec(_) | DbErr::Query(_) => Self::storage(error),
             other => Self::internal(other),
         }

@@ -39,7 +39,7 @@ impl Treatment {
 impl ExtensionFactory for Treatment {
     fn create(&self) -> Arc<dyn Extension> {
         let (limits, rates) = (self.limits, self.rates.clone());
-        Arc::new(TreatmentOfRequest { limits, rates, asked: OnceLock::new(), outline: OnceLock::new() })
+        Arc::new(TreatmentOfRequest { limits, rates, asked: OnceLock::new(), outline: Arc::default() })
     }
 }
 
@@ -47,7 +47,7 @@ struct TreatmentOfRequest {
     limits: QueryLimits,
     rates: Rates,
     asked: OnceLock<Asked>,
-    outline: OnceLock<Outline>,
+    outline: Arc<OnceLock<Outline>>,
 }
 
 /// What is known of a request before its document is looked at.
@@ -175,7 +175,7 @@ impl Extension for TreatmentOfRequest {
         responses: BoxStream<'s, Response>,
         next: NextSubscribe<'_>,
     ) -> BoxStream<'s, Response> {
-        next.run(context, responses.map(coded).boxed())
+        next.run(context, conformance::settle(responses.map(coded).boxed(), self.outline.clone()))
     }
 }
 

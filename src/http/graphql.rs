@@ -51,10 +51,7 @@ pub(super) async fn other_method() -> Refusal {
 async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<Response, Refusal> {
     let caller = edge.authenticator.by_request(request.headers(), request.extensions()).await?;
     let tells_cost = request.headers().get("x-graphql-cost").is_some_and(|wanted| wanted == "1");
-    let _turn = edge
-        .turns
-        .try_acquire()
-        .map_err(|_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later"))?;
+    let _turn = edge.turns.try_acquire().map_err(|_| ApiError::overloaded())?;
     let room = edge.room.enter(request.headers())?;
     let (is_safe, id) = (request.method().is_safe(), RequestId::given(request.extensions()));
     let (sent, request) = Sent::of(&edge.rates, caller.actor, request)?;

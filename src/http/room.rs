@@ -7,7 +7,7 @@ use headers::{ContentLength, HeaderMapExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::Refusal;
-use crate::graphql::ErrorCode;
+use crate::graphql::{ApiError, ErrorCode};
 
 /// What a permit stands for: there are fewer permits than there may be bytes.
 const UNIT_BYTES: usize = 1024;
@@ -41,7 +41,7 @@ impl Room {
         let most = if has_body { self.largest_request } else { 0 };
         let bytes = said.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
-        let full = |_| Refusal::new(ErrorCode::Overloaded, "the server has too much to do; try again later");
-        self.units.clone().try_acquire_many_owned(units.min(self.all_units)).map_err(full)
+        let room = self.units.clone().try_acquire_many_owned(units.min(self.all_units));
+        room.map_err(|_| ApiError::overloaded().into())
     }
 }

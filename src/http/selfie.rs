@@ -15,6 +15,7 @@ use super::auth::Authenticator;
 use super::form::{Form, content};
 use super::refusal::Refusal;
 use super::room::Room;
+use crate::graphql::ApiError;
 use crate::inference::{EmbeddedEncoder, EncodeError};
 
 /// What the encoding service needs.
@@ -37,7 +38,7 @@ pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Re
         return refusal.in_short();
     }
     let Ok(_turn) = selfie.turns.try_acquire() else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "the server has too much to do; try again later");
+        return Refusal::from(ApiError::overloaded()).in_short();
     };
     let _room = match selfie.room.enter(request.headers()) {
         Ok(room) => room,

@@ -304,9 +304,7 @@ impl Socket {
             let stop = edge.stop.clone().cancelled_owned();
             return Ok(responses.map(Outcome::next).chain(complete).take_until(stop).boxed());
         }
-        let turn = edge.turns.clone().try_acquire_owned().map_err(|_| {
-            ApiError::new(ErrorCode::Overloaded, "the server has too much to do; try again later")
-        })?;
+        let turn = edge.turns.clone().try_acquire_owned().map_err(|_| ApiError::overloaded())?;
         let context = edge.request_context(caller, &self.opening.id);
         let execution = async move {
             let executed = edge.executor.execute(&operation, request, context, false).await;

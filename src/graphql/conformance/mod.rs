@@ -3,7 +3,8 @@
 //! - a variable that was not given reaches resolvers as null: [`omitted`] makes it an absent argument (6.4.1);
 //! - a mutation's field takes effect as often as it is written, a subscription's is overlooked in a fragment:
 //!   [`root_fields`] (6.2);
-//! - a field that fails is left out, and keys come as their fields are done: [`completion`] (6.4.3, 6.4.4).
+//! - a field that fails is left out, and keys come as their fields are done: [`completion`] (6.4.3, 6.4.4);
+//! - a subscription that cannot begin fails as if an event had: [`source`] (6.2.3.1).
 //!
 //! All work on the document before it is validated or on the response after it was executed, and know no resolver.
 
@@ -11,6 +12,7 @@ mod completion;
 mod omitted;
 mod outline;
 mod root_fields;
+mod source;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -20,6 +22,7 @@ use async_graphql::{ServerResult, Variables};
 
 pub(super) use completion::complete;
 pub(super) use outline::Outline;
+pub(super) use source::settle;
 pub(super) use typed::Typed;
 
 /// Treats `document` before it is validated. Returns what its response must look like.
