@@ -27,6 +27,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+/// The service's own, so that references have no other.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() {
     if let Some(file) = std::env::args().skip_while(|argument| argument != "--bare-route").nth(1) {
