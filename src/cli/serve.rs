@@ -1,6 +1,5 @@
 //! `faceql serve`.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -11,7 +10,6 @@ use crate::config::Config;
 
 /// Serves until SIGTERM or Ctrl-C, then drains.
 pub(super) async fn run(config: Config) -> Result<(), AppError> {
-    allow_open_files();
     let (stop, address) = (stop::on_signal(), config.http.listen);
     // Take the port first: a second server should fail before it loads any model.
     let failed = |source| AppError::Listen { address, setting: "FACEQL_LISTEN", source };
@@ -34,14 +32,4 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
         info!("GraphiQL is at {scheme}://{address}/");
     }
     app.run(listener, stop).await
-}
-
-/// Lets this process have as many files open as the system lets it ask for: every connection is one, and the usual limit is
-/// far below `FACEQL_MAX_CONNECTIONS`.
-fn allow_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = Rlimit { current: limit.maximum, ..limit };
-    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
-        warn!(%error, "not more files may be open than usual");
-    }
 }

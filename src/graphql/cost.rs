@@ -246,8 +246,11 @@ impl<'document> Shapes<'document> {
     }
 
     fn of_fragment(&mut self, name: &'document Name) -> Result<Shape, ApiError> {
-        // That there is no such fragment, validation says.
-        let Some(fragment) = self.fragments.get(name) else { return Ok(Shape::default()) };
+        let Some(fragment) = self.fragments.get(name) else {
+            // It would weigh nothing, however often it is unfolded.
+            let message = format!("the query spreads '{name}', and there is no such fragment");
+            return Err(ApiError::new(ErrorCode::GraphqlValidationFailed, message));
+        };
         match self.known.get(name.as_str()) {
             Some(Some(shape)) => return Ok(*shape),
             Some(None) => {

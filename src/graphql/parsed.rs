@@ -6,14 +6,13 @@ use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Opera
 use async_graphql::{Request, ValidationResult};
 use lru::LruCache;
 
-/// Bytes of text of all documents that are kept; one that is parsed takes up to some hundred times as much.
-const MOST_TOGETHER: usize = 256 << 10;
+/// Bytes of text of all documents that are kept; one that is parsed may take some hundred times as much.
+const MOST_TOGETHER: usize = 128 << 10;
 /// A longer document is not kept.
 const MOST_OF_ONE: usize = 16 << 10;
 
-/// The documents that were asked last, by their texts. Cloning shares them.
-#[derive(Clone)]
-pub struct ParsedDocuments(Arc<Mutex<Kept>>);
+/// The documents that were asked last, by their texts.
+pub struct ParsedDocuments(Mutex<Kept>);
 
 struct Kept {
     by_text: LruCache<String, Arc<Parsed>>,
@@ -29,7 +28,7 @@ pub(super) struct Parsed {
 
 impl Default for ParsedDocuments {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Kept { by_text: LruCache::unbounded(), bytes: 0 })))
+        Self(Mutex::new(Kept { by_text: LruCache::unbounded(), bytes: 0 }))
     }
 }
 
@@ -71,8 +70,8 @@ impl ParsedDocuments {
 }
 
 impl Parsed {
-    /// What came of validating the document, for whoever asks for its operation by `name`. There is none while it was
-    /// never found valid, and when that can depend on variables, or on which operation is asked for.
+    /// Where is kept what came of validating the document, once it was found valid by whoever asked for its operation by
+    /// `name`. `None` where that can depend on variables, or on which operation is asked for.
     pub(super) fn verdict(&self, name: Option<&str>) -> Option<&OnceLock<ValidationResult>> {
         let is_alone = match &self.document.operations {
             DocumentOperations::Single(_) => true,
@@ -123,7 +122,7 @@ mod tests {
         assert!(documents.find("{ a }").is_none());
         let kept = documents.0.lock().unwrap();
         assert_eq!(kept.bytes, kept.by_text.iter().map(|(text, _)| text.len()).sum::<usize>());
-        assert!(kept.bytes <= MOST_TOGETHER && kept.by_text.len() > 20, "{}", kept.bytes);
+        assert!(kept.bytes <= MOST_TOGETHER && kept.by_text.len() > 10, "{}", kept.bytes);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::serve::Listener;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tls_listener::AsyncAccept;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::sync::PollSemaphore;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::config::{Setting, Settings};
 
@@ -53,6 +54,15 @@ impl ConnectionsConfig {
             header_timeout: settings.seconds(header, 30, 1..=3600),
             send_timeout: settings.seconds(send, 60, 1..=3600),
         }
+    }
+}
+
+/// Lets this process have as many files open as the system lets it ask for: every connection is one, and the usual limit is
+/// far below the one that is configured.
+pub(super) fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%error, "not more files may be open than usual");
     }
 }
 

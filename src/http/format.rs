@@ -1,5 +1,7 @@
 //! How an answer is written: what the request's `Accept` header leaves to choose from (GraphQL over HTTP, "Accept").
 
+use std::cmp::{Ordering, Reverse};
+
 use axum::http::{HeaderMap, header};
 use mime::Mime;
 
@@ -41,17 +43,10 @@ impl Accepted {
         if ranges.is_empty() {
             return Ok(Self { format: Some(Format::Json), events: false });
         }
-        let mut best: Option<(f32, Format)> = None;
-        for (range, quality) in ranges.iter().filter(|(_, quality)| *quality > 0.0) {
-            let Some(format) = formats_of(range).iter().copied().find(|format| !is_refused(*format, &ranges))
-            else {
-                continue;
-            };
-            // Of equals the first one named wins.
-            if best.is_none_or(|(known, _)| *quality > known) {
-                best = Some((*quality, format));
-            }
-        }
+        let wanted = |format| Wanted::of(format, &ranges).map(|wanted| (wanted, format));
+        // JSON where both are wanted as much: by a range for all, old clients mean that.
+        let best = [Format::Response, Format::Json].into_iter().filter_map(wanted);
+        let best = best.max_by(|(one, _), (other, _)| one.partial_cmp(other).unwrap_or(Ordering::Equal));
         let events = ranges
             .iter()
             .any(|(range, quality)| *quality > 0.0 && range.essence_str() == "text/event-stream");
@@ -75,19 +70,34 @@ fn ranges(headers: &HeaderMap) -> Vec<(Mime, f32)> {
     ranges.collect()
 }
 
-/// The forms that a range takes, the one that is meant first.
-fn formats_of(range: &Mime) -> &'static [Format] {
-    match range.essence_str() {
-        "application/graphql-response+json" => &[Format::Response],
-        "application/json" => &[Format::Json],
-        "application/*" | "*/*" => &[Format::Json, Format::Response],
-        _ => &[],
+/// How much a form is wanted: by its quality, and of equals the one that is named first.
+#[derive(PartialEq, PartialOrd)]
+struct Wanted {
+    quality: f32,
+    place: Reverse<usize>,
+}
+
+impl Wanted {
+    /// By the range that is most specific for it (RFC 9110, 12.5.1); `None` when that refuses it, or there is none.
+    fn of(format: Format, ranges: &[(Mime, f32)]) -> Option<Self> {
+        let matching = ranges.iter().enumerate().filter_map(|(place, (range, quality))| {
+            Some((specificity(range, format)?, Self { quality: *quality, place: Reverse(place) }))
+        });
+        let (_, wanted) = matching.max_by_key(|(specificity, wanted)| (*specificity, wanted.place))?;
+        (wanted.quality > 0.0).then_some(wanted)
     }
 }
 
-/// Whether a form is named with a quality of 0.
-fn is_refused(format: Format, ranges: &[(Mime, f32)]) -> bool {
-    ranges.iter().any(|(range, quality)| *quality <= 0.0 && *formats_of(range) == [format])
+/// How closely a range names a form, if it takes it at all.
+fn specificity(range: &Mime, format: Format) -> Option<u8> {
+    match (range.essence_str(), format) {
+        ("application/graphql-response+json", Format::Response) | ("application/json", Format::Json) => {
+            Some(2)
+        }
+        ("application/*", _) => Some(1),
+        ("*/*", _) => Some(0),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +132,9 @@ mod tests {
             ("text/event-stream;q=0", None),
             ("application/json;q=0, text/event-stream", Some((None, true))),
             ("application/json;q=0, */*", Some((response, false))),
+            ("application/json;q=0.1, */*", Some((response, false))),
+            ("application/*;q=0, */*", None),
+            ("application/*;q=0, application/json", Some((json, false))),
             ("*/*, application/json;q=0.0, application/graphql-response+json;q=0", None),
             ("nonsense", Some((json, false))), // it names no media type at all
         ] {

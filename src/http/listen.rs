@@ -19,8 +19,11 @@ use tower_http::add_extension::AddExtension;
 use tracing::debug;
 
 use super::HttpConfig;
-use super::connections::{ConnectionsConfig, Doorway};
+use super::connections::{ConnectionsConfig, Doorway, allow_open_files};
 use super::tls::{self, TlsError};
+
+/// What the header of a request may have at most: an address of 64 KiB, and as much besides.
+const MAX_HEADER_BYTES: usize = 128 << 10;
 
 /// Why a server broke off.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,7 @@ pub async fn serve(
     config: &HttpConfig,
     stop: &CancellationToken,
 ) -> Result<(), ServeError> {
+    allow_open_files();
     let ConnectionsConfig { max, header_timeout, .. } = config.connections;
     let places = Arc::new(Semaphore::new(max as usize));
     let doorway = Doorway::new(listener, places.clone(), &config.connections);
@@ -74,7 +78,7 @@ where
     L: Listener<Addr = SocketAddr>,
 {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEADER_BYTES);
     // Once for all of them.
     let router = router.with_state::<()>(());
     while let Some((stream, address)) = stop.run_until_cancelled(listener.accept()).await {

@@ -26,6 +26,7 @@ mod scrape;
 mod selfie;
 mod sent;
 mod socket_end;
+mod socket_message;
 mod strangers;
 mod streams;
 mod tls;

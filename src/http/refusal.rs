@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
@@ -39,8 +39,7 @@ impl Refusal {
 
     /// The refusal in the form that the client takes.
     pub(super) fn in_format(self, format: Format) -> Response {
-        let (code, wait) = (self.0.code, self.0.wait);
-        let status = status(code);
+        let (code, status, wait) = (self.0.code, status(self.0.code), self.retry_after());
         let refused = async_graphql::Response::from_errors(vec![self.0.into_server_error()]);
         let mut response = (status, body(&refused)).into_response();
         let content_type = HeaderValue::from_static(format.content_type());
@@ -49,16 +48,22 @@ impl Refusal {
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
         }
-        if let Some(wait) = wait {
-            response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(wait));
-        }
+        response.headers_mut().extend(wait);
         response
     }
 
     /// The refusal for a client that speaks no GraphQL.
     pub(super) fn in_short(self) -> Response {
         let told = Told { operation: None, code: Some(self.0.code) };
-        (status(self.0.code), Extension(told), Json(json!({ "error": self.0.message }))).into_response()
+        let wait = self.retry_after();
+        let body = Json(json!({ "error": self.0.message }));
+        let mut response = (status(self.0.code), Extension(told), body).into_response();
+        response.headers_mut().extend(wait);
+        response
+    }
+
+    fn retry_after(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.0.wait.map(|wait| (header::RETRY_AFTER, whole_seconds(wait)))
     }
 }
 

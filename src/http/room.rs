@@ -39,7 +39,11 @@ impl Room {
         }
         let has_body = said.is_some() || headers.contains_key(axum::http::header::TRANSFER_ENCODING);
         let most = if has_body { self.largest_request } else { 0 };
-        let bytes = said.and_then(|length| usize::try_from(length).ok()).unwrap_or(most);
+        self.take(said.and_then(|length| usize::try_from(length).ok()).unwrap_or(most))
+    }
+
+    /// Takes room for so many bytes, for as long as what is returned lives.
+    pub(super) fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
         let room = self.units.clone().try_acquire_many_owned(units.min(self.all_units));
         room.map_err(|_| ApiError::overloaded().into())

@@ -64,7 +64,8 @@ impl SocketConfig {
             Setting { name: "FACEQL_SOCKET_PING_SECONDS", about: "How often an open WebSocket is pinged." };
         let send = Setting {
             name: "FACEQL_SOCKET_SEND_SECONDS",
-            about: "How long a client may take to read one message before its WebSocket is closed.",
+            about: "How long a client may take to read one message before its WebSocket is closed; less than \
+                    FACEQL_SEND_TIMEOUT_SECONDS, if it is to be told why.",
         };
         let operations = Setting {
             name: "FACEQL_MAX_SOCKET_OPERATIONS",

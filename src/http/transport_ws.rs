@@ -15,7 +15,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use futures_util::stream::{BoxStream, once};
 use futures_util::{SinkExt, StreamExt};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
@@ -25,12 +25,13 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info};
 
 use super::answer::{Body, was_not_executed};
-use super::auth::{self, bearer};
+use super::auth;
 use super::execute::Operation;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::socket_end::{Close, End};
+use super::socket_message::{ClientMessage, OperationMessage, key_in};
 use super::streams::TOO_MANY_STREAMS;
 use super::{parameters, sent};
 use crate::caller::Caller;
@@ -40,28 +41,11 @@ use crate::metrics::Transport;
 /// Names the protocol in the WebSocket's handshake.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
+/// What a message may have while nobody has said yet who it is: room for a key.
+const MAX_STRANGER_BYTES: usize = 16 << 10;
+
 /// A client that says nothing for so many pings is gone.
 const SILENT_PINGS: u32 = 3;
-
-/// What a client says.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum ClientMessage {
-    ConnectionInit { payload: Option<Value> },
-    Ping { payload: Option<Value> },
-    Pong,
-    Subscribe { id: String, payload: Value },
-    Complete { id: String },
-}
-
-/// What the server says about an operation.
-#[derive(Serialize)]
-struct OperationMessage<'a> {
-    id: &'a str,
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<Body<'a>>,
-}
 
 /// What an operation gives.
 enum Outcome {
@@ -215,11 +199,16 @@ impl Socket {
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Binary(_) => return Err(Close::new(4400, "messages are text").into()),
         };
+        if self.caller.is_none() && text.len() > MAX_STRANGER_BYTES {
+            let reason = format!("before connection_ack a message has at most {MAX_STRANGER_BYTES} bytes");
+            return Err(Close::new(1009, reason).into());
+        }
         let message = serde_json::from_str(&text)
             .map_err(|error| Close::new(4400, format!("Invalid message received: {error}")))?;
         match message {
             ClientMessage::ConnectionInit { payload } => self.init(payload.as_ref()).await,
             ClientMessage::Ping { payload } => {
+                self.pay(text.len())?;
                 self.say(&match payload {
                     Some(payload) => json!({ "type": "pong", "payload": payload }),
                     None => json!({ "type": "pong" }),
@@ -233,6 +222,13 @@ impl Socket {
                 Ok(())
             }
         }
+    }
+
+    /// Counts what is sent besides operations. Who sends too much of it cannot be told so by an operation's id.
+    fn pay(&self, bytes: usize) -> Result<(), Close> {
+        let Some(caller) = &self.caller else { return Ok(()) };
+        let spent = self.edge.rates.spend_bytes(caller.actor, bytes as u64);
+        spent.map_err(|short| Close::of_refusal(sent::refusal(short)))
     }
 
     /// Lets the client in by the key in `payload`, or in the request that opened the socket.
@@ -285,7 +281,11 @@ impl Socket {
                 return Err(Close::new(4400, reason).into());
             }
         };
-        match self.execute(request, caller) {
+        let room = match self.edge.room.take(bytes) {
+            Ok(room) => room,
+            Err(refusal) => return self.refuse(&id, refusal.into()).await,
+        };
+        match self.execute(request, caller, room) {
             Ok(outcomes) => {
                 self.operations.insert(id, outcomes);
                 Ok(())
@@ -294,7 +294,13 @@ impl Socket {
         }
     }
 
-    fn execute(&self, mut request: Request, caller: Caller) -> Result<BoxStream<'static, Outcome>, ApiError> {
+    /// What becomes of an operation, which takes its room to its end.
+    fn execute(
+        &self,
+        mut request: Request,
+        caller: Caller,
+        room: OwnedSemaphorePermit,
+    ) -> Result<BoxStream<'static, Outcome>, ApiError> {
         let edge = self.edge.clone();
         let operation = edge.executor.operation(&mut request);
         let complete = once(async { Outcome::Complete });
@@ -302,13 +308,14 @@ impl Socket {
             let context = edge.request_context(caller, &self.opening.id);
             let responses = edge.executor.follow(request, context, Transport::WebSocket, false);
             let stop = edge.stop.clone().cancelled_owned();
-            return Ok(responses.map(Outcome::next).chain(complete).take_until(stop).boxed());
+            let responses = responses.inspect(move |_| _ = &room).map(Outcome::next);
+            return Ok(responses.chain(complete).take_until(stop).boxed());
         }
         let turn = edge.turns.clone().try_acquire_owned().map_err(|_| ApiError::overloaded())?;
         let context = edge.request_context(caller, &self.opening.id);
         let execution = async move {
             let executed = edge.executor.execute(&operation, request, context, false).await;
-            drop(turn);
+            drop((turn, room));
             executed.response
         };
         let execution = AbortOnDropHandle::new(tokio::spawn(execution.in_current_span()));
@@ -370,16 +377,4 @@ async fn cancelled(over: Option<CancellationToken>) {
         Some(over) => over.cancelled().await,
         None => std::future::pending().await,
     }
-}
-
-/// The key in the payload of `connection_init`, by the names of its headers.
-fn key_in(payload: &Value) -> Option<&str> {
-    let payload = payload.as_object()?;
-    let text = |wanted: &str| {
-        payload
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-            .and_then(|(_, value)| value.as_str())
-    };
-    text("x-api-key").or_else(|| text("authorization").and_then(bearer))
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use entity::api_key::{Column, Entity, Model};
 use entity::ids::{ApiKeyId, Tenant};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter};
 use subtle::ConstantTimeEq;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -140,11 +140,11 @@ impl Keys {
     /// When the database failed.
     pub async fn load(&self) -> Result<(), DbErr> {
         let reader = self.database.reader();
-        let rows = Entity::find().filter(Column::RevokedAt.is_null()).all(reader).await?;
-        let was_made = self.exist() || !rows.is_empty() || Entity::find().one(reader).await?.is_some();
         let now = self.clock.now();
-        let valid = rows.into_iter().filter(|row| is_before(now, row.expires_at));
-        self.put_in_place(valid.map(|row| (row.digest.clone(), row)).collect());
+        let lasts = Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(now));
+        let valid = Entity::find().filter(Column::RevokedAt.is_null()).filter(lasts).all(reader).await?;
+        let was_made = self.exist() || !valid.is_empty() || Entity::find().one(reader).await?.is_some();
+        self.put_in_place(valid.into_iter().map(|row| (row.digest.clone(), row)).collect());
         if was_made {
             self.first.cancel();
         }

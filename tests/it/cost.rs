@@ -113,6 +113,39 @@ async fn documents_that_unfold_without_end_are_refused_at_once() {
     socket.subscribe("1", &doubling(31), json!({})).await;
     let error = socket.message().await.unwrap();
     assert_eq!(error["payload"][0]["extensions"]["code"], "QUERY_TOO_COSTLY");
+    // A fragment that is not there weighs nothing, and is unfolded as often.
+    let missing = doubling(31).replace("fragment f31 ", "fragment other ");
+    for operation in ["{ service { ...f0 } }", "mutation { ...f0 }", "subscription { ...f0 }"] {
+        let document = missing.replace("{ service { ...f0 } }", operation);
+        socket.subscribe("2", &document, json!({})).await;
+        let error = socket.message().await.unwrap();
+        assert_eq!(error["payload"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{operation}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_fragment_costs_what_it_would_in_its_place() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let ids = vec![client.create_container().await; 100];
+    let content = "images { encodings { id vector } container { images { id } } }";
+    let document = |spread: &str, fragments: &str| {
+        format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {spread} }} }} {fragments}")
+    };
+    let inline = document(&format!("... on Container {{ {content} }}"), "");
+    let named = document("...C", &format!("fragment C on Container {{ {content} }}"));
+    let nested = document(
+        "...N",
+        &format!(
+            "fragment N on Node {{ ...C }} fragment C on Container {{ ...D }} fragment D on Container {{ {content} }}"
+        ),
+    );
+    let expected = cost(&client, &inline, json!({ "ids": ids })).await;
+    assert!(expected > 1000, "{expected}");
+    for document in [named, nested] {
+        assert_eq!(cost(&client, &document, json!({ "ids": ids })).await, expected, "{document}");
+    }
     server.stop().await;
 }
 

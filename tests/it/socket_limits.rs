@@ -85,6 +85,63 @@ async fn too_large_a_message_is_refused_before_it_has_come() {
 }
 
 #[tokio::test]
+async fn a_stranger_says_little_and_a_caller_pays_for_all_that_is_said() {
+    let settings = [
+        ("FACEQL_MAX_UPLOAD_BYTES", "262144"),
+        ("FACEQL_MAX_REQUEST_BYTES", "1048576"),
+        ("FACEQL_RATE_UPLOAD_MIB_PER_MINUTE", "1"),
+    ];
+    let server = TestServer::with(&settings).await;
+    let padding = "x".repeat(20_000);
+    for message in [
+        json!({ "type": "connection_init", "payload": { "a": padding } }),
+        json!({ "type": "ping", "payload": { "a": padding } }),
+    ] {
+        let mut socket = Raw::speaking(&server).await;
+        socket.say(message).await;
+        let (code, reason) = socket.closed_with().await;
+        assert!(code == 1009 && reason.contains("16384 bytes"), "{code} {reason}");
+    }
+    let mut socket = Raw::acknowledged(&server).await;
+    let ping = json!({ "type": "ping", "payload": { "a": "x".repeat(600_000) } });
+    socket.say(ping.clone()).await;
+    assert_eq!(socket.hear().await["type"], "pong");
+    socket.say(ping).await;
+    let (code, reason) = socket.closed_with().await;
+    assert!(code == 1013 && reason.contains("FACEQL_RATE_UPLOAD_MIB_PER_MINUTE"), "{code} {reason}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_operations_of_sockets_hold_is_bounded_with_all_else() {
+    let settings = [
+        ("FACEQL_MAX_UPLOAD_BYTES", "65536"),
+        ("FACEQL_MAX_REQUEST_BYTES", "100000"),
+        ("FACEQL_MAX_BYTES_IN_FLIGHT", "150000"),
+    ];
+    let server = TestServer::with(&settings).await;
+    let mut socket = Raw::acknowledged(&server).await;
+    let large = |id: &str| {
+        let mut message = subscribe(id, FEED);
+        message["payload"]["variables"] = json!({ "unused": "x".repeat(80_000) });
+        message
+    };
+    socket.say(large("1")).await;
+    socket.say(large("2")).await;
+    let refused = socket.hear().await;
+    assert_eq!(
+        (&refused["id"], &refused["payload"][0]["extensions"]["code"]),
+        (&json!("2"), &json!("OVERLOADED"))
+    );
+    // One that ends gives its room back.
+    socket.say(json!({ "type": "complete", "id": "1" })).await;
+    socket.say(large("3")).await;
+    socket.say(json!({ "type": "ping" })).await;
+    assert_eq!(socket.hear().await["type"], "pong");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn client_that_goes_on_writing_still_hears_why_it_is_closed() {
     let server = TestServer::start().await;
     let mut socket = Raw::acknowledged(&server).await;

@@ -4,11 +4,13 @@
 //! - a mutation's field takes effect as often as it is written, a subscription's is overlooked in a fragment:
 //!   [`root_fields`] (6.2);
 //! - a field that fails is left out, and keys come as their fields are done: [`completion`] (6.4.3, 6.4.4);
+//! - what is in a named fragment may cost less than in its place: [`fragments`];
 //! - a subscription that cannot begin fails as if an event had: [`source`] (6.2.3.1).
 //!
 //! All work on the document before it is validated or on the response after it was executed, and know no resolver.
 
 mod completion;
+mod fragments;
 mod omitted;
 mod outline;
 mod root_fields;
@@ -33,7 +35,9 @@ pub(super) fn prepare(
 ) -> ServerResult<Option<Outline>> {
     omitted::omit(document, operation_name, variables)?;
     root_fields::join(document, operation_name)?;
-    Ok(Outline::of(document, operation_name, variables))
+    let outline = Outline::of(document, operation_name, variables);
+    fragments::wrap(document);
+    Ok(outline)
 }
 
 /// The operation that is asked for; when there is none, execution says why.
@@ -42,12 +46,13 @@ fn chosen<'document>(
     name: Option<&str>,
 ) -> Option<&'document mut OperationDefinition> {
     let operation = match (operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(operation),
+        (DocumentOperations::Single(operation), None) => Some(operation),
         (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name),
         (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
             operations.values_mut().next()
         }
-        (DocumentOperations::Multiple(_), None) => None,
+        // Only one without a name stands alone; of several, one must be named.
+        (DocumentOperations::Single(_), Some(_)) | (DocumentOperations::Multiple(_), None) => None,
     };
     operation.map(|operation| &mut operation.node)
 }
