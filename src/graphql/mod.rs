@@ -4,6 +4,7 @@
 //! that evolves by its own rules, so no row type appears in it.
 
 mod audited;
+mod causes;
 mod conformance;
 mod context;
 mod contours;
