@@ -50,9 +50,15 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
         "{ __schema { types { ...T fields { name args { name defaultValue } type { ...T } } } } } fragment T on __Type { kind name ofType { name } }",
         "{ __type(name: \"Query\") { name fields(includeDeprecated: true) { name type { kind ofType { ofType { name } } } } } }",
     ];
-    documents
-        .iter()
-        .enumerate()
-        .map(|(number, text)| (format!("seed-{number}"), text.as_bytes().to_vec()))
-        .collect()
+    let unfolding = ["query", "mutation", "subscription"].map(unfolding_without_end);
+    let texts = documents.map(str::to_owned).into_iter().chain(unfolding);
+    texts.enumerate().map(|(number, text)| (format!("seed-{number}"), text.into_bytes())).collect()
+}
+
+/// Fragments that each spread the next one twice, the last of which is not there.
+fn unfolding_without_end(operation: &str) -> String {
+    (0..31).fold(format!("{operation} {{ ...f0 }}"), |text, number| {
+        let next = number + 1;
+        format!("{text} fragment f{number} on Query {{ ...f{next} ...f{next} }}")
+    })
 }
