@@ -1,5 +1,6 @@
 //! The engine fails, waits or comes too late: retries with backoff, giving up, trying again by hand, deleting.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -7,12 +8,15 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use faceql::clock::Clock;
 use faceql::sweeper::Sweep;
+use futures_util::future::join_all;
+use futures_util::poll;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::client::text;
 use crate::support::engine::Script;
-use crate::support::server::Overrides;
+use crate::support::pictures::bmp_header;
+use crate::support::server::{Overrides, eventually};
 use crate::support::socket::settle;
 use crate::support::{Event, Socket, TestServer, code, drawn};
 
@@ -81,6 +85,22 @@ async fn picture_that_the_engine_fails_at_does_not_fail_those_beside_it() {
     for image in beside {
         assert!(image.await.unwrap());
     }
+}
+
+#[tokio::test]
+async fn engine_holds_no_more_pictures_than_its_line_has_room_for() {
+    let script = Script::gated();
+    let encoder = script.encoder().await;
+    let mut first = pin!(encoder.encode(drawn(1).into()));
+    assert!(poll!(&mut first).is_pending());
+    script.asked(1).await;
+    let mut others: Vec<_> = (0..70).map(|_| Box::pin(encoder.encode(drawn(1).into()))).collect();
+    for other in &mut others {
+        assert!(poll!(other).is_pending());
+    }
+    assert_eq!(encoder.waiting().map(|(_, pictures)| pictures), [0, 64]);
+    script.open();
+    assert!(first.await.is_ok() && join_all(others).await.iter().all(Result::is_ok));
 }
 
 #[tokio::test]
@@ -156,6 +176,30 @@ async fn container_deleted_while_its_image_encodes_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn picture_of_a_container_that_is_deleted_while_it_waits_is_not_looked_at() {
+    let script = Script::gated();
+    let server = server(&script).await;
+    let client = server.client();
+    let (first, second) = (client.create_container().await, client.create_container().await);
+    client.upload(&first, drawn(1)).await;
+    script.asked(1).await;
+    client.upload(&second, [bmp_header(32, 32), vec![0; 32 * 32 * 3]].concat()).await;
+    let waits = async || {
+        let service = client.data("{ service { components { detail } } }", json!({})).await;
+        service.to_string().contains("1 image(s) waiting")
+    };
+    eventually(waits).await;
+    client.delete_container(&second).await;
+    eventually(async || server.holdings().await.1 == 1).await;
+    script.open();
+    // What comes after has had its turn behind what was cancelled.
+    client.upload(&first, drawn(2)).await;
+    settle(&server, &first, 2).await;
+    assert_eq!(script.widths(), [64, 64]);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn upload_is_answered_while_the_engine_is_stuck() {
     let script = Script::gated();
     let server = server(&script).await;
@@ -180,6 +224,8 @@ async fn job_of_a_server_that_went_away_is_done_by_the_next() {
         ("DATABASE_URL", &database),
         ("FACEQL_BLOB_FOLDER", &blobs),
         ("FACEQL_SHUTDOWN_GRACE_SECONDS", "0"),
+        ("FACEQL_JOBS_LEASE_SECONDS", "3600"),
+        ("FACEQL_JOBS_MAX_ATTEMPTS", "2"),
     ];
     let first = TestServer::assemble(shared, Clock::system(), script.encoder().await).await;
     let container = first.client().create_container().await;
@@ -187,16 +233,16 @@ async fn job_of_a_server_that_went_away_is_done_by_the_next() {
     script.asked(1).await;
     first.stop_with_jobs().await;
 
-    let second = TestServer::assemble(shared, Clock::system(), Script::failing(0).encoder().await).await;
+    let second = TestServer::assemble(shared, Clock::system(), Script::failing(1).encoder().await).await;
     let last = settle(&second, &container, 1).await.pop().unwrap();
-    // The first server gave its lease back, but did begin.
-    assert_eq!((&last["status"], &last["attempts"]), (&json!("COMPLETED"), &json!(2)));
+    // The first server gave its lease back, and did begin; what it began is no attempt that failed.
+    assert_eq!((&last["status"], &last["attempts"]), (&json!("COMPLETED"), &json!(3)));
     script.open();
     second.stop().await;
 }
 
 /// A clock that can be moved by hand: the counter says how many seconds it goes ahead of the system's.
-fn movable_clock() -> (Clock, Arc<AtomicI64>) {
+pub(crate) fn movable_clock() -> (Clock, Arc<AtomicI64>) {
     let seconds = Arc::new(AtomicI64::new(0));
     let ahead = seconds.clone();
     let tell = move || Clock::system().now() + TimeDelta::seconds(ahead.load(Ordering::SeqCst));

@@ -35,3 +35,4 @@ mod tenants;
 mod tls;
 mod transport;
 mod walk;
+mod worker;
