@@ -30,6 +30,7 @@ mod socket_limits;
 mod socket_protocol;
 mod subscribers;
 mod support;
+mod swept;
 mod telemetry;
 mod tenants;
 mod tls;
