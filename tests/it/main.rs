@@ -26,6 +26,7 @@ mod people;
 mod process;
 mod rates;
 mod remote;
+mod scopes;
 mod socket_limits;
 mod socket_protocol;
 mod subscribers;

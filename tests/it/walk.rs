@@ -89,7 +89,7 @@ async fn answers(client: &Client, field: &RootField<'_>, holdings: &Holdings, im
 }
 
 /// What a subscription tells at first.
-async fn stream(client: &Client, body: &Value) -> String {
+pub(crate) async fn stream(client: &Client, body: &Value) -> String {
     let mut response = client.post().header("accept", "text/event-stream").json(body).send().await.unwrap();
     let mut told = Vec::new();
     while let Ok(Ok(Some(chunk))) = timeout(Duration::from_millis(300), response.chunk()).await {

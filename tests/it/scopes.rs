@@ -1,0 +1,88 @@
+//! Every field of the schema, called with keys that lack its scope: each is refused. A field that is new is called as well.
+
+use serde_json::{Value, json};
+
+use crate::support::schema::{Fill, RootField, Schema};
+use crate::support::{Client, TestServer};
+use crate::walk::stream;
+
+const READER: &str = "reads-alone-0123456789";
+const WRITER: &str = "writes-alone-0123456789";
+const ADMIN: &str = "admin-alone-0123456789";
+
+/// Mutations for the sake of their pictures: they change nothing.
+const READING: [&str; 4] = ["identifyPerson", "identifyFaces", "verifyPerson", "compareFaces"];
+
+/// Gives every argument some value of its type.
+struct Anything;
+
+impl Fill for Anything {
+    fn scalar(&self, name: &str, of: &str) -> Option<Value> {
+        Some(match of {
+            "String" if name == "after" => return None,
+            "ID" | "String" => json!("anything"),
+            "DateTime" => json!("2026-01-31T12:00:00Z"),
+            "Int" | "Float" => json!(1),
+            "Boolean" => json!(false),
+            _ => return None,
+        })
+    }
+
+    fn choice<'a>(&self, _: &str, fields: &[&'a str]) -> &'a str {
+        fields.iter().find(|field| **field == "base64").unwrap_or(&fields[0])
+    }
+}
+
+/// Whether a client's key lacks the scope that the field itself takes, whatever is within.
+async fn is_refused(client: &Client, field: &RootField<'_>) -> bool {
+    let (query, variables) = field.call(&Anything);
+    let body = json!({ "query": query, "variables": variables });
+    let answer = match field.operation {
+        "subscription" => stream(client, &body).await,
+        _ => client.post().json(&body).send().await.unwrap().text().await.unwrap(),
+    };
+    let unfit = ["GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COSTLY"];
+    assert!(!unfit.iter().any(|code| answer.contains(code)), "{query}: {answer}");
+    if field.operation == "subscription" {
+        return answer.contains("\"FORBIDDEN\"");
+    }
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let errors = answer["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    errors
+        .iter()
+        .any(|error| error["extensions"]["code"] == "FORBIDDEN" && error["path"] == json!([field.name]))
+}
+
+#[tokio::test]
+async fn every_field_of_the_schema_takes_its_scope() {
+    let keys = format!("acme:{READER}:read, acme:{WRITER}:write, acme:{ADMIN}:admin");
+    let settings = [
+        ("FACEQL_API_KEY", &*keys),
+        ("FACEQL_MAX_QUERY_COST", "1000000000"),
+        ("FACEQL_RATE_COST_PER_SECOND", "0"),
+        ("FACEQL_MAX_QUERY_FIELDS", "100000"),
+        ("FACEQL_MAX_QUERY_ALIASES", "100000"),
+        ("FACEQL_MAX_QUERY_TOKENS", "1000000"),
+        ("FACEQL_MAX_QUERY_BYTES", "1000000"),
+    ];
+    let server = TestServer::with(&settings).await;
+    let [reader, writer, admin] = [READER, WRITER, ADMIN].map(|key| server.client_with_key(key));
+    let schema = Schema::of(&reader).await;
+    let mut astray = Vec::new();
+    for operation in ["query", "subscription", "mutation"] {
+        for field in schema.fields(operation) {
+            let reads = operation != "mutation" || READING.contains(&field.name);
+            let (others, own) = if reads { (&writer, &reader) } else { (&reader, &writer) };
+            let refused = [
+                is_refused(&admin, &field).await,
+                is_refused(others, &field).await,
+                is_refused(own, &field).await,
+            ];
+            if refused != [true, true, false] {
+                astray.push((field.name, refused));
+            }
+        }
+    }
+    assert_eq!(astray, [], "refused to admins, to keys of the other scope, to keys of their own");
+    server.stop_with_jobs().await;
+}
