@@ -11,6 +11,7 @@ mod contours;
 mod cost;
 mod detection;
 mod documents;
+mod events;
 mod failure;
 mod flow;
 mod forms;
