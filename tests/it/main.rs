@@ -11,6 +11,7 @@ mod contours;
 mod cost;
 mod detection;
 mod documents;
+mod encoder;
 mod events;
 mod failure;
 mod flow;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{any, post};
 use faceql::app;
 use faceql::clock::Clock;
 use faceql::http::{ApiKey, Authenticator, Scrape, encoder_router};
@@ -17,7 +17,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::support::client::http;
 use crate::support::server::{config, eventually, real_encoder, soon};
@@ -27,7 +27,7 @@ use crate::support::{TestServer, drawn, photo};
 pub(crate) const KEY: &str = "service-key-0123456789";
 
 /// Serves `router` for as long as the test runs.
-async fn serve(router: Router) -> SocketAddr {
+pub(crate) async fn serve(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, router).into_future());
@@ -158,6 +158,7 @@ async fn faults_and_nonsense_of_the_service_are_tried_again_and_then_given_up() 
     let short = json!([vec![0.5; 127]]).to_string();
     let infinite = format!("[[{}1e999]]", "0.5,".repeat(127));
     let countless = json!(vec![vec![0; 128]; 501]).to_string();
+    let endless = format!("[{}]", " ".repeat(5 << 20));
     let faults = [
         (StatusCode::INTERNAL_SERVER_ERROR, "oops"),
         (StatusCode::TOO_MANY_REQUESTS, "[]"),
@@ -167,6 +168,7 @@ async fn faults_and_nonsense_of_the_service_are_tried_again_and_then_given_up() 
         (StatusCode::OK, &short),
         (StatusCode::OK, &infinite),
         (StatusCode::OK, &countless),
+        (StatusCode::OK, &endless),
     ];
     for (status, body) in faults {
         let (service, asked) = answering(status, body).await;
@@ -229,6 +231,12 @@ async fn service_that_recovers_completes_the_image() {
     remote.client().upload(&container, drawn(1)).await;
     let last = settle(&remote, &container, 1).await.pop().unwrap();
     assert_eq!((&last["status"], &last["attempts"]), (&json!("COMPLETED"), &json!(2)));
+    let metrics = http().get(format!("http://{}/metrics", remote.address)).send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for outcome in ["unavailable", "encoded"] {
+        let count = "faceql_encoding_service_duration_seconds_count";
+        assert!(metrics.contains(&format!("{count}{{outcome=\"{outcome}\"}} 1\n")), "{metrics}");
+    }
     remote.stop().await;
 }
 
@@ -250,7 +258,7 @@ async fn answering(status: StatusCode, body: &str) -> (SocketAddr, Arc<AtomicUsi
         count.fetch_add(1, Ordering::SeqCst);
         (status, body)
     };
-    (serve(Router::new().route("/v1/selfie", post(answer))).await, asked)
+    (serve(Router::new().route("/v1/selfie", any(answer))).await, asked)
 }
 
 /// The error and the attempts of an image that fails.
@@ -260,4 +268,49 @@ async fn outcome(server: &TestServer) -> (String, i64) {
     let failed = settle(server, &container, 1).await.pop().unwrap();
     assert_eq!(failed["status"], "FAILED", "{failed}");
     (failed["error"]["code"].as_str().unwrap().to_owned(), failed["attempts"].as_i64().unwrap())
+}
+
+#[tokio::test]
+async fn service_that_sends_elsewhere_is_not_followed() {
+    let (elsewhere, asked) = answering(StatusCode::OK, "[]").await;
+    let to = format!("http://{elsewhere}/v1/selfie");
+    let redirect = move || async move { Redirect::to(&to) };
+    let service = serve(Router::new().route("/v1/selfie", post(redirect))).await;
+    let remote = server(service, &[("ENCODING_SERVICE_KEY", KEY)]).await;
+    assert_eq!(outcome(&remote).await, ("ENGINE_UNAVAILABLE".into(), 1));
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "what is sent is for this service alone");
+    remote.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_requests_than_configured_are_under_way_at_once() {
+    let (asked, answers) = (watch::Sender::new(0), Arc::new(Semaphore::new(0)));
+    let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (ask, answer, most_seen) = (asked.clone(), answers.clone(), most.clone());
+    let encode = move || async move {
+        most_seen.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        ask.send_modify(|asked| *asked += 1);
+        answer.acquire().await.unwrap().forget();
+        under_way.fetch_sub(1, Ordering::SeqCst);
+        "[]"
+    };
+    let service = serve(Router::new().route("/v1/selfie", post(encode))).await;
+    let remote = server(service, &[("ENCODING_SERVICE_CONCURRENCY", "2")]).await;
+    let container = remote.client().create_container().await;
+    for shade in 0..5 {
+        remote.client().upload(&container, drawn(shade)).await;
+    }
+    // All five are at work here by then.
+    eventually(async || {
+        let counts = remote.verification.queue.counts().await.unwrap();
+        counts.iter().any(|count| count.kind == "encode_image" && count.running == 5)
+    })
+    .await;
+    for answered in 0..5 {
+        soon(asked.subscribe().wait_for(|asked| *asked > answered)).await.unwrap();
+        answers.add_permits(1);
+    }
+    settle(&remote, &container, 5).await;
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+    remote.stop().await;
 }
