@@ -1,8 +1,14 @@
 //! Two tenants of one server: nothing crosses, and what is the other's is as if it were not there.
 
+use entity::ids::Tenant;
+use entity::{face, image};
+use faceql::caller::Caller;
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
+use crate::people::picture;
 use crate::support::client::{read, text};
+use crate::support::server::caller;
 use crate::support::{Client, Event, Socket, TestServer, code, drawn, photo};
 
 pub(crate) const ACME: &str = "acme-key-0123456789";
@@ -71,6 +77,29 @@ async fn mutations_and_subscriptions_find_nothing_of_another_tenant() {
     let [Event::Error(code)] = &follow(&server, OTHER, &container).await[..] else { panic!("it was let in") };
     assert_eq!(code, "NOT_FOUND");
     assert_eq!(acme.container(&container, "images { id revision }").await, before);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn parts_of_a_whole_are_told_by_their_own_tenant() {
+    let server = server().await;
+    let acme = server.client_with_key(ACME);
+    nodes_of(&server, &acme, ACME).await;
+    let query = r#"mutation($image: ImageInput!) { enrollPerson(input: { externalId: "barack", images: [$image],
+        consent: { grantedAt: "2026-01-31T12:00:00Z", reference: "form 7" } }) { person { id } } }"#;
+    acme.data(query, json!({ "image": picture(&photo("obama.jpg")) })).await;
+    let (database, verification, people) =
+        (server.verification.database.reader(), &server.verification, &server.people);
+    let image = image::Entity::find().one(database).await.unwrap().unwrap();
+    let face = face::Entity::find().one(database).await.unwrap().unwrap();
+    for (tenant, number) in [("acme", 1), ("other", 0)] {
+        let caller = Caller { tenant: Tenant::parse(tenant).unwrap(), ..caller() };
+        // Also when somebody asks who was not shown the whole before.
+        assert_eq!(verification.images_of(&caller, &[image.container_id]).await.unwrap().len(), number);
+        assert_eq!(verification.encodings_of(&caller, &[image.id]).await.unwrap().len(), number);
+        assert_eq!(people.faces_of(&caller, &[face.person_id]).await.unwrap().len(), number);
+        assert_eq!(people.models_of(&caller, &[face.id]).await.unwrap().len(), number);
+    }
     server.stop().await;
 }
 
