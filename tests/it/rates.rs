@@ -61,6 +61,8 @@ async fn costs_of_one_key_are_bounded_in_time_and_anothers_are_its_own() {
     // Nothing was spent by that: a small one goes through.
     assert_eq!(post(&acme, VERSION).await.status(), StatusCode::OK);
     assert_eq!(post(&other, COSTLY).await.status(), StatusCode::OK);
+    let event = acme.post().header("Accept", "text/event-stream").json(&json!({ "query": VERSION }));
+    assert_eq!(header(&event.send().await.unwrap(), "ratelimit-policy"), r#""cost";q=100;w=100"#);
     // A refusal that never came to a cost has none to tell.
     let malformed = post(&acme, "{").await;
     assert!(malformed.headers().get("ratelimit").is_none());

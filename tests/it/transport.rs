@@ -157,6 +157,12 @@ async fn batches_are_off_unless_configured_and_bounded_then() {
     let (status, _, response) = told(post(&server, JSON, &json!([one, wrong])).await).await;
     assert_eq!((status, &response[0]), (200, &json!({ "data": { "__typename": "Query" } })));
     assert_eq!(code(&response[1]), "GRAPHQL_VALIDATION_FAILED");
+    let follow = json!({ "query": "subscription { detectionFeed { cursor } }" });
+    let (status, _, response) = told(post(&server, JSON, &json!([follow, one])).await).await;
+    assert_eq!((status, &response[1]), (200, &json!({ "data": { "__typename": "Query" } })));
+    assert_eq!(response[0]["errors"][0]["message"], "a batch takes no subscriptions");
+    let (status, _, response) = told(post(&server, "text/event-stream", &json!([one])).await).await;
+    assert_eq!((status, code(&response)), (406, "NOT_ACCEPTABLE"));
     for batch in [json!([]), json!([one, one, one])] {
         let (status, _, response) = told(post(&server, JSON, &batch).await).await;
         assert_eq!((status, code(&response)), (400, "BAD_USER_INPUT"));
@@ -195,6 +201,7 @@ async fn subscriptions_stream_as_server_sent_events() {
     let body = json!({ "query": query, "variables": { "id": container } });
     let stream = post(&server, "text/event-stream", &body).await;
     assert!(stream.headers()[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/event-stream"));
+    assert_eq!(stream.headers()["x-accel-buffering"], "no");
     let told = events(&stream.text().await.unwrap());
     let (last, states) = told.split_last().unwrap();
     assert_eq!(last, &("complete".to_owned(), String::new()));
@@ -261,7 +268,9 @@ async fn only_pages_of_allowed_origins_may_send_and_read() {
     };
     let allowed = preflight("https://app.example").await;
     assert_eq!(allowed[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example");
-    assert!(allowed[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().contains("x-api-key"));
+    for name in ["x-api-key", "x-graphql-cost"] {
+        assert!(allowed[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().contains(name), "{name}");
+    }
     let foreign = preflight("https://evil.example").await;
     assert!(foreign.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_none());
 
@@ -271,6 +280,10 @@ async fn only_pages_of_allowed_origins_may_send_and_read() {
     };
     let read = query("https://app.example").await;
     assert_eq!(read.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example");
+    let readable = read.headers()[header::ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap();
+    for name in ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy"] {
+        assert!(readable.split(',').any(|told| told == name), "{readable}");
+    }
     let refused = query("https://evil.example").await;
     assert_eq!(
         (refused.status().as_u16(), told(refused).await.2["errors"][0]["extensions"]["code"].take()),
@@ -302,5 +315,40 @@ async fn requests_together_hold_no_more_than_they_may() {
     assert_eq!(post(&server, JSON, &short).await.status(), 200, "there is room for a short one");
     drop(first);
     eventually(async || post(&server, JSON, &long).await.status() == 200).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_takes_the_room_of_its_request_to_its_end() {
+    let settings = [
+        ("FACEQL_MAX_UPLOAD_BYTES", "65536"),
+        ("FACEQL_MAX_REQUEST_BYTES", "100000"),
+        ("FACEQL_MAX_BYTES_IN_FLIGHT", "150000"),
+    ];
+    let server = TestServer::with(&settings).await;
+    let long = |query: &str| json!({ "query": query, "variables": { "unused": "x".repeat(80_000) } });
+    let stream = post(&server, "text/event-stream", &long("subscription { detectionFeed { cursor } }")).await;
+    assert_eq!(stream.status(), 200);
+    let (status, _, response) = told(post(&server, JSON, &long("{ __typename }")).await).await;
+    assert_eq!((status, code(&response)), (503, "OVERLOADED"));
+    drop(stream);
+    eventually(async || post(&server, JSON, &long("{ __typename }")).await.status() == 200).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn request_id_comes_back_unless_it_is_too_long_or_no_word() {
+    let server = TestServer::start().await;
+    let id_for = async |sent: &str| {
+        let request = http().post(url(&server)).header("x-request-id", sent);
+        let answer = request.json(&json!({ "query": "{ __typename }" })).send().await.unwrap();
+        answer.headers()["x-request-id"].to_str().unwrap().to_owned()
+    };
+    let longest = "x".repeat(64);
+    assert_eq!(id_for(&longest).await, longest);
+    for unfit in [&*"x".repeat(65), "two words", ""] {
+        let id = id_for(unfit).await;
+        assert!(id != unfit && id.len() == 32, "{id}");
+    }
     server.stop().await;
 }
