@@ -299,3 +299,33 @@ async fn network_is_listened_to_only_with_a_key() {
     assert!(faceql(folder.path(), "keys", &[]).arg("create").output().unwrap().status.success());
     assert!(Binary::serve(folder.path(), &network).await.terminate().success());
 }
+
+#[tokio::test]
+async fn key_that_is_revoked_again_stays_revoked_since_when_it_was() {
+    let server = keyed_server().await;
+    let (keys, id, _) = made(&server, "acme", Scopes::TENANT).await;
+    keys.revoke(id).await.unwrap();
+    let since = keys.list().await.unwrap()[0].revoked_at;
+    keys.revoke(id).await.unwrap();
+    assert!(since.is_some());
+    assert_eq!(keys.list().await.unwrap()[0].revoked_at, since);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn last_use_is_written_down_at_the_end_also_of_a_key_that_was_revoked() {
+    let server = keyed_server().await;
+    let (keys, id, holder) = made(&server, "acme", Scopes::TENANT).await;
+    holder.data(VERSION, json!({})).await;
+    keys.revoke(id).await.unwrap();
+    // For somebody new the server looks which keys let in.
+    let (_, _, newcomer) = made(&server, "acme", Scopes::TENANT).await;
+    newcomer.data(VERSION, json!({})).await;
+    assert_eq!(holder.refusal(VERSION, json!({})).await, "UNAUTHENTICATED");
+    let folder = server.stop_with_jobs().await;
+    let config = config(folder.path(), &[]);
+    let database = Database::open(&config.database).await.unwrap();
+    let keys = Keys::new(database, &Secret::open(&config.secret).unwrap(), Clock::system());
+    let listed = keys.list().await.unwrap();
+    assert!(listed.len() == 2 && listed.iter().all(|key| key.last_used_at.is_some()), "{listed:?}");
+}

@@ -53,3 +53,30 @@ async fn server_whose_engine_is_gone_lives_and_is_not_ready_and_says_why_to_call
     assert!(state("database").0 && state("blobs").0);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn server_that_cannot_store_is_not_ready() {
+    let server = TestServer::with(&[KEYS]).await;
+    let folder = server.folder().join("blobs");
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&folder, "no folder").unwrap();
+    assert_eq!(told(&server, "ready").await.0, 503);
+    let query = "{ service { ready components { name healthy } } }";
+    let service = &server.client_with_key("0123456789abcdef").data(query, json!({})).await["service"];
+    let unwell = json!({ "name": "blobs", "healthy": false });
+    assert!(service["ready"] == false && service["components"].as_array().unwrap().contains(&unwell));
+    server.stop_with_jobs().await;
+}
+
+#[tokio::test]
+async fn all_who_ask_within_a_moment_are_answered_by_one_look() {
+    // The workers do not look at their queues meanwhile.
+    let server = TestServer::with(&[("FACEQL_JOBS_POLL_MS", "60000")]).await;
+    let before = server.verification.database.statements();
+    for _ in 0..200 {
+        assert_eq!(told(&server, "ready").await.0, 204);
+    }
+    let statements = server.verification.database.statements() - before;
+    assert!(statements < 100, "{statements}");
+    server.stop().await;
+}

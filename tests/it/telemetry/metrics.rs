@@ -12,7 +12,7 @@ use crate::support::client::http;
 use crate::support::engine::Script;
 use crate::support::server::eventually;
 use crate::support::socket::settle;
-use crate::support::{Client, Event, Socket, TestServer, code, drawn};
+use crate::support::{Client, Event, Socket, TestServer, code, drawn, photo};
 
 async fn scrape(client: &Client, headers: &[(&str, &str)]) -> Response {
     let request = client.http.get(format!("http://{}/metrics", client.address));
@@ -122,6 +122,40 @@ async fn queue_is_counted_as_it_is_and_attempts_by_how_they_ended() {
     assert_eq!(idle["faceql_engine_wait_seconds_count{urgency=\"background\"}"], 3);
     assert_eq!(idle["faceql_engine_batch_images_sum"], 3);
     assert_eq!(idle["faceql_engine_threads"], 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn faces_that_can_be_found_and_each_step_of_the_engine_are_counted() {
+    let server = TestServer::start().await;
+    let query = r#"mutation($image: ImageInput!) { enrollPerson(input: { externalId: "barack", images: [$image],
+        consent: { grantedAt: "2026-01-31T12:00:00Z", reference: "form 7" } }) { person { id } } }"#;
+    server.client().data(query, json!({ "image": picture(&photo("obama.jpg")) })).await;
+    let samples = samples(&server.client()).await;
+    assert_eq!(samples["faceql_index_faces"], 1);
+    for step in ["decode", "detect", "encode"] {
+        assert!(samples[&format!("faceql_engine_step_duration_seconds_count{{step=\"{step}\"}}")] > 0);
+    }
+    assert!(samples["faceql_engine_wait_seconds_count{urgency=\"urgent\"}"] > 0);
+    assert_eq!(samples["faceql_http_request_duration_seconds_count{route=\"/graphql\"}"], 1);
+    assert!(samples["process_virtual_memory_bytes"] > 1_000_000);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn pictures_that_wait_for_the_engine_are_counted() {
+    let script = Script::gated();
+    let server = server(&script).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    client.upload(&container, drawn(0)).await;
+    script.asked(1).await;
+    client.upload(&container, drawn(1)).await;
+    let waiting = "faceql_engine_waiting_images{urgency=\"background\"}";
+    eventually(async || samples(&client).await[waiting] == 1).await;
+    script.open();
+    settle(&server, &container, 2).await;
+    assert_eq!(samples(&client).await[waiting], 0);
     server.stop().await;
 }
 
