@@ -70,6 +70,17 @@ fn all_mistakes_of_a_configuration_are_told_at_once() {
 }
 
 #[test]
+fn sizes_that_have_no_room_for_one_another_are_mistakes() {
+    for (setting, beside) in [
+        ("FACEQL_MAX_REQUEST_BYTES", "FACEQL_MAX_UPLOAD_BYTES"),
+        ("FACEQL_MAX_BYTES_IN_FLIGHT", "FACEQL_MAX_REQUEST_BYTES"),
+    ] {
+        let problems = problems(&[(setting, "65536")]);
+        assert!(problems.contains(&format!("{setting}: at least as much as {beside}")), "{problems}");
+    }
+}
+
+#[test]
 fn network_is_not_listened_to_without_a_key() {
     let reach = |settings: &[(&'static str, &'static str)], asks_for_key| {
         let config = Config::read(Settings::from_values(settings.iter().copied())).unwrap();

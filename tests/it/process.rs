@@ -287,6 +287,18 @@ fn misconfigured_it_says_all_that_is_wrong_and_exits_with_1() {
     assert!(wrong.iter().all(|(name, _)| said.contains(name)), "{said}");
 }
 
+#[test]
+fn settings_come_from_the_environment_then_from_dotenv_then_from_the_named_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("own.toml", "FACEQL_MAX_BATCH = 1\nFACEQL_MAX_STREAMS = \"in the file\"\n");
+    write(".env", "FACEQL_MAX_BATCH=in-dotenv\nFACEQL_LISTEN=in-dotenv\n");
+    let ended = faceql(folder.path(), "serve", &[("FACEQL_CONFIG", "own.toml")]).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    let wrong = ["2 problem(s)", "FACEQL_MAX_BATCH: expected", "FACEQL_MAX_STREAMS: expected"];
+    assert!(wrong.iter().all(|wrong| said.contains(wrong)), "{said}");
+}
+
 #[tokio::test]
 async fn doctor_says_what_is_well_and_what_is_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -305,6 +317,8 @@ async fn doctor_says_what_is_well_and_what_is_not() {
         assert!(!well && told.contains("nowhere"), "{told}");
     }
     assert!(!folder.path().join("nowhere").exists(), "the doctor made what it was to look at");
+    let (well, told) = doctor(&[("ENCODING_SERVICE_URL", "http://127.0.0.1:1/v1/selfie")]);
+    assert!(!well && told.contains("NOT WELL engine: encoding service at 127.0.0.1"), "{told}");
 
     std::fs::write(folder.path().join("empty.db"), b"").unwrap();
     let (well, told) = doctor(&[("DATABASE_URL", "sqlite:empty.db")]);
