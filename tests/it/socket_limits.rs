@@ -17,6 +17,7 @@ use crate::process::{Binary, faceql};
 use crate::socket_protocol::{FEED, Raw, subscribe};
 use crate::support::client::read;
 use crate::support::engine::Script;
+use crate::support::pictures::bmp_header;
 use crate::support::server::{eventually, soon};
 use crate::support::{Client, Socket, TestServer, code, drawn, photo};
 use crate::tenants::ACME;
@@ -189,8 +190,12 @@ async fn strangers_that_try_too_often_are_told_to_come_later() {
 
 /// Compares two pictures, which the engine has to look at.
 fn comparison() -> Value {
+    comparison_of(&drawn(1))
+}
+
+fn comparison_of(source: &[u8]) -> Value {
     let query = "mutation($input: CompareFacesInput!) { compareFaces(input: $input) { match { decision } } }";
-    let input = json!({ "source": picture(&drawn(1)), "target": picture(&drawn(2)) });
+    let input = json!({ "source": picture(source), "target": picture(&drawn(2)) });
     let payload = json!({ "query": query, "variables": { "input": input } });
     json!({ "id": "1", "type": "subscribe", "payload": payload })
 }
@@ -214,6 +219,33 @@ async fn operations_of_sockets_count_among_the_requests_that_are_answered_at_onc
     assert_eq!((&socket.hear().await["id"], &socket.hear().await["type"]), (&json!("1"), &json!("complete")));
     socket.say(subscribe("4", "{ __typename }")).await;
     assert_eq!(socket.hear().await["type"], "next");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_begun() {
+    let script = Script::gated();
+    let server = TestServer::assemble(&[], Clock::system(), script.encoder().await).await;
+    let client = server.client();
+    let container = client.create_container().await;
+    client.upload(&container, drawn(1)).await;
+    script.asked(1).await;
+    let tells = async |line: &str| {
+        let url = format!("http://{}/metrics", server.address);
+        client.http.get(url).send().await.unwrap().text().await.unwrap().contains(line)
+    };
+    let mut socket = Raw::acknowledged(&server).await;
+    socket.say(comparison_of(&[bmp_header(32, 32), vec![0; 32 * 32 * 3]].concat())).await;
+    eventually(async || !tells("faceql_engine_waiting_images{urgency=\"urgent\"} 0\n").await).await;
+    drop(socket);
+    eventually(async || tells("faceql_sockets 0\n").await).await;
+    script.open();
+    // What comes after has had its turn behind it.
+    let mut after = Raw::acknowledged(&server).await;
+    after.say(comparison()).await;
+    assert_eq!(after.hear().await["type"], "next");
+    assert!(!script.widths().contains(&32));
+    eventually(async || client.container(&container, "settled").await["settled"] == true).await;
     server.stop().await;
 }
 

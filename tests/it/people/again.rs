@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{consent, enroll, identify_picture, image, person, refused, try_enroll};
+use super::{consent, delete_person, enroll, identify_picture, image, person, refused, try_enroll};
 use crate::support::{TestServer, code, photo};
 
 fn input(external_id: &str, names: &[&str]) -> Value {
@@ -171,5 +171,19 @@ async fn replacement_without_a_good_picture_changes_nothing() {
     let refusal = try_enroll(&client, input).await["data"]["enrollPerson"].take();
     assert_eq!(refused(&refusal), [("DUPLICATE_PERSON", vec![])]);
     assert_eq!(refusal["person"], old["person"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn key_of_a_deleted_person_is_free_again() {
+    let server = TestServer::start().await;
+    let client = server.client();
+    let mut input = input("barack", &["obama.jpg"]);
+    input["idempotencyKey"] = json!("once");
+    let first = try_enroll(&client, input.clone()).await;
+    delete_person(&client, "barack").await;
+    let second = try_enroll(&client, input).await;
+    let id = |response: &Value| response["data"]["enrollPerson"]["person"]["id"].as_str().map(str::to_owned);
+    assert!(id(&second).is_some() && id(&second) != id(&first), "{first} {second}");
     server.stop().await;
 }
