@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{delete, draw, request, states, submit, two_regions, with};
+use crate::failure::movable_clock;
 use crate::support::client::text;
-use crate::support::server::{eventually, real_encoder};
+use crate::support::server::{eventually, files, real_encoder};
 use crate::support::{Client, Socket, TestServer, code};
 
 #[tokio::test]
@@ -129,6 +130,36 @@ async fn contour_goes_when_its_time_is_over_and_its_link_with_it() {
     assert_eq!(status().await, 404);
     assert_eq!(found(&server.client(), &drawn["id"]).await, Value::Null);
     assert!(server.blobs().is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn landmarks_of_a_contour_that_is_gone_are_in_no_file() {
+    let (clock, seconds) = movable_clock();
+    let settings = [("FACEQL_CONTOUR_RETENTION_SECONDS", "600")];
+    let server = TestServer::assemble(&settings, clock, real_encoder().await).await;
+    let submissions = &server.contours.submissions;
+    let landmarks = json!([{ "x": 60.015_625, "y": 50 }, { "x": 100, "y": 50 }]);
+    let is_there = || {
+        let content = files(server.folder()).into_iter().filter_map(|file| std::fs::read(file).ok());
+        content.into_iter().any(|bytes| bytes.windows(9).any(|part| part == b"60.015625"))
+    };
+    for is_deleted in [true, false] {
+        submissions.database.erase_due().await.unwrap();
+        let drawn = draw(&server, &with(request(&two_regions()), "landmarks", landmarks.clone())).await;
+        assert!(drawn["status"] == "COMPLETED" && is_there());
+        if is_deleted {
+            delete(&server.client(), &drawn["id"]).await;
+        } else {
+            seconds.fetch_add(600, Ordering::SeqCst);
+            submissions.sweep(Duration::from_hours(1)).await.unwrap();
+        }
+        eventually(async || {
+            submissions.database.erase_due().await.unwrap();
+            !is_there()
+        })
+        .await;
+    }
     server.stop().await;
 }
 
