@@ -261,14 +261,14 @@ impl Settings {
             return default;
         };
         parse(text).unwrap_or_else(|| {
-            self.problems.push(format!("  {}: expected {expected}", setting.name));
+            self.problem(setting.name, expected);
             default
         })
     }
 
-    /// Notes a problem that needs more than one setting to see.
+    /// Notes that something else was expected of a setting. For what needs more than one of them to be seen.
     pub fn problem(&mut self, name: &str, expected: &str) {
-        self.problems.push(format!("  {name}: {expected}"));
+        self.problems.push(format!("  {name}: expected {expected}"));
     }
 
     fn finish(mut self) -> Result<(), ConfigError> {

@@ -6,8 +6,9 @@ use entity::api_key;
 use entity::ids::ApiKeyId;
 
 use super::tenant::TenantArgs;
+use super::time::later;
 use super::{Fault, remark, say};
-use crate::caller::Scopes;
+use crate::caller::{ANONYMOUS_TENANT, Scopes};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
@@ -43,26 +44,34 @@ pub(super) struct CreateArgs {
     #[arg(long, default_value = "", value_parser = label)]
     label: String,
     /// From when on it lets in no more, as in 2027-01-31T12:00:00Z; without, it lets in until it is revoked.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = later)]
     expires_at: Option<DateTime<Utc>>,
 }
 
 pub(super) async fn run(config: &Config, task: KeysTask) -> Result<(), Fault> {
     let database = Database::open_beside(&config.database).await?;
     let keys = Keys::new(database.clone(), &Secret::open(&config.secret)?, Clock::system());
-    let done = carry_out(&keys, task).await;
+    let done = carry_out(&keys, config, task).await;
     database.close().await;
     done
 }
 
-async fn carry_out(keys: &Keys, task: KeysTask) -> Result<(), Fault> {
+async fn carry_out(keys: &Keys, config: &Config, task: KeysTask) -> Result<(), Fault> {
     match task {
         KeysTask::Create(CreateArgs { tenant, scopes, label, expires_at }) => {
             let new = NewKey { tenant: tenant.tenant, label, scopes, expires_at };
+            let is_first = keys.list().await?.is_empty();
             let (id, key) = keys.create(new).await?;
             // The key alone on standard output, so that it can be piped to where it is kept.
             say(&key);
-            remark(&format!("made {}: keep the key above, it is shown this once", type_id::show(id)));
+            let (id, file) = (type_id::show(id), config.database.file.display());
+            remark(&format!("made {id} in {file}: keep the key above, it is shown this once"));
+            if is_first {
+                remark(&format!(
+                    "from now on the server asks everybody for a key; what was made without one belongs to the tenant \
+                     {ANONYMOUS_TENANT}: `--tenant {ANONYMOUS_TENANT}` makes a key for it"
+                ));
+            }
         }
         KeysTask::List => keys.list().await?.iter().for_each(|key| say(&line(key, Clock::system().now()))),
         KeysTask::Revoke { id } => {

@@ -15,6 +15,7 @@ mod schema;
 mod serve;
 mod stop;
 mod tenant;
+mod time;
 mod transfer;
 
 use std::error::Error;

@@ -61,7 +61,10 @@ impl Authenticator {
         self.0.strangers.count(address).map_err(|wait| {
             ApiError::rate_limited(wait, "too many requests without a valid API key; try again later")
         })?;
-        Err(Refusal::new(ErrorCode::Unauthenticated, "a valid API key is needed"))
+        Err(Refusal::new(
+            ErrorCode::Unauthenticated,
+            "a valid API key is needed, as X-API-Key or as Authorization: Bearer",
+        ))
     }
 
     async fn find(&self, key: &str) -> Result<Option<Caller>, Refusal> {

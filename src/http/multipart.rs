@@ -42,10 +42,16 @@ pub async fn read_form(
         };
         let content = content(field, max_file_bytes).await?;
         for variable in variables {
+            let set = request.uploads.len();
             // Nobody looks at a file's name or claimed type: the content tells.
             let upload =
                 UploadValue { filename: String::new(), content_type: None, content: content.clone() };
             request.set_upload(&variable, upload);
+            // It sets nothing where there is nothing.
+            if request.uploads.len() == set {
+                let message = format!("the map says '{variable}', and the operations have no such variable");
+                return Err(ApiError::new(ErrorCode::BadUserInput, message));
+            }
         }
     }
     match map.keys().next() {

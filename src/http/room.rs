@@ -34,7 +34,10 @@ impl Room {
     pub(super) fn enter(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Refusal> {
         let said = headers.typed_get::<ContentLength>().map(|length| length.0);
         if said.is_some_and(|length| length > self.largest_request as u64) {
-            let message = "the request has more bytes than this server takes at once";
+            let message = format!(
+                "the request has more than the {} bytes that are taken at once",
+                self.largest_request
+            );
             return Err(Refusal::new(ErrorCode::PayloadTooLarge, message));
         }
         let has_body = said.is_some() || headers.contains_key(axum::http::header::TRANSFER_ENCODING);

@@ -76,7 +76,10 @@ fn sizes_that_have_no_room_for_one_another_are_mistakes() {
         ("FACEQL_MAX_BYTES_IN_FLIGHT", "FACEQL_MAX_REQUEST_BYTES"),
     ] {
         let problems = problems(&[(setting, "65536")]);
-        assert!(problems.contains(&format!("{setting}: at least as much as {beside}")), "{problems}");
+        assert!(
+            problems.contains(&format!("{setting}: expected at least as much as {beside}")),
+            "{problems}"
+        );
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 
 use super::report::Refusal;
 use crate::cli::Fault;
+use crate::cli::time::time;
 use crate::people::{Change, Consent, EnrollMode, EnrollRequest, PersonChanges, PersonKey};
 
 /// A person to be enrolled.
@@ -158,13 +158,5 @@ impl Row {
             request.changes.display_name = Change::Set(name);
         }
         request.changes.consent = self.consent.or(request.changes.consent.take());
-    }
-}
-
-/// A time as RFC 3339 writes it.
-pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    match DateTime::parse_from_rfc3339(text) {
-        Ok(time) => Ok(time.to_utc()),
-        Err(error) => Err(format!("{error}; expected a time such as 2026-01-31T12:00:00Z")),
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 use super::tenant::TenantArgs;
+use super::time::time;
 use crate::app::{embedded_encoder, open_people};
 use crate::caller::Caller;
 use crate::clock::Clock;
@@ -41,7 +42,7 @@ pub(super) struct EnrollArgs {
     gallery: String,
     /// When those agreed of whom the list does not say it. New people need a consent; the one of people who are there
     /// is replaced.
-    #[arg(long, value_name = "TIME", value_parser = list::time)]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     consent_granted_at: Option<DateTime<Utc>>,
     /// Where the proof of that is kept.
     #[arg(long, value_name = "TEXT", requires = "consent_granted_at")]
