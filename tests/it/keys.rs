@@ -273,7 +273,9 @@ async fn command_line_makes_lists_and_revokes_keys_beside_a_server() {
     let (_, list, _) = keys(&["list"]);
     let id = list.split_whitespace().next().unwrap();
     assert!(list.contains("acme  read+write  valid") && list.contains("front door"), "{list}");
-    assert!(told.contains(id), "{told}");
+    assert!(told.contains(id) && told.contains("faceql.db") && told.contains("--tenant default"), "{told}");
+    let (_, _, second) = keys(&["create"]);
+    assert!(!second.contains("--tenant default"), "only the first one shuts anybody out: {second}");
     let (revoked, _, _) = keys(&["revoke", id]);
     assert!(revoked && keys(&["list"]).1.contains("revoked"));
     shut_out(&holder).await;
@@ -281,7 +283,8 @@ async fn command_line_makes_lists_and_revokes_keys_beside_a_server() {
         (vec!["revoke", "key_01h455vb4pex5vsknk084sn02q"], "no such key"),
         (vec!["revoke", id.trim_start_matches("key_")], "not the id of a key"),
         (vec!["create", "--scopes", "all"], "scopes are"),
-        (vec!["create", "--expires-at", "tomorrow"], "--expires-at"),
+        (vec!["create", "--expires-at", "tomorrow"], "2027-01-31T12:00:00Z"),
+        (vec!["create", "--expires-at", "2020-01-01T00:00:00Z"], "over already"),
     ] {
         let (succeeded, _, told) = keys(&wrong);
         assert!(!succeeded && told.contains(expected), "{told}");
