@@ -34,8 +34,9 @@ run: prepare try-graphiql ## Set everything up and serve on 127.0.0.1:8080
 	@exec ./target/release/faceql serve
 
 demo: prepare try-graphiql ## Show the main job in the terminal: upload three photos, watch, compare
-	@cargo build --release --locked --bin faceql --example demo
-	@exec ./target/release/examples/demo
+	@cargo build --release --locked --bin faceql
+	@cargo build --release --locked --package faceql-demo
+	@exec ./target/release/faceql-demo
 
 test: prepare ## Set up and run every test
 	@$(PYTHON) -m unittest discover models/tests

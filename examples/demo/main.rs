@@ -1,7 +1,7 @@
 //! FaceQL's main job in one command: three photos into a container, their progress as it happens, then whether
 //! they show one person. Also a client to copy from: everything goes through the public API.
 //!
-//! `make demo` builds and runs it. Give the address of a server (`demo http://127.0.0.1:8080`) to use that one;
+//! `make demo` builds and runs it. Give the address of a server (`faceql-demo http://127.0.0.1:8080`) to use that one;
 //! without, it uses the server on 127.0.0.1:8080 if there is one, and otherwise runs its own.
 
 #![expect(clippy::print_stdout, reason = "a demonstration speaks to its reader")]

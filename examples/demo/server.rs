@@ -114,11 +114,10 @@ impl Drop for OwnServer {
     }
 }
 
-/// The `faceql` that was built beside this example: `target/PROFILE/faceql` of `target/PROFILE/examples/demo`.
+/// The `faceql` that was built beside this one.
 fn binary() -> Result<PathBuf, Error> {
     let own = std::env::current_exe()?;
-    let profile = own.ancestors().nth(2).ok_or("the demo's own folder cannot be told")?;
-    Ok(profile.join(format!("faceql{}", std::env::consts::EXE_SUFFIX)))
+    Ok(own.with_file_name(format!("faceql{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn free_port() -> Result<u16, Error> {
