@@ -5,6 +5,7 @@
 
 mod audited;
 mod causes;
+mod chosen;
 mod conformance;
 mod context;
 mod contours;
@@ -31,9 +32,10 @@ mod verification;
 pub(crate) use contours::ContourRegion;
 pub(crate) use faces::DetectedFace;
 
+pub use chosen::chosen;
 pub use context::{Domains, Limits, RequestContext, lacks_scope};
 pub use cost::{Bill, Charge, QueryLimits};
 pub use error::{ApiError, ErrorCode, RETRY_AFTER_MS};
 pub use numbers::Written;
-pub use parsed::{ParsedDocuments, operation};
+pub use parsed::ParsedDocuments;
 pub use schema::{FaceQlSchema, schema, schema_without_domains, sdl};

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
 use async_graphql::{Request, ValidationResult};
 use lru::LruCache;
+
+use super::chosen::chosen;
 
 /// Bytes of text of all documents that are kept; one that is parsed may take some hundred times as much.
 const MOST_TOGETHER: usize = 128 << 10;
@@ -35,15 +37,14 @@ impl Default for ParsedDocuments {
 impl ParsedDocuments {
     /// Gives `request` its document, parsed. When it cannot be parsed, executing it says why.
     pub fn parse(&self, request: &mut Request) {
-        let known = self.find(&request.query);
-        if let Some(known) = &known {
+        if let Some(known) = self.find(&request.query) {
             request.set_parsed_query(known.document.clone());
-        }
-        let parsed = known.or_else(|| {
-            let document = request.parsed_query().ok()?.clone();
-            Some(self.keep(&request.query, Parsed { document, verdict: OnceLock::new() }))
-        });
-        if let Some(parsed) = parsed {
+            request.data.insert(known);
+        } else if request.query.len() <= MOST_OF_ONE
+            && let Ok(document) = request.parsed_query()
+        {
+            let parsed = Arc::new(Parsed { document: document.clone(), verdict: OnceLock::new() });
+            self.keep(&request.query, &parsed);
             request.data.insert(parsed);
         }
     }
@@ -52,20 +53,16 @@ impl ParsedDocuments {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).by_text.get(text).cloned()
     }
 
-    fn keep(&self, text: &str, parsed: Parsed) -> Arc<Parsed> {
-        let parsed = Arc::new(parsed);
-        if text.len() <= MOST_OF_ONE {
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.by_text.put(text.to_owned(), parsed.clone()).is_none() {
-                kept.bytes += text.len();
-            }
-            while kept.bytes > MOST_TOGETHER
-                && let Some((oldest, _)) = kept.by_text.pop_lru()
-            {
-                kept.bytes -= oldest.len();
-            }
+    fn keep(&self, text: &str, parsed: &Arc<Parsed>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.by_text.put(text.to_owned(), parsed.clone()).is_none() {
+            kept.bytes += text.len();
         }
-        parsed
+        while kept.bytes > MOST_TOGETHER
+            && let Some((oldest, _)) = kept.by_text.pop_lru()
+        {
+            kept.bytes -= oldest.len();
+        }
     }
 }
 
@@ -77,26 +74,8 @@ impl Parsed {
             DocumentOperations::Single(_) => true,
             DocumentOperations::Multiple(operations) => operations.len() == 1,
         };
-        let operation = operation(&self.document, name)?;
+        let operation = chosen(&self.document.operations, name)?;
         (is_alone && operation.variable_definitions.is_empty()).then_some(&self.verdict)
-    }
-}
-
-/// The operation of `document` that is asked for; when there is none, execution says why.
-#[must_use]
-pub fn operation<'document>(
-    document: &'document ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'document OperationDefinition> {
-    match (&document.operations, name) {
-        // Only one without a name stands so.
-        (DocumentOperations::Single(operation), None) => Some(&operation.node),
-        (DocumentOperations::Single(_), Some(_)) => None,
-        (DocumentOperations::Multiple(several), Some(name)) => Some(&several.get(name)?.node),
-        (DocumentOperations::Multiple(several), None) => {
-            let mut operations = several.values();
-            operations.next().filter(|_| several.len() == 1).map(|operation| &operation.node)
-        }
     }
 }
 

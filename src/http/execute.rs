@@ -12,7 +12,7 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug_span};
 
 use crate::graphql::{
-    ApiError, Bill, Charge, ErrorCode, FaceQlSchema, ParsedDocuments, RequestContext, operation,
+    ApiError, Bill, Charge, ErrorCode, FaceQlSchema, ParsedDocuments, RequestContext, chosen,
 };
 use crate::metrics::{EdgeMetrics, Open, Transport};
 use crate::rates::Left;
@@ -40,7 +40,8 @@ impl Executor {
     pub(super) fn operation(&self, request: &mut Request) -> Operation {
         self.parsed.parse(request);
         let name = request.operation_name.clone();
-        let operation = request.parsed_query().ok().and_then(|document| operation(document, name.as_deref()));
+        let document = request.parsed_query().ok();
+        let operation = document.and_then(|document| chosen(&document.operations, name.as_deref()));
         let Some(operation) = operation else { return Operation::default() };
         let field = first_field(operation).filter(|name| self.names.contains(name.as_str()));
         Operation { kind: Kind::One(operation.ty), field: field.cloned() }

@@ -19,7 +19,7 @@ mod source;
 mod tests;
 mod typed;
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
 use async_graphql::{ServerResult, Variables};
 
 pub(super) use completion::complete;
@@ -38,23 +38,6 @@ pub(super) fn prepare(
     let outline = Outline::of(document, operation_name, variables);
     fragments::wrap(document);
     Ok(outline)
-}
-
-/// The operation that is asked for; when there is none, execution says why.
-fn chosen<'document>(
-    operations: &'document mut DocumentOperations,
-    name: Option<&str>,
-) -> Option<&'document mut OperationDefinition> {
-    let operation = match (operations, name) {
-        (DocumentOperations::Single(operation), None) => Some(operation),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name),
-        (DocumentOperations::Multiple(operations), None) if operations.len() == 1 => {
-            operations.values_mut().next()
-        }
-        // Only one without a name stands alone; of several, one must be named.
-        (DocumentOperations::Single(_), Some(_)) | (DocumentOperations::Multiple(_), None) => None,
-    };
-    operation.map(|operation| &mut operation.node)
 }
 
 /// Leaves only the operation that is asked for: the others are not executed, and would not be valid any more when

@@ -14,8 +14,9 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned, ServerError, ServerResult, Variables};
 use async_graphql_value::{ConstValue, Value};
 
-use super::{chosen, drop_others};
+use super::drop_others;
 use crate::graphql::ErrorCode;
+use crate::graphql::chosen::chosen_mut;
 use crate::graphql::error::give_code;
 
 /// Takes the variables that were not given out of the operation that is asked for.
@@ -24,7 +25,7 @@ pub(super) fn omit(
     name: Option<&str>,
     variables: &Variables,
 ) -> ServerResult<()> {
-    let Some(operation) = chosen(&mut document.operations, name) else { return Ok(()) };
+    let Some(operation) = chosen_mut(&mut document.operations, name) else { return Ok(()) };
     let omitted = omitted_variables(operation, variables)?;
     if omitted.is_empty() {
         return Ok(());

@@ -8,8 +8,8 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Pos, Positioned, Variables};
 use async_graphql_value::{ConstValue, Value};
 
-use super::chosen;
 use super::typed::TYPE_KEY;
+use crate::graphql::chosen::chosen_mut;
 
 /// What a response must look like.
 pub(in crate::graphql) struct Outline {
@@ -53,7 +53,7 @@ impl Outline {
         operation_name: Option<&str>,
         variables: &Variables,
     ) -> Option<Self> {
-        let operation = chosen(&mut document.operations, operation_name)?;
+        let operation = chosen_mut(&mut document.operations, operation_name)?;
         let mut outlining = Outlining { variables, is_straight: document.fragments.is_empty() };
         let parts = outlining.parts(&mut operation.selection_set.node);
         let root = Field { key: Name::new(""), name: Name::new(""), parts };

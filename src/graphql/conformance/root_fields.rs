@@ -10,15 +10,16 @@ use std::mem;
 use async_graphql::parser::types::{ExecutableDocument, Field, FragmentDefinition, OperationType, Selection};
 use async_graphql::{Name, Positioned, ServerError, ServerResult};
 
-use super::{chosen, drop_others};
+use super::drop_others;
 use crate::graphql::ErrorCode;
+use crate::graphql::chosen::chosen_mut;
 use crate::graphql::error::give_code;
 
 type Selections = Vec<Positioned<Selection>>;
 
 /// Has each field of the operation that is asked for once; does nothing to queries.
 pub(super) fn join(document: &mut ExecutableDocument, name: Option<&str>) -> ServerResult<()> {
-    let Some(operation) = chosen(&mut document.operations, name) else { return Ok(()) };
+    let Some(operation) = chosen_mut(&mut document.operations, name) else { return Ok(()) };
     let selections = &mut operation.selection_set.node.items;
     if operation.ty == OperationType::Query || is_one_field(selections) {
         return Ok(());
