@@ -22,17 +22,6 @@ impl Refusal {
         Self(ApiError::new(code, message))
     }
 
-    /// Whether the query is not taken, which is no fault of the protocol.
-    pub(super) fn is_of_query(&self) -> bool {
-        matches!(
-            self.0.code,
-            ErrorCode::QueryTooCostly
-                | ErrorCode::GraphqlParseFailed
-                | ErrorCode::PersistedQueryNotFound
-                | ErrorCode::Forbidden
-        )
-    }
-
     pub(super) fn code(&self) -> ErrorCode {
         self.0.code
     }

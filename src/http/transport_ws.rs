@@ -8,8 +8,8 @@ use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response};
 use axum::extract::ws::{Message, WebSocket};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -205,10 +205,13 @@ impl Socket {
         }
         let message = serde_json::from_str(&text)
             .map_err(|error| Close::new(4400, format!("Invalid message received: {error}")))?;
+        // An operation pays where it can be refused by its id.
+        if !matches!(message, ClientMessage::Subscribe { .. }) {
+            self.pay(text.len()).map_err(Close::of_refusal)?;
+        }
         match message {
             ClientMessage::ConnectionInit { payload } => self.init(payload.as_ref()).await,
             ClientMessage::Ping { payload } => {
-                self.pay(text.len())?;
                 self.say(&match payload {
                     Some(payload) => json!({ "type": "pong", "payload": payload }),
                     None => json!({ "type": "pong" }),
@@ -224,11 +227,10 @@ impl Socket {
         }
     }
 
-    /// Counts what is sent besides operations. Who sends too much of it cannot be told so by an operation's id.
-    fn pay(&self, bytes: usize) -> Result<(), Close> {
+    /// Takes so many bytes from what the key has left.
+    fn pay(&self, bytes: usize) -> Result<(), Refusal> {
         let Some(caller) = &self.caller else { return Ok(()) };
-        let spent = self.edge.rates.spend_bytes(caller.actor, bytes as u64);
-        spent.map_err(|short| Close::of_refusal(sent::refusal(short)))
+        self.edge.rates.spend_bytes(caller.actor, bytes as u64).map_err(sent::refusal)
     }
 
     /// Lets the client in by the key in `payload`, or in the request that opened the socket.
@@ -261,47 +263,38 @@ impl Socket {
         if self.operations.contains_key(&id) {
             return Err(Close::new(4409, format!("Subscriber for {id} already exists")).into());
         }
-        if self.edge.stop.is_cancelled() {
-            let message = "the server is shutting down; connect again";
-            return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
-        }
-        let most = self.edge.socket.max_operations;
-        if self.operations.len() >= most {
-            let message = format!("a socket has at most {most} operations at once");
-            return self.refuse(&id, ApiError::new(ErrorCode::Overloaded, message)).await;
-        }
-        if let Err(short) = self.edge.rates.spend_bytes(caller.actor, bytes as u64) {
-            return self.refuse(&id, sent::refusal(short).into()).await;
-        }
-        let request = match parameters::of_json(payload, &self.edge.documents) {
-            Ok(request) => request,
-            Err(refusal) if refusal.is_of_query() => return self.refuse(&id, refusal.into()).await,
-            Err(_) => {
-                let reason = "Invalid message received: the payload is no request";
-                return Err(Close::new(4400, reason).into());
-            }
-        };
-        let room = match self.edge.room.take(bytes) {
-            Ok(room) => room,
-            Err(refusal) => return self.refuse(&id, refusal.into()).await,
-        };
-        match self.execute(request, caller, room) {
+        match self.begin(payload, caller, bytes) {
             Ok(outcomes) => {
                 self.operations.insert(id, outcomes);
                 Ok(())
             }
-            Err(error) => self.refuse(&id, error).await,
+            Err(refusal) if refusal.code() == ErrorCode::BadUserInput => {
+                let reason = "Invalid message received: the payload is no request";
+                Err(Close::new(4400, reason).into())
+            }
+            Err(refusal) => self.refuse(&id, refusal).await,
         }
     }
 
     /// What becomes of an operation, which takes its room to its end.
-    fn execute(
+    fn begin(
         &self,
-        mut request: Request,
+        payload: Value,
         caller: Caller,
-        room: OwnedSemaphorePermit,
-    ) -> Result<BoxStream<'static, Outcome>, ApiError> {
-        let edge = self.edge.clone();
+        bytes: usize,
+    ) -> Result<BoxStream<'static, Outcome>, Refusal> {
+        let (edge, most) = (self.edge.clone(), self.edge.socket.max_operations);
+        if edge.stop.is_cancelled() {
+            let message = "the server is shutting down; connect again";
+            return Err(Refusal::new(ErrorCode::Overloaded, message));
+        }
+        if self.operations.len() >= most {
+            let message = format!("a socket has at most {most} operations at once");
+            return Err(Refusal::new(ErrorCode::Overloaded, message));
+        }
+        self.pay(bytes)?;
+        let room = edge.room.take(bytes)?;
+        let mut request = parameters::of_json(payload, &edge.documents)?;
         let operation = edge.executor.operation(&mut request);
         let complete = once(async { Outcome::Complete });
         if operation.is(OperationType::Subscription) {
@@ -343,9 +336,9 @@ impl Socket {
         self.say(&OperationMessage { id, r#type: "next", payload: Some(Body::of(&response)) }).await
     }
 
-    async fn refuse(&mut self, id: &str, error: ApiError) -> Result<(), End> {
-        self.edge.executor.refused(&Operation::default(), error.code);
-        let errors = [error.into_server_error()];
+    async fn refuse(&mut self, id: &str, refusal: Refusal) -> Result<(), End> {
+        self.edge.executor.refused(&Operation::default(), refusal.code());
+        let errors = [ApiError::from(refusal).into_server_error()];
         self.say(&json!({ "id": id, "type": "error", "payload": errors })).await
     }
 
