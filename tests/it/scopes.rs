@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::schema::{Fill, RootField, Schema};
+use crate::support::schema::{Fill, RootField, Schema, UNLIMITED};
 use crate::support::{Client, TestServer};
 use crate::walk::stream;
 
@@ -56,16 +56,7 @@ async fn is_refused(client: &Client, field: &RootField<'_>) -> bool {
 #[tokio::test]
 async fn every_field_of_the_schema_takes_its_scope() {
     let keys = format!("acme:{READER}:read, acme:{WRITER}:write, acme:{ADMIN}:admin");
-    let settings = [
-        ("FACEQL_API_KEY", &*keys),
-        ("FACEQL_MAX_QUERY_COST", "1000000000"),
-        ("FACEQL_RATE_COST_PER_SECOND", "0"),
-        ("FACEQL_MAX_QUERY_FIELDS", "100000"),
-        ("FACEQL_MAX_QUERY_ALIASES", "100000"),
-        ("FACEQL_MAX_QUERY_TOKENS", "1000000"),
-        ("FACEQL_MAX_QUERY_BYTES", "1000000"),
-    ];
-    let server = TestServer::with(&settings).await;
+    let server = TestServer::with(&[&[("FACEQL_API_KEY", &*keys)], &UNLIMITED[..]].concat()).await;
     let [reader, writer, admin] = [READER, WRITER, ADMIN].map(|key| server.client_with_key(key));
     let schema = Schema::of(&reader).await;
     let mut astray = Vec::new();

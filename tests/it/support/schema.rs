@@ -19,6 +19,16 @@ const INTROSPECTION: &str = "{ __schema {
 fragment t on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType {
     kind name } } } } } }";
 
+/// Settings under which everything may be asked for at once.
+pub(crate) const UNLIMITED: [(&str, &str); 6] = [
+    ("FACEQL_MAX_QUERY_COST", "1000000000"),
+    ("FACEQL_RATE_COST_PER_SECOND", "0"),
+    ("FACEQL_MAX_QUERY_FIELDS", "100000"),
+    ("FACEQL_MAX_QUERY_ALIASES", "100000"),
+    ("FACEQL_MAX_QUERY_TOKENS", "1000000"),
+    ("FACEQL_MAX_QUERY_BYTES", "1000000"),
+];
+
 /// How deep the fields of an answer are asked for.
 const DEPTH: usize = 4;
 

@@ -1,6 +1,7 @@
 //! `/metrics`: what it counts, by which names, and who is told.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use faceql::clock::Clock;
 use reqwest::{Response, StatusCode};
@@ -30,8 +31,18 @@ async fn samples(client: &Client) -> HashMap<String, u64> {
 }
 
 /// A server whose engine acts by `script`.
-async fn server(script: &std::sync::Arc<Script>) -> TestServer {
+async fn server(script: &Arc<Script>) -> TestServer {
     TestServer::assemble(&[], Clock::system(), script.encoder().await).await
+}
+
+/// A server whose engine holds the image of that container until it may go on.
+async fn busy() -> (Arc<Script>, TestServer, String) {
+    let script = Script::gated();
+    let server = server(&script).await;
+    let container = server.client().create_container().await;
+    server.client().upload(&container, drawn(0)).await;
+    script.asked(1).await;
+    (script, server, container)
 }
 
 #[tokio::test]
@@ -96,12 +107,8 @@ async fn sockets_and_subscriptions_are_counted_while_they_are_open() {
 
 #[tokio::test]
 async fn queue_is_counted_as_it_is_and_attempts_by_how_they_ended() {
-    let script = Script::gated();
-    let server = server(&script).await;
+    let (script, server, container) = busy().await;
     let client = server.client();
-    let container = client.create_container().await;
-    client.upload(&container, drawn(0)).await;
-    script.asked(1).await;
     let queue = |samples: &HashMap<String, u64>, state| {
         samples[&format!("faceql_queue_jobs{{kind=\"encode_image\",state=\"{state}\"}}")]
     };
@@ -144,12 +151,8 @@ async fn faces_that_can_be_found_and_each_step_of_the_engine_are_counted() {
 
 #[tokio::test]
 async fn pictures_that_wait_for_the_engine_are_counted() {
-    let script = Script::gated();
-    let server = server(&script).await;
+    let (script, server, container) = busy().await;
     let client = server.client();
-    let container = client.create_container().await;
-    client.upload(&container, drawn(0)).await;
-    script.asked(1).await;
     client.upload(&container, drawn(1)).await;
     let waiting = "faceql_engine_waiting_images{urgency=\"background\"}";
     eventually(async || samples(&client).await[waiting] == 1).await;
