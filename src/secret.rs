@@ -38,7 +38,7 @@ impl SecretConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file could not be read or made.
-    #[error("the secret {file}: {source}")]
+    #[error("the secret {file} of FACEQL_SECRET_FILE: {source}")]
     File {
         /// The configured file.
         file: PathBuf,
@@ -47,7 +47,8 @@ pub enum SecretError {
     },
     /// The file holds something else.
     #[error(
-        "{file} is not a secret of ours: it holds 64 hexadecimal digits; remove it to have a new one made"
+        "{file} is not a secret of ours, which holds 64 hexadecimal digits: put back the one of your backups; one that is made \
+         anew voids every API key in the database"
     )]
     Malformed {
         /// The configured file.

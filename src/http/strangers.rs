@@ -76,6 +76,7 @@ mod tests {
         assert_eq!(tries("2001:db8::2"), 0, "the same network");
         assert!(strangers.count("192.0.2.1".parse().unwrap()).unwrap_err() <= Duration::from_mins(1));
     }
+
     #[test]
     fn full_of_addresses_it_looks_for_what_to_forget_once_a_second_however_many_come() {
         let strangers = Strangers::new(NonZeroU32::new(3).unwrap());

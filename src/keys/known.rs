@@ -64,7 +64,7 @@ impl KnownKey {
 
     /// Whether it lets in at this time; notes then that it was used.
     fn lets_in(&self, now: DateTime<Utc>) -> bool {
-        let lets_in = is_before(now, self.expires_at);
+        let lets_in = self.expires_at.is_none_or(|end| now < end);
         if lets_in {
             self.last_used.store(minute(now), Ordering::Relaxed);
         }
@@ -76,10 +76,6 @@ impl KnownKey {
         let minute = self.last_used.load(Ordering::Relaxed);
         (minute > self.written_down.load(Ordering::Relaxed)).then_some(minute)
     }
-}
-
-fn is_before(now: DateTime<Utc>, end: Option<DateTime<Utc>>) -> bool {
-    end.is_none_or(|end| now < end)
 }
 
 fn minute(time: DateTime<Utc>) -> i64 {

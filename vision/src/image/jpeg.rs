@@ -163,7 +163,8 @@ fn u32_from(side: usize) -> Result<u32, ImageError> {
 fn refusal(error: DecodeErrors) -> ImageError {
     match error {
         DecodeErrors::Unsupported(_) => ImageError::Unsupported,
-        other => ImageError::Invalid { reason: other.to_string() },
+        // Some of its messages end their line.
+        other => ImageError::Invalid { reason: other.to_string().trim_end().to_owned() },
     }
 }
 
