@@ -21,7 +21,7 @@ $(GRAPHIQL)/dist/index.html: $(GRAPHIQL_PACKAGES) $(GRAPHIQL)/index.html $(GRAPH
 	@npm --prefix $(GRAPHIQL) run build
 
 $(GRAPHIQL_PACKAGES): $(GRAPHIQL)/package-lock.json $(GRAPHIQL)/package.json
-	@npm --prefix $(GRAPHIQL) ci
+	@npm --prefix $(GRAPHIQL) ci --loglevel=error
 	@touch $@
 
 # The server runs without it as well, and says at / how to build it.
