@@ -65,8 +65,8 @@ fuzz: ## Look for inputs that break what reads them, FUZZ_SECONDS (60) for each 
 	@./fuzz/run
 
 bench: prepare ## Measure against references in the same run, and print the ratios
-	@cargo bench --locked --package vision
-	@cargo bench --locked --package faceql
+	@cargo bench --locked --package vision --bench '*'
+	@cargo bench --locked --package faceql --bench '*'
 
 clean: ## Remove what was built and set up; your data in .faceql/data stays
 	@cargo clean

@@ -41,7 +41,7 @@ async fn main() {
     }
     // An error means that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    println!("{:<58} {:>12} {:>12} {:>8}", "", "service", "reference", "ratio");
+    println!("{:<74} {:>12} {:>12} {:>8}", "", "service", "reference", "ratio");
     let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
     if wanted("reading") {
@@ -64,7 +64,7 @@ async fn main() {
 
 /// One row of the table.
 fn row(what: &str, service: &str, reference: &str, ratio: f64) {
-    println!("{what:<58} {service:>12} {reference:>12} {ratio:>8.2}");
+    println!("{what:<74} {service:>12} {reference:>12} {ratio:>8.2}");
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
