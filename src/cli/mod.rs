@@ -19,6 +19,7 @@ mod time;
 mod transfer;
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -139,18 +140,23 @@ fn fail(error: &dyn Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
 fn complain(error: &dyn Error) {
-    eprintln!("faceql: {error}");
+    remark(&format!("faceql: {error}"));
 }
 
 /// Says what is no result: where the result is piped elsewhere, it is still read.
-#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
 fn remark(line: &str) {
-    eprintln!("{line}");
+    // There is nowhere else to say it.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
-#[expect(clippy::print_stdout, reason = "the command line speaks to its user")]
+/// Says a result. Who stops reading, as `head` does, wants no more of it, and the work goes on to its end; where it
+/// cannot be written for another reason, the command has failed.
 fn say(line: &str) {
-    println!("{line}");
+    if let Err(error) = writeln!(io::stdout(), "{line}")
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        complain(&error);
+        std::process::exit(1);
+    }
 }

@@ -34,16 +34,15 @@ impl Progress {
     }
 
     /// So many are done.
-    #[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
     pub(super) fn set(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
         } else if self.told.elapsed() >= INTERVAL {
             self.told = Instant::now();
-            match self.total {
-                Some(total) => eprintln!("{done} of {total} {}", self.what),
-                None => eprintln!("{done} {}", self.what),
-            }
+            super::remark(&match self.total {
+                Some(total) => format!("{done} of {total} {}", self.what),
+                None => format!("{done} {}", self.what),
+            });
         }
     }
 

@@ -334,3 +334,18 @@ fn schema_and_settings_are_printed_as_they_are_checked_in() {
     assert!(printed("schema") == include_str!("../../schema.graphql"));
     assert!(printed("config") == include_str!("../../.env.example"));
 }
+
+#[test]
+fn command_whose_reader_has_gone_ends_well_and_one_that_cannot_write_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = |output: Stdio| faceql(folder.path(), "config", &[]).stdout(output).output().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let unread = ended(writer.into());
+    assert!(unread.status.success() && unread.stderr.is_empty(), "{unread:?}");
+
+    let full = ended(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into());
+    let complaint = String::from_utf8(full.stderr).unwrap();
+    assert_eq!((full.status.code(), complaint.lines().count()), (Some(1), 1), "{complaint}");
+    assert!(complaint.starts_with("faceql: No space left"), "{complaint}");
+}
