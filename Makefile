@@ -30,13 +30,11 @@ try-graphiql:
 	$(MAKE) --no-print-directory graphiql || echo "GraphiQL is left out: it could not be built"
 
 run: prepare try-graphiql ## Set everything up and serve on 127.0.0.1:8080
-	@cargo build --release --locked --bin faceql
-	@exec ./target/release/faceql serve
+	@exec cargo run --release --locked --bin faceql -- serve
 
 demo: prepare try-graphiql ## Show the main job in the terminal: upload three photos, watch, compare
 	@cargo build --release --locked --bin faceql
-	@cargo build --release --locked --package faceql-demo
-	@exec ./target/release/faceql-demo
+	@exec cargo run --release --locked --package faceql-demo
 
 test: prepare ## Set up and run every test
 	@$(PYTHON) -m unittest discover models/tests

@@ -4,14 +4,15 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** The repository. */
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-const binary = process.env.FACEQL_BINARY ?? join(root, 'target/debug/faceql');
+const built = resolve(root, process.env.CARGO_TARGET_DIR || 'target', 'debug/faceql');
+const binary = process.env.FACEQL_BINARY || built;
 const home = process.env.FACEQL_HOME ?? join(root, '.faceql');
 
 /** Starts a server with further settings. Returns its address and how to end it. */
