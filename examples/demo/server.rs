@@ -14,6 +14,8 @@ use super::api::Api;
 
 /// Where a server is looked for when none is named.
 const USUAL_URL: &str = "http://127.0.0.1:8080";
+/// Where `make prepare` puts the models.
+const HOME: &str = ".faceql";
 /// Longest that a server of our own may take to load and warm its models.
 const START_LIMIT: Duration = Duration::from_mins(1);
 /// How often a starting server is asked whether it is ready.
@@ -63,11 +65,11 @@ impl OwnServer {
         let binary = binary()?;
         let process = Command::new(&binary)
             .arg("serve")
+            // With its own data, and without the settings of another server.
+            .current_dir(folder.path())
+            .env_clear()
+            .env("FACEQL_HOME", std::path::absolute(HOME)?)
             .env("FACEQL_LISTEN", &address)
-            .env("DATABASE_URL", format!("sqlite:{}", folder.path().join("faceql.db").display()))
-            .env("FACEQL_BLOB_FOLDER", folder.path().join("blobs"))
-            // An empty value counts as none, whatever .env says.
-            .env("FACEQL_API_KEY", "")
             // Ctrl-C is for the demo alone, which then stops its server.
             .process_group(0)
             .stdin(Stdio::null())
