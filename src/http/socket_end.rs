@@ -4,7 +4,7 @@
 //! |---|---|
 //! | 1001 | The server stops, or the client answers no pings. |
 //! | 1009 | A message has too many bytes. |
-//! | 1013 | Not now: the server has too much to do, or the client did not read in time. |
+//! | 1013 | Not now: the server has too much to do, the key has sent too much, or the client did not read in time. |
 //! | 4400 | A message that the protocol does not have. |
 //! | 4401 | An operation before `connection_init`. |
 //! | 4403 | No valid key, or one that is valid no more. |

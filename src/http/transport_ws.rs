@@ -44,6 +44,9 @@ pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 /// What a message may have while nobody has said yet who it is: room for a key.
 const MAX_STRANGER_BYTES: usize = 16 << 10;
 
+/// What a message that a client owes may have without being paid for.
+const MAX_FREE_BYTES: usize = 1 << 10;
+
 /// A client that says nothing for so many pings is gone.
 const SILENT_PINGS: u32 = 3;
 
@@ -205,8 +208,14 @@ impl Socket {
         }
         let message = serde_json::from_str(&text)
             .map_err(|error| Close::new(4400, format!("Invalid message received: {error}")))?;
-        // An operation pays where it can be refused by its id.
-        if !matches!(message, ClientMessage::Subscribe { .. }) {
+        let is_free = match message {
+            // It pays where it can be refused by its id.
+            ClientMessage::Subscribe { .. } => true,
+            // Whoever has nothing left must still be able to answer a ping and to end an operation.
+            ClientMessage::Pong | ClientMessage::Complete { .. } => text.len() <= MAX_FREE_BYTES,
+            ClientMessage::ConnectionInit { .. } | ClientMessage::Ping { .. } => false,
+        };
+        if !is_free {
             self.pay(text.len()).map_err(Close::of_refusal)?;
         }
         match message {

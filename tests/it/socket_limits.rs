@@ -110,6 +110,22 @@ async fn a_stranger_says_little_and_a_caller_pays_for_all_that_is_said() {
     socket.say(ping).await;
     let (code, reason) = socket.closed_with().await;
     assert!(code == 1013 && reason.contains("FACEQL_RATE_UPLOAD_MIB_PER_MINUTE"), "{code} {reason}");
+
+    // Who has nothing left may still say what it owes.
+    let (mut quiet, mut spender) = (Raw::acknowledged(&server).await, Raw::acknowledged(&server).await);
+    spender.say(json!({ "type": "ping" })).await;
+    while let Some(Ok(Message::Text(_))) = soon(spender.0.next()).await {
+        spender.say(json!({ "type": "ping" })).await;
+    }
+    for _ in 0..200 {
+        quiet.say(json!({ "type": "pong" })).await;
+        quiet.say(json!({ "type": "complete", "id": "1" })).await;
+    }
+    quiet.say(subscribe("1", "{ service { version } }")).await;
+    assert_eq!(quiet.hear().await["id"], "1", "it is open still");
+    let large = json!({ "type": "pong", "payload": { "a": "x".repeat(600_000) } });
+    quiet.say(large).await;
+    assert_eq!(quiet.closed().await, 1013);
     server.stop().await;
 }
 
