@@ -17,7 +17,7 @@ use crate::secret::Secret;
 pub(super) enum AuditTask {
     /// See that every entry is as it was written, and that none is missing.
     ///
-    /// Exits with 1 when not. Who has the database and `FACEQL_SECRET_FILE` can write a log of their own, and who puts back
+    /// Exits with 1 when not, and with 2 when that cannot be told. Who has the database and `FACEQL_SECRET_FILE` can write a log of their own, and who puts back
     /// an older database brings back its log: only a head that was kept elsewhere shows that.
     Verify {
         /// What `faceql audit head` printed earlier: the log must still hold what it held then.
@@ -29,6 +29,7 @@ pub(super) enum AuditTask {
 }
 
 pub(super) async fn run(config: &Config, task: AuditTask) -> Result<ExitCode, Fault> {
+    Database::find(&config.database)?;
     let secret = Secret::read(&config.secret)?;
     let database = Database::open_beside(&config.database).await?;
     let log = AuditLog::of_writes(database.clone(), &secret, Clock::system());

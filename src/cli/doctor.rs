@@ -44,9 +44,7 @@ async fn database(config: &Config) -> Result<String, String> {
             Ok(format!("{file} can be read; the next start brings its schema up to date: {}", due.join(", ")))
         }
         Err(OpenError::InUse) => Ok(format!("{file} is in use by a running FaceQL")),
-        Err(error @ OpenError::Missing { .. }) => {
-            Err(format!("{error}; `faceql serve` makes it, unless DATABASE_URL should name another"))
-        }
+        Err(error @ OpenError::Missing { .. }) => Err(error.to_string()),
         Err(error) => Err(format!("{error}; see that DATABASE_URL names a database of FaceQL's")),
     }
 }

@@ -15,7 +15,7 @@ use crate::people::{IndexReport, TemplateCount};
 pub(super) enum IndexTask {
     /// See that every stored vector is sound and is found by the index that a server would build of them.
     ///
-    /// Exits with 1 when not.
+    /// Exits with 1 when not, and with 2 when that cannot be told.
     Check {
         /// How many faces are searched for at most, evenly spread; all others are counted.
         #[arg(long, value_name = "FACES", default_value_t = 10_000)]

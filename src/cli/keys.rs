@@ -7,7 +7,7 @@ use entity::ids::ApiKeyId;
 
 use super::tenant::TenantArgs;
 use super::time::later;
-use super::{Fault, remark, say};
+use super::{Fault, remark, say, write};
 use crate::caller::{ANONYMOUS_TENANT, Scopes};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -49,6 +49,9 @@ pub(super) struct CreateArgs {
 }
 
 pub(super) async fn run(config: &Config, task: KeysTask) -> Result<(), Fault> {
+    if !matches!(task, KeysTask::Create(_)) {
+        Database::find(&config.database)?;
+    }
     let database = Database::open_beside(&config.database).await?;
     let keys = Keys::new(database.clone(), &Secret::open(&config.secret)?, Clock::system());
     let done = carry_out(&keys, config, task).await;
@@ -62,9 +65,13 @@ async fn carry_out(keys: &Keys, config: &Config, task: KeysTask) -> Result<(), F
             let new = NewKey { tenant: tenant.tenant, label, scopes, expires_at };
             let is_first = keys.list().await?.is_empty();
             let (id, key) = keys.create(new).await?;
-            // The key alone on standard output, so that it can be piped to where it is kept.
-            say(&key);
             let (id, file) = (type_id::show(id), config.database.file.display());
+            // The key alone on standard output, so that it can be piped to where it is kept.
+            write(&key).map_err(|error| {
+                format!(
+                    "{id} was made but could not be shown ({error}): revoke it by `faceql keys revoke {id}`"
+                )
+            })?;
             remark(&format!("made {id} in {file}: keep the key above, it is shown this once"));
             if is_first {
                 remark(&format!(

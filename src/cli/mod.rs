@@ -84,6 +84,19 @@ enum Task {
     Audit(audit::AuditTask),
 }
 
+/// The exit code of what could not be carried out, where 1 is a verdict.
+const NOT_DONE: u8 = 2;
+
+impl Task {
+    /// What it exits with when it cannot be carried out.
+    fn failure(&self) -> ExitCode {
+        match self {
+            Self::Enroll(_) | Self::Index(_) | Self::Audit(_) => ExitCode::from(NOT_DONE),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Why a command came to nothing: a sentence for the terminal.
 type Fault = Box<dyn Error + Send + Sync>;
 
@@ -95,6 +108,11 @@ pub async fn run() -> ExitCode {
         Task::Config => return config::print(),
         _ => {}
     }
+    let failure = task.failure();
+    let fail = |error: &dyn Error| {
+        complain(error);
+        failure
+    };
     let config = match Config::load() {
         Ok(config) => config,
         Err(error) => return fail(&error),
@@ -118,7 +136,7 @@ async fn perform(task: Task, config: Config) -> Result<ExitCode, Fault> {
         Task::Doctor => Ok(doctor::run(&config).await),
         Task::Detect(images) => detect::run(&config, &images),
         Task::Contour(drawing) => contour::run(&config, &drawing).map(succeeded),
-        Task::Enroll(enroll) => Ok(enroll::run(&config, enroll).await),
+        Task::Enroll(enroll) => enroll::run(&config, enroll).await,
         Task::Export(export) => transfer::export(&config, export).await.map(succeeded),
         Task::Import(import) => transfer::import(&config, import).await.map(succeeded),
         Task::Keys(task) => keys::run(&config, task).await.map(succeeded),
@@ -130,14 +148,8 @@ async fn perform(task: Task, config: Config) -> Result<ExitCode, Fault> {
 
 /// The people of a database that must be there, for work that looks at no picture.
 async fn stored_people(config: &Config) -> Result<People, Fault> {
-    // Opening one that is not there would make it.
-    Database::look(&config.database).await?;
+    Database::find(&config.database)?;
     Ok(open_people(config, Clock::system(), &idle_engines(&config.engine)?).await?)
-}
-
-fn fail(error: &dyn Error) -> ExitCode {
-    complain(error);
-    ExitCode::FAILURE
 }
 
 fn complain(error: &dyn Error) {
@@ -151,12 +163,17 @@ fn remark(line: &str) {
 }
 
 /// Says a result. Who stops reading, as `head` does, wants no more of it, and the work goes on to its end; where it
-/// cannot be written for another reason, the command has failed.
+/// cannot be written for another reason, nothing more is done.
 fn say(line: &str) {
-    if let Err(error) = writeln!(io::stdout(), "{line}")
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        complain(&error);
-        std::process::exit(1);
+    match write(line) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            remark(&format!("faceql: standard output: {error}"));
+            std::process::exit(NOT_DONE.into());
+        }
+        _ => {}
     }
+}
+
+fn write(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
 }

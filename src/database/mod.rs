@@ -85,7 +85,7 @@ pub enum OpenError {
     )]
     InUse,
     /// There is none to look at.
-    #[error("there is no database {file}")]
+    #[error("there is no database {file}; `faceql serve` makes it, unless DATABASE_URL should name another")]
     Missing {
         /// The database file.
         file: PathBuf,
@@ -148,14 +148,20 @@ impl Database {
         }
     }
 
+    /// Sees that there is a database, for those who are not to make one by opening it.
+    ///
+    /// # Errors
+    /// [`OpenError::Missing`] when there is none.
+    pub fn find(config: &DatabaseConfig) -> Result<(), OpenError> {
+        if config.file.is_file() { Ok(()) } else { Err(OpenError::Missing { file: config.file.clone() }) }
+    }
+
     /// Looks at a database without changing it; returns the migrations that its next opening will run.
     ///
     /// # Errors
     /// [`OpenError::Missing`] when there is none, [`OpenError::InUse`] when a process has it open.
     pub async fn look(config: &DatabaseConfig) -> Result<Vec<String>, OpenError> {
-        if !config.file.is_file() {
-            return Err(OpenError::Missing { file: config.file.clone() });
-        }
+        Self::find(config)?;
         let _lock = lock(config)?;
         let file = SqliteConnectOptions::new().filename(&config.file).read_only(true);
         let mut options = ConnectOptions::new("sqlite:");

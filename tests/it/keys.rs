@@ -292,6 +292,36 @@ async fn command_line_makes_lists_and_revokes_keys_beside_a_server() {
     assert!(server.terminate().success());
 }
 
+#[test]
+fn commands_that_look_make_no_database() {
+    let folder = tempfile::tempdir().unwrap();
+    for (task, rest) in [
+        ("keys", &["list"][..]),
+        ("keys", &["revoke", "key_01h455vb4pex5vsknk084sn02q"]),
+        ("audit", &["verify"]),
+        ("audit", &["head"]),
+    ] {
+        let refused = faceql(folder.path(), task, &[]).args(rest).output().unwrap();
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && told.contains("there is no database faceql.db"), "{told}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{task} {rest:?}");
+    }
+}
+
+#[test]
+fn key_that_cannot_be_shown_is_told_to_be_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut keys = faceql(folder.path(), "keys", &[]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let unseen = keys.arg("create").stdout(writer).output().unwrap();
+    let told = String::from_utf8(unseen.stderr).unwrap();
+    let (_, id) = told.trim_end().trim_end_matches('`').rsplit_once(' ').unwrap();
+    assert!(!unseen.status.success() && told.contains("`faceql keys revoke key_"), "{told}");
+    let revoked = faceql(folder.path(), "keys", &[]).args(["revoke", id]).output().unwrap();
+    assert!(revoked.status.success(), "{revoked:?}");
+}
+
 #[tokio::test]
 async fn network_is_listened_to_only_with_a_key() {
     let folder = tempfile::tempdir().unwrap();

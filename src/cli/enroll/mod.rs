@@ -54,18 +54,12 @@ pub(super) struct EnrollArgs {
     tenant: TenantArgs,
 }
 
-/// 0 when all pictures were taken, 1 when some were refused or it was stopped, 2 when it could not go on.
-pub(super) async fn run(config: &Config, enroll: EnrollArgs) -> ExitCode {
-    match enroll_all(config, enroll).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            super::fail(&*error);
-            ExitCode::from(2)
-        }
-    }
+pub(super) async fn run(config: &Config, enroll: EnrollArgs) -> Result<ExitCode, Fault> {
+    let all_taken = enroll_all(config, enroll).await?;
+    Ok(if all_taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Whether all pictures were taken; not so when some were refused or it was stopped.
 async fn enroll_all(config: &Config, enroll: EnrollArgs) -> Result<bool, Fault> {
     let EnrollArgs { source, gallery, consent_granted_at, consent_reference, report, tenant } = enroll;
     let consent = consent_granted_at.map(|granted_at| Consent { granted_at, reference: consent_reference });

@@ -22,7 +22,6 @@ async fn tamper(folder: &Path, statement: &str) {
 async fn log_is_verified_beside_a_server_and_a_kept_head_shows_what_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let audit = |code, arguments: &[&str]| faceql(code, folder.path(), &[&["audit"], arguments].concat());
-    assert!(audit(1, &["verify"]).contains("secret"), "it makes no secret of its own");
     let server = Binary::serve(folder.path(), &[]).await;
     assert!(audit(0, &["verify"]).contains("the log has no entry"));
     for _ in 0..3 {
@@ -42,6 +41,10 @@ async fn log_is_verified_beside_a_server_and_a_kept_head_shows_what_is_gone() {
     let told = audit(1, &["verify", "--head", kept.trim()]);
     assert!(told.contains("NOT WELL the log ends before entry 3, whose head was kept"), "{told}");
     assert!(audit(2, &["verify", "--head", "nonsense"]).contains("as `faceql audit head` prints it"));
+
+    std::fs::remove_file(folder.path().join(".faceql/data/secret")).unwrap();
+    assert!(audit(2, &["verify"]).contains("FACEQL_SECRET_FILE"));
+    assert!(audit(2, &["head"]).contains("FACEQL_SECRET_FILE"), "it makes no secret of its own");
 }
 
 #[tokio::test]

@@ -56,8 +56,10 @@ async fn change_one(folder: &Path, column: template::Column, value: Expr) {
 #[test]
 fn a_database_that_is_not_there_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
-    for arguments in [["index", "check"], ["index", "rebuild"], ["export", "out.ndjson"]] {
-        let refused = faceql(1, folder.path(), &arguments);
+    for (code, arguments) in
+        [(2, ["index", "check"]), (2, ["index", "rebuild"]), (1, ["export", "out.ndjson"])]
+    {
+        let refused = faceql(code, folder.path(), &arguments);
         assert!(refused.contains("there is no database faceql.db"), "{refused}");
     }
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
