@@ -121,8 +121,8 @@ export function assertSettled(states, uploaded) {
  * latest.
  */
 export async function startServer({ key, listen = "127.0.0.1:0", folder = temporaryFolder("faceql") } = {}) {
-  const built = resolve(ROOT, process.env.CARGO_TARGET_DIR || "target", "debug/faceql");
-  const child = spawn(resolve(process.env.FACEQL_BINARY || built), ["serve"], {
+  const built = join(process.env.CARGO_TARGET_DIR || "target", "debug/faceql");
+  const child = spawn(resolve(ROOT, process.env.FACEQL_BINARY || built), ["serve"], {
     // Where no .env is.
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],

@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url';
 /** The repository. */
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-const built = resolve(root, process.env.CARGO_TARGET_DIR || 'target', 'debug/faceql');
-const binary = process.env.FACEQL_BINARY || built;
+const built = join(process.env.CARGO_TARGET_DIR || 'target', 'debug/faceql');
+const binary = resolve(root, process.env.FACEQL_BINARY || built);
 const home = process.env.FACEQL_HOME ?? join(root, '.faceql');
 
 /** Starts a server with further settings. Returns its address and how to end it. */
