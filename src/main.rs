@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tikv_jemallocator::Jemalloc;
 
-/// For ONNX Runtime too. A request makes hundreds of small allocations, and a picture some large ones: it is faster at the
+/// On Linux for ONNX Runtime too. A request makes hundreds of small allocations, and a picture some large ones: it is faster at the
 /// former than the system's, and gives back the latter.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;

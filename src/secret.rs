@@ -47,8 +47,9 @@ pub enum SecretError {
     },
     /// The file holds something else.
     #[error(
-        "{file} is not a secret of ours, which holds 64 hexadecimal digits: put back the one of your backups; one that is made \
-         anew voids every API key in the database"
+        "{file} is not a secret of ours, which holds 64 hexadecimal digits: put back the one of your backups; without one, \
+         remove it, and a new one is made, by which every API key in the database is void, no link to a file is valid any \
+         more, and the audit log counts as changed"
     )]
     Malformed {
         /// The configured file.
