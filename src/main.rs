@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use tikv_jemallocator::Jemalloc;
 
-/// On Linux for ONNX Runtime too. A request makes hundreds of small allocations, and a picture some large ones: it is faster at the
-/// former than the system's, and gives back the latter.
+/// On Linux for ONNX Runtime too. A request makes hundreds of small allocations, and a picture some large ones: it is
+/// faster at the former than the system's, and gives back the latter.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

@@ -17,8 +17,9 @@ use crate::secret::Secret;
 pub(super) enum AuditTask {
     /// See that every entry is as it was written, and that none is missing.
     ///
-    /// Exits with 1 when not, and with 2 when that cannot be told. Who has the database and `FACEQL_SECRET_FILE` can write a log of their own, and who puts back
-    /// an older database brings back its log: only a head that was kept elsewhere shows that.
+    /// Exits with 1 when not, and with 2 when that cannot be told. Who has the database and `FACEQL_SECRET_FILE` can write
+    /// a log of their own, and who puts back an older database brings back its log: only a head that was kept elsewhere
+    /// shows that.
     Verify {
         /// What `faceql audit head` printed earlier: the log must still hold what it held then.
         #[arg(long, value_name = "HEAD")]
