@@ -36,6 +36,7 @@ pub mod metadata;
 pub mod metrics;
 pub mod page;
 pub mod people;
+mod private;
 pub mod rates;
 pub mod secret;
 pub mod submissions;

@@ -11,6 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::config::{Setting, Settings};
+use crate::private;
 
 /// Random bytes of the secret.
 const BYTES: usize = 32;
@@ -103,7 +104,7 @@ impl Secret {
 /// Writes a new secret; it is there whole or not at all.
 fn make(file: &Path) -> io::Result<Zeroizing<String>> {
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
+        private::make_folder(folder)?;
     }
     let mut bytes = Zeroizing::new([0; BYTES]);
     SystemRandom::new().fill(bytes.as_mut()).map_err(|_| io::Error::other("no randomness"))?;

@@ -18,6 +18,7 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 use uuid::Uuid;
 
 use crate::config::{Setting, Settings};
+use crate::private;
 
 /// How many owners are asked for at once.
 const BATCH: usize = 500;
@@ -122,7 +123,7 @@ impl Blobs {
     pub fn open(config: &BlobsConfig, durable: bool) -> Result<Self, BlobError> {
         let folder = config.folder.clone();
         let failed = |source| BlobError::Folder { folder: folder.clone(), source };
-        std::fs::create_dir_all(&folder).map_err(failed)?;
+        private::make_folder(&folder).map_err(failed)?;
         let lock = File::create(folder.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}

@@ -19,6 +19,7 @@ use sea_orm_migration::MigratorTrait;
 use tokio::sync::Mutex;
 
 use crate::config::{Setting, Settings};
+use crate::private;
 
 mod erasure;
 mod write;
@@ -71,7 +72,7 @@ fn sqlite_file(url: &str) -> Option<PathBuf> {
 /// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder or the lock file could not be made.
+    /// The folder or a file in it could not be made.
     #[error("the database folder {folder}: {source}")]
     Folder {
         /// The folder of the database file.
@@ -117,8 +118,12 @@ impl Database {
     /// When the folder cannot be made or the file is no database of ours.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
         let folder = config.file.parent().unwrap_or(Path::new("")).to_owned();
-        std::fs::create_dir_all(&folder).map_err(|source| OpenError::Folder { folder, source })?;
-        let database = Self::connect(config, Some(lock(config)?)).await?;
+        let failed = |source| OpenError::Folder { folder: folder.clone(), source };
+        private::make_folder(&folder).map_err(failed)?;
+        let lock = lock(config)?;
+        // SQLite gives the files beside it the same permissions.
+        private::make_file(&config.file).map_err(failed)?;
+        let database = Self::connect(config, Some(lock)).await?;
         Migrator::up(&database.writer, None).await?;
         Ok(database)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -326,6 +327,20 @@ async fn doctor_says_what_is_well_and_what_is_not() {
     let (well, told) = doctor(&[("DATABASE_URL", "sqlite:empty.db")]);
     assert!(well && told.contains("m0001_verification"), "{told}");
     assert_eq!(std::fs::metadata(folder.path().join("empty.db")).unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn nobody_else_may_read_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = [("DATABASE_URL", "sqlite:data/faceql.db"), ("FACEQL_BLOB_FOLDER", "data/deep/blobs")];
+    let server = Binary::serve(folder.path(), &database).await;
+    let mode = |path: &str| {
+        let permissions = std::fs::metadata(folder.path().join(path)).unwrap().permissions();
+        permissions.mode() & 0o777
+    };
+    assert_eq!(["data", "data/deep", "data/deep/blobs"].map(mode), [0o700; 3]);
+    assert_eq!(["data/faceql.db", "data/faceql.db-wal", "data/faceql.db-shm"].map(mode), [0o600; 3]);
+    assert!(server.terminate().success());
 }
 
 #[test]
