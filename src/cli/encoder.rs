@@ -21,5 +21,7 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     serve_metrics(&config.http, &scrape, &stop).await?;
     let router = encoder_router(scrape, &authenticator, config.engine.limits.max_bytes, &config.http);
     info!("the encoding service is at {}://{address}/v1/selfie", config.http.scheme());
-    Ok(serve(listener, router, &config.http, &stop).await?)
+    serve(listener, router, &config.http, &stop).await?;
+    info!("stopped");
+    Ok(())
 }

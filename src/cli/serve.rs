@@ -31,5 +31,7 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     if http.graphiql {
         info!("GraphiQL is at {scheme}://{address}/");
     }
-    app.run(listener, stop).await
+    app.run(listener, stop).await?;
+    info!("stopped");
+    Ok(())
 }

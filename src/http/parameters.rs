@@ -26,7 +26,7 @@ pub(super) enum Parameters {
 
 /// One request as it is written in JSON. What is not known is not minded.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object with a query")]
 struct Written {
     query: Option<String>,
     operation_name: Option<String>,

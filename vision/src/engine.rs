@@ -170,7 +170,7 @@ impl FaceEngine for EmbeddedEngine {
 pub enum EngineError {
     /// ONNX Runtime's library is missing, is not a library, or is too old.
     #[error(
-        "ONNX Runtime cannot be loaded from {path}: {reason}; run `make prepare`, or set the path of its library"
+        "ONNX Runtime cannot be loaded from {path}: {reason}; run `make prepare`, or set FACEQL_HOME or FACEQL_ONNX_RUNTIME to where it is"
     )]
     RuntimeUnavailable {
         /// The library's file.

@@ -231,7 +231,7 @@ fn expect_sense(manifest: &Path, complaint: Option<&str>) -> Result<(), PackErro
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// A file that belongs to the pack is not there.
-    #[error("{path} is missing; run `make prepare`, or point to the folder of another pack")]
+    #[error("{path} is missing; run `make prepare`, or set FACEQL_HOME or FACEQL_MODEL_PACK to where it is")]
     MissingFile {
         /// The file.
         path: PathBuf,
