@@ -32,6 +32,7 @@ pub mod index;
 pub mod inference;
 pub mod jobs;
 pub mod keys;
+mod lexer;
 pub mod metadata;
 pub mod metrics;
 pub mod page;

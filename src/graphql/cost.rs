@@ -11,6 +11,7 @@ use async_graphql::{Name, Positioned, ServerError};
 
 use super::{ApiError, ErrorCode};
 use crate::config::{Setting, Settings};
+use crate::lexer::{EndlessBlock, Tokens};
 use crate::rates::Left;
 
 /// No field costs more, so that sums of costs do not overflow.
@@ -23,6 +24,8 @@ pub struct QueryLimits {
     pub bytes: usize,
     /// Tokens of its text.
     pub tokens: usize,
+    /// Brackets within brackets in its text, of whatever kind.
+    pub nesting: usize,
     /// Fields within fields.
     pub depth: usize,
     /// Fields, with every fragment put in place.
@@ -44,6 +47,12 @@ impl QueryLimits {
         Self {
             bytes: limit("FACEQL_MAX_QUERY_BYTES", "Bytes that a query's text may have.", 65_536, 1 << 20),
             tokens: limit("FACEQL_MAX_QUERY_TOKENS", "Tokens that a query's text may have.", 10_000, 1 << 20),
+            nesting: limit(
+                "FACEQL_MAX_QUERY_NESTING",
+                "How deep a query's brackets may be nested, those of fields, lists, objects and types together.",
+                100,
+                200,
+            ),
             depth: limit("FACEQL_MAX_QUERY_DEPTH", "How deep a query's fields may lie.", 20, 100),
             fields: limit(
                 "FACEQL_MAX_QUERY_FIELDS",
@@ -73,14 +82,16 @@ impl QueryLimits {
         }
     }
 
-    /// Refuses a text that is too long to be parsed.
+    /// Refuses a text that is too long, or nested too deep, to be parsed.
     ///
     /// # Errors
     /// `QUERY_TOO_COSTLY`, with what was found; `GRAPHQL_PARSE_FAILED` for what is costly to find wrong.
     pub fn check_text(&self, query: &str) -> Result<(), ApiError> {
         within("bytes of text", query.len(), self.bytes)?;
-        let endless = || ApiError::new(ErrorCode::GraphqlParseFailed, "a block string has no end");
-        within("tokens", tokens(query, self.tokens).ok_or_else(endless)?, self.tokens)
+        let endless = |_| ApiError::new(ErrorCode::GraphqlParseFailed, "a block string has no end");
+        let Measure { tokens, nesting } = Measure::of(query, self.tokens).map_err(endless)?;
+        within("tokens", tokens, self.tokens)?;
+        within("levels of brackets", nesting, self.nesting)
     }
 
     /// Refuses a document that is too much to be validated.
@@ -126,68 +137,32 @@ fn within(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
     Err(ApiError::new(ErrorCode::QueryTooCostly, message))
 }
 
-/// What a block string begins and ends with.
-const BLOCK_QUOTES: &[u8] = b"\"\"\"";
+/// How much there is in a text.
+#[derive(Debug, Default, PartialEq)]
+struct Measure {
+    tokens: usize,
+    /// How deep its brackets are nested, of whatever kind: parsers recurse at each.
+    nesting: usize,
+}
 
-/// How many tokens a text has, counted to one beyond `limit`. A string ends with its line at the latest. `None` when a
-/// block string has no end: the parser would take it for two strings, and look for its end each time one begins anew.
-fn tokens(text: &str, limit: usize) -> Option<usize> {
-    let mut rest = text.as_bytes();
-    let mut count = 0;
-    while let Some((&byte, behind)) = rest.split_first() {
-        let length = match byte {
-            b' ' | b'\t' | b'\r' | b'\n' | b',' => {
-                rest = behind;
-                continue;
+impl Measure {
+    /// Of `text`, as far as it has no more tokens than `limit`, and one beyond.
+    fn of(text: &str, limit: usize) -> Result<Self, EndlessBlock> {
+        let (mut measure, mut open) = (Self::default(), 0_usize);
+        for token in Tokens::of(text.as_bytes()) {
+            match token?.first() {
+                b'{' | b'[' | b'(' => open += 1,
+                b'}' | b']' | b')' => open = open.saturating_sub(1),
+                _ => {}
             }
-            b'#' => {
-                rest = &rest[length_while(rest, |byte| byte != b'\n' && byte != b'\r')..];
-                continue;
+            measure.nesting = measure.nesting.max(open);
+            measure.tokens += 1;
+            if measure.tokens > limit {
+                break;
             }
-            b'"' => match rest.strip_prefix(BLOCK_QUOTES) {
-                Some(content) => BLOCK_QUOTES.len() + end_of_block(content)?,
-                None => 1 + end_of_string(behind),
-            },
-            _ => length_while(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_').max(1),
-        };
-        count += 1;
-        if count > limit {
-            break;
         }
-        rest = rest.get(length..).unwrap_or_default();
+        Ok(measure)
     }
-    Some(count)
-}
-
-/// Where a string ends, behind its first quote: with the next quote that no backslash is before, or with the line.
-fn end_of_string(content: &[u8]) -> usize {
-    let mut end = 0;
-    while let Some(byte) = content.get(end) {
-        match byte {
-            b'"' => return end + 1,
-            b'\n' | b'\r' => return end,
-            b'\\' if !matches!(content.get(end + 1), Some(b'\n' | b'\r')) => end += 2,
-            _ => end += 1,
-        }
-    }
-    content.len()
-}
-
-/// Where a block string ends, behind its first quotes: with the next ones that no backslash is before.
-fn end_of_block(content: &[u8]) -> Option<usize> {
-    let mut end = 0;
-    while let Some(rest) = content.get(end..).filter(|rest| !rest.is_empty()) {
-        if rest.starts_with(BLOCK_QUOTES) {
-            return Some(end + BLOCK_QUOTES.len());
-        }
-        let is_escape = rest.strip_prefix(b"\\").is_some_and(|rest| rest.starts_with(BLOCK_QUOTES));
-        end += if is_escape { 1 + BLOCK_QUOTES.len() } else { 1 };
-    }
-    None
-}
-
-fn length_while(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {
-    bytes.iter().position(|byte| !holds(*byte)).unwrap_or(bytes.len())
 }
 
 /// How much there is in a selection.
@@ -314,6 +289,7 @@ mod tests {
             ("{ a }", 3),
             ("query($a:Int!=1){a(b:$a)@c} # end", 21),
             ("{ a(b: \"x y { }\") }", 8),
+            ("{ a(b: -1.5e-3) }", 8),
             (" , ,\n", 0),
             // Escaped quotes end no string, and escaped backslashes escape none.
             (r#""\"" {{{"#, 4),
@@ -329,13 +305,27 @@ mod tests {
             ("\"", 1),
             ("\"\\", 1),
         ] {
-            assert_eq!(tokens(text, 100), Some(expected), "{text}");
+            assert_eq!(Measure::of(text, 100).map(|measure| measure.tokens), Ok(expected), "{text}");
         }
         for endless in ["\"\"\"", "{ \"\"\"a\" }", "\"\"\"\\\"\"\" {", "\"\"\"\"\"", "\"\\\"\"\"\"\"a\""] {
-            assert_eq!(tokens(endless, 100), None, "{endless}");
+            assert_eq!(Measure::of(endless, 100), Err(EndlessBlock), "{endless}");
         }
         let hidden = format!("{{ a(b: \"\\\"\") {} \"", "{".repeat(1000));
-        assert_eq!(tokens(&hidden, 100), Some(101));
-        assert_eq!(tokens(&"{".repeat(1000), 10), Some(11));
+        assert_eq!(Measure::of(&hidden, 100).map(|measure| measure.tokens), Ok(101));
+        assert_eq!(Measure::of(&"{".repeat(1000), 10).map(|measure| measure.tokens), Ok(11));
+    }
+
+    #[test]
+    fn nesting_is_that_of_all_brackets_together_and_none_of_strings_or_comments() {
+        for (text, expected) in [
+            ("", 0),
+            ("{ a b { c } }", 2),
+            ("{ a(b: [{c: [[1]]}]) { d } }", 6),
+            ("query($a: [[Int]] = [[1]]) { a }", 3),
+            ("{ a(b: \"[[[[\") # [[[[\n }", 2),
+            ("]]]]{", 1),
+        ] {
+            assert_eq!(Measure::of(text, 100).map(|measure| measure.nesting), Ok(expected), "{text}");
+        }
     }
 }

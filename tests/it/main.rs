@@ -23,6 +23,7 @@ mod keys;
 mod limits;
 mod lists;
 mod local;
+mod nesting;
 mod omitted;
 mod people;
 mod process;

@@ -285,3 +285,24 @@ impl PackError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// The parser takes 80 levels.
+    #[test]
+    fn a_manifest_nested_ten_times_too_deep_is_refused_on_the_stack_of_a_worker() {
+        let nested = |open: &str, close: &str| format!("a = {}1{}", open.repeat(800), close.repeat(800));
+        let dotted = format!("{}a = 1", "a.".repeat(800));
+        for manifest in [
+            nested("[", "]"),
+            nested("{a = ", "}"),
+            dotted.clone(),
+            format!("[{}]", dotted.replace(" = 1", "")),
+        ] {
+            let worker = std::thread::Builder::new().stack_size(2 << 20);
+            let read = move || toml::from_str::<toml::Table>(&manifest).map_err(|error| error.to_string());
+            let refused = worker.spawn(read).unwrap().join().unwrap().unwrap_err();
+            assert!(["recurs", "limit"].iter().any(|word| refused.contains(word)), "{refused}");
+        }
+    }
+}

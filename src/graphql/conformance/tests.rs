@@ -16,6 +16,7 @@ use crate::graphql::treatment::Treatment;
 const LIMITS: QueryLimits = QueryLimits {
     bytes: 1000,
     tokens: 1000,
+    nesting: 100,
     depth: 100,
     fields: 1000,
     aliases: 100,

@@ -85,6 +85,17 @@ mod tests {
     }
 
     #[test]
+    fn a_line_nested_ten_times_too_deep_is_refused_on_the_stack_of_a_worker() {
+        let line = format!("{}\n", "[".repeat(1280));
+        let read = move || {
+            Lines::new(line.as_bytes()).read::<serde_json::Value>().map_err(|error| error.to_string())
+        };
+        let worker = std::thread::Builder::new().stack_size(2 << 20);
+        let refused = worker.spawn(read).unwrap().join().unwrap().unwrap_err();
+        assert!(refused.contains("recursion limit"), "{refused}");
+    }
+
+    #[test]
     fn a_mistake_is_told_from_a_cut() {
         let mut lines = Lines::new(&b"1\n{oh\n{\"a\": "[..]);
         assert_eq!(lines.read::<u8>().unwrap(), Some(1));
