@@ -48,6 +48,15 @@ pub(super) fn is_allowed_origin(headers: &HeaderMap, allowed: &BTreeSet<String>)
     origin.to_str().is_ok_and(|origin| is_own(origin, host) || allowed.contains(&origin.to_lowercase()))
 }
 
+/// Whether the browser says that a page of another origin sends the request, as it does for an image or a link of that
+/// page too, which have no `Origin`. Specified by <https://www.w3.org/TR/fetch-metadata/>.
+pub(super) fn is_of_foreign_page(headers: &HeaderMap, allowed: &BTreeSet<String>) -> bool {
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    let is_of_other_origin = matches!(site, Some("cross-site" | "same-site"));
+    // An allowed page's own requests carry its origin.
+    is_of_other_origin && (!headers.contains_key(header::ORIGIN) || !is_allowed_origin(headers, allowed))
+}
+
 fn is_own(origin: &str, host: &str) -> bool {
     origin.split_once("://").is_some_and(|(_scheme, of)| of.eq_ignore_ascii_case(host))
 }
@@ -81,6 +90,26 @@ mod tests {
             assert!(!from(origin), "{origin}");
         }
         assert!(is_allowed_origin(&HeaderMap::new(), &allowed), "no page at all");
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_known_by_what_its_browser_says() {
+        let allowed = BTreeSet::from(["https://app.example".to_owned()]);
+        let is_foreign = |site: Option<&str>, origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "localhost:8080".parse().unwrap());
+            site.map(|site| headers.insert("sec-fetch-site", site.parse().unwrap()));
+            origin.map(|origin| headers.insert(header::ORIGIN, origin.parse().unwrap()));
+            is_of_foreign_page(&headers, &allowed)
+        };
+        for site in ["cross-site", "same-site"] {
+            assert!(is_foreign(Some(site), None), "{site}");
+            assert!(is_foreign(Some(site), Some("https://evil.example")), "{site}");
+            assert!(!is_foreign(Some(site), Some("https://app.example")), "{site}");
+        }
+        for site in [None, Some("same-origin"), Some("none")] {
+            assert!(!is_foreign(site, None), "{site:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a GraphQL request consists of, wherever it is: in a JSON body, in a form, in the address.
 
+use std::collections::BTreeSet;
+
 use async_graphql::{Request as GraphQlRequest, Variables};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Query, Request};
@@ -9,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::documents::Documents;
+use super::host::is_of_foreign_page;
 use super::multipart::read_form;
 use super::refusal::Refusal;
 use super::router::Edge;
@@ -65,6 +68,7 @@ impl Written {
 
 /// Reads a request, holding it to its limits on the way.
 pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Refusal> {
+    check_page(request.headers(), &edge.allowed_origins)?;
     if request.method().is_safe() {
         return in_address(request.uri(), &edge.documents).map(|request| Parameters::One(Box::new(request)));
     }
@@ -130,14 +134,27 @@ fn written<T: DeserializeOwned>(json: &[u8], otherwise: &str) -> Result<T, Refus
     serde_json::from_slice(json).map_err(|error| bad(format!("{otherwise}: {error}")))
 }
 
-/// A form can be sent by any page that its visitor opens; one of these headers cannot.
+/// Any page can have its visitor's browser ask for an image, follow a link or send a form, all without asking first.
+fn check_page(headers: &HeaderMap, allowed_origins: &BTreeSet<String>) -> Result<(), Refusal> {
+    if is_preflighted(headers) || !is_of_foreign_page(headers, allowed_origins) {
+        return Ok(());
+    }
+    let message = "a web page of another origin may not send this; FACEQL_ALLOWED_ORIGINS can let it";
+    Err(Refusal::new(ErrorCode::CsrfRefused, message))
+}
+
+/// Older browsers do not say which page sends a form: one of these headers shows that it is none that may not.
 fn check_preflighted(headers: &HeaderMap) -> Result<(), Refusal> {
-    if PREFLIGHTED.iter().any(|name| headers.contains_key(*name)) {
+    if is_preflighted(headers) {
         return Ok(());
     }
     let message =
         "an upload needs a header that a foreign page cannot send, such as Apollo-Require-Preflight: 1";
     Err(Refusal::new(ErrorCode::CsrfRefused, message))
+}
+
+fn is_preflighted(headers: &HeaderMap) -> bool {
+    PREFLIGHTED.iter().any(|name| headers.contains_key(*name))
 }
 
 fn media_type(headers: &HeaderMap) -> String {

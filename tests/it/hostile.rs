@@ -112,6 +112,40 @@ async fn page_of_another_origin_is_refused_while_no_key_is_asked_for() {
 }
 
 #[tokio::test]
+async fn image_or_link_of_a_foreign_page_asks_nothing() {
+    let settings = [("FACEQL_ALLOWED_ORIGINS", "https://app.example"), ("FACEQL_ALLOW_ANONYMOUS", "true")];
+    // With the guard of hosts, and without it.
+    for settings in [&settings[..1], &settings] {
+        let server = TestServer::with(settings).await;
+        let client = server.client();
+        let url = |path: &str| format!("http://{}{path}", server.address);
+        let ask = |headers: &[(&str, &str)]| {
+            let get = client.http.get(url("/graphql?query={service{ready}}"));
+            headers.iter().fold(get, |get, (name, value)| get.header(*name, *value))
+        };
+        for site in ["cross-site", "same-site"] {
+            for further in [("Sec-Fetch-Dest", "image"), ("Sec-Fetch-Mode", "navigate")] {
+                let refused = refusal(&client, ask(&[("Sec-Fetch-Site", site), further])).await;
+                assert_eq!(refused, (403, "CSRF_REFUSED".into()), "{site}, {further:?}");
+            }
+            let allowed = ask(&[("Sec-Fetch-Site", site), ("Origin", "https://app.example")]);
+            assert_eq!(allowed.send().await.unwrap().status(), 200, "{site}");
+            let asked_first = ask(&[("Sec-Fetch-Site", site), ("Apollo-Require-Preflight", "1")]);
+            assert_eq!(asked_first.send().await.unwrap().status(), 200, "{site}");
+            // A link to the page itself does no harm.
+            for path in ["/", "/health/live"] {
+                let page = client.http.get(url(path)).header("Sec-Fetch-Site", site);
+                assert!(page.send().await.unwrap().status().is_success(), "{path}");
+            }
+        }
+        for own in [&[][..], &[("Sec-Fetch-Site", "same-origin")], &[("Sec-Fetch-Site", "none")]] {
+            assert_eq!(ask(own).send().await.unwrap().status(), 200, "{own:?}");
+        }
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn request_that_trickles_in_gives_its_turn_back() {
     let server = TestServer::with(&[("FACEQL_BODY_TIMEOUT_SECONDS", "1")]).await;
     let mut connection = TcpStream::connect(server.address).await.unwrap();
