@@ -21,7 +21,7 @@ pub struct IdempotencyKey<'a> {
     pub operation: &'static str,
     /// The node that the mutation adds to; nil where there is none.
     pub parent: Uuid,
-    /// The key itself.
+    /// The key itself, compared byte by byte.
     pub key: &'a str,
     /// Digest of the input, to tell a repeat from another request.
     pub input_digest: String,
@@ -33,8 +33,8 @@ pub enum IdempotencyError {
     /// The key came with another input before.
     #[error("this idempotency key was used before with another input; use a new key")]
     Conflict,
-    /// The key is empty or too long.
-    #[error("an idempotency key has 1 to {MAX_KEY_BYTES} bytes")]
+    /// The key is empty, too long or holds a NUL character.
+    #[error("an idempotency key has 1 to {MAX_KEY_BYTES} bytes and no NUL character")]
     BadKey,
     /// The database failed.
     #[error(transparent)]
@@ -58,7 +58,7 @@ impl IdempotencyKey<'_> {
         &self,
         database: &impl ConnectionTrait,
     ) -> Result<Option<(Uuid, Option<Value>)>, IdempotencyError> {
-        if self.key.is_empty() || self.key.len() > MAX_KEY_BYTES {
+        if !(1..=MAX_KEY_BYTES).contains(&self.key.len()) || self.key.contains('\0') {
             return Err(IdempotencyError::BadKey);
         }
         let id = (self.tenant.clone(), self.operation.to_owned(), self.parent, self.key.to_owned());

@@ -9,7 +9,7 @@ pub const MAX_BYTES: usize = 16_384;
 /// those around the metadata included.
 pub const MAX_DEPTH: usize = 64;
 
-/// More than is kept.
+/// What is not kept.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum MetadataError {
     /// Too many bytes.
@@ -18,16 +18,22 @@ pub enum MetadataError {
     /// Too many levels.
     #[error("metadata has at most {MAX_DEPTH} levels of lists and objects within each other")]
     TooDeep,
+    /// Text that not every database can store.
+    #[error("metadata must not contain a NUL character (U+0000)")]
+    Nul,
 }
 
 /// The metadata as compact JSON; `null` when there is none.
 ///
 /// # Errors
-/// When it is too large, or nested too deep.
+/// When it is too large, is nested too deep or contains a NUL character.
 pub fn compact(metadata: Option<&Value>) -> Result<String, MetadataError> {
     let metadata = metadata.unwrap_or(&Value::Null);
     if !is_within(metadata, MAX_DEPTH) {
         return Err(MetadataError::TooDeep);
+    }
+    if has_nul(metadata) {
+        return Err(MetadataError::Nul);
     }
     let text = metadata.to_string();
     if text.len() > MAX_BYTES { Err(MetadataError::TooLarge) } else { Ok(text) }
@@ -42,6 +48,16 @@ fn is_within(value: &Value, levels: usize) -> bool {
             below.is_some_and(|levels| fields.values().all(|field| is_within(field, levels)))
         }
         _ => true,
+    }
+}
+
+/// Whether any text in `value`, which must not be nested too deep, contains a NUL character.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(name, field)| name.contains('\0') || has_nul(field)),
+        _ => false,
     }
 }
 
@@ -62,5 +78,14 @@ mod tests {
         for levels in [MAX_DEPTH + 1, 10 * MAX_DEPTH] {
             assert_eq!(compact(Some(&nested(levels))), Err(MetadataError::TooDeep), "{levels}");
         }
+    }
+
+    #[test]
+    fn nul_is_refused_in_names_and_values_but_not_its_escape_sequence_as_text() {
+        for text in [r#"{"a": [1, "b\u0000"]}"#, r#"{"a": {"\u0000": 1}}"#, r#""\u0000""#] {
+            let metadata: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(compact(Some(&metadata)), Err(MetadataError::Nul), "{text}");
+        }
+        assert!(compact(Some(&Value::String(r"\u0000".into()))).is_ok());
     }
 }

@@ -17,6 +17,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use entity::ids::{FaceId, PersonId, Tenant};
+use entity::name_key::NameKey;
 use faceql::index::{Collection, EmbeddedIndex, Template, VectorIndex};
 use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
@@ -158,7 +159,7 @@ fn figure(what: &str, index: &str) {
 fn collection() -> Collection {
     Collection {
         tenant: Tenant::parse("bench").expect("a plain name"),
-        gallery: "everybody".to_owned(),
+        gallery: NameKey::normal("everybody"),
         model: ModelDigest::from_bytes([0; 32]),
         metric: Metric::Euclidean,
     }

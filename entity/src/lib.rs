@@ -1,4 +1,4 @@
-//! `FaceQL`'s tables, one file each, and the typed ids. Knows `sea-orm` and nothing else.
+//! `FaceQL`'s tables, one file each, and the typed ids and keys. Knows `sea-orm`, Unicode and nothing else.
 
 pub mod api_key;
 pub mod audit_entry;
@@ -17,5 +17,6 @@ pub mod image;
 pub mod job;
 pub mod job_status;
 pub mod model;
+pub mod name_key;
 pub mod person;
 pub mod template;

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::ids::{PersonId, Tenant};
+use crate::name_key::NameKey;
 
 /// A row of `persons`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -15,13 +16,20 @@ pub struct Model {
     pub tenant: Tenant,
     /// The gallery, by the tenant's own name for it.
     pub gallery: String,
-    /// The caller's own key, unique in the gallery.
+    /// What the gallery is found by.
+    pub gallery_key: NameKey,
+    /// The caller's own key of the person.
     pub external_id: String,
-    /// `external_id` in lower case, to search by.
+    /// What the person is found by, unique in the gallery.
+    pub external_id_key: NameKey,
+    /// Whether one of the two keys is the name as it was sent and not the normal one, because the normal one is taken or
+    /// was not given yet.
+    pub keys_as_sent: bool,
+    /// `external_id` decomposed and in lower case, to search by.
     pub external_id_folded: String,
     /// What people call the person.
     pub display_name: Option<String>,
-    /// `display_name` in lower case, to search by.
+    /// `display_name` decomposed and in lower case, to search by.
     pub display_name_folded: Option<String>,
     /// Whatever the caller wants to keep with the person.
     pub metadata: Option<Json>,

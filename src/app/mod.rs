@@ -355,7 +355,7 @@ pub async fn open_people(config: &Config, clock: Clock, engines: &Engines) -> Re
     for card in engines.models() {
         models.note(card).await?;
     }
-    Ok(People {
+    let people = People {
         database,
         blobs,
         index: Arc::new(EmbeddedIndex::new()),
@@ -364,7 +364,9 @@ pub async fn open_people(config: &Config, clock: Clock, engines: &Engines) -> Re
         models,
         clock,
         config: config.people.clone(),
-    })
+    };
+    people.normalize_names().await?;
+    Ok(people)
 }
 
 /// Tells metrics at the address that `config` has for them, if it has one, until `stop`.

@@ -7,6 +7,7 @@ use crate::app;
 use crate::blobs::{BlobError, Blobs};
 use crate::config::Config;
 use crate::database::{Database, OpenError};
+use crate::people::NameCollisions;
 
 /// Checks every part by itself, so that one fault does not hide another.
 pub(super) async fn run(config: &Config) -> ExitCode {
@@ -39,7 +40,10 @@ async fn engine(config: &Config) -> Result<String, String> {
 async fn database(config: &Config) -> Result<String, String> {
     let file = config.database.file.display();
     match Database::look(&config.database).await {
-        Ok(due) if due.is_empty() => Ok(format!("{file} can be read and its schema is up to date")),
+        Ok(due) if due.is_empty() => {
+            names(config).await?;
+            Ok(format!("{file} can be read and its schema is up to date"))
+        }
         Ok(due) => {
             Ok(format!("{file} can be read; the next start brings its schema up to date: {}", due.join(", ")))
         }
@@ -47,6 +51,19 @@ async fn database(config: &Config) -> Result<String, String> {
         Err(error @ OpenError::Missing { .. }) => Err(error.to_string()),
         Err(error) => Err(format!("{error}; see that DATABASE_URL names a database of FaceQL's")),
     }
+}
+
+/// Sees that no two names differ in their Unicode form alone.
+async fn names(config: &Config) -> Result<(), String> {
+    let said = |error: sea_orm::DbErr| error.to_string();
+    let connection = Database::read_only(&config.database).await.map_err(said)?;
+    let collisions = NameCollisions::read(&connection).await.map_err(said)?;
+    connection.close().await.map_err(said)?;
+    if collisions.is_empty() {
+        return Ok(());
+    }
+    let sentences: Vec<String> = collisions.sentences().collect();
+    Err(format!("{}; {}", sentences.join("; "), NameCollisions::REMEDY))
 }
 
 async fn blobs(config: &Config) -> Result<String, String> {

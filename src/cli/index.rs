@@ -8,7 +8,7 @@ use clap::Subcommand;
 use super::progress::Progress;
 use super::{Fault, say, stored_people};
 use crate::config::Config;
-use crate::people::{IndexReport, TemplateCount};
+use crate::people::{IndexReport, NameCollisions, TemplateCount};
 
 /// What to do about the index.
 #[derive(Subcommand)]
@@ -39,6 +39,7 @@ pub(super) async fn run(config: &Config, task: IndexTask) -> Result<ExitCode, Fa
             let report = people.check_index(sample, |searched| progress.set(searched as u64)).await?;
             progress.finish();
             tell(&report);
+            tell_collisions(&NameCollisions::read(people.database.reader()).await?);
             report.is_well()
         }
         IndexTask::Rebuild => {
@@ -68,6 +69,14 @@ fn tell(report: &IndexReport) {
     say(&format!("{verdict} {searched} faces searched for by their own vectors, {lost} not found"));
     for face in report.lost.iter().take(20) {
         say(&format!("         not found: face {face}"));
+    }
+}
+
+/// No fault of the index, which keeps them apart as well.
+fn tell_collisions(collisions: &NameCollisions) {
+    collisions.sentences().for_each(|sentence| say(&format!("note     {sentence}")));
+    if !collisions.is_empty() {
+        say(&format!("note     {}", NameCollisions::REMEDY));
     }
 }
 

@@ -168,13 +168,21 @@ impl Database {
     pub async fn look(config: &DatabaseConfig) -> Result<Vec<String>, OpenError> {
         Self::find(config)?;
         let _lock = lock(config)?;
-        let file = SqliteConnectOptions::new().filename(&config.file).read_only(true);
-        let mut options = ConnectOptions::new("sqlite:");
-        options.sqlx_logging(false).map_sqlx_sqlite_opts(move |_| file.clone());
-        let connection = sea_orm::Database::connect(options).await?;
+        let connection = Self::read_only(config).await?;
         let due = Migrator::get_pending_migrations_read_only(&connection).await?;
         connection.close().await?;
         Ok(due.iter().map(|step| step.name().to_owned()).collect())
+    }
+
+    /// A connection that can change nothing, not even the schema.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub async fn read_only(config: &DatabaseConfig) -> Result<DatabaseConnection, DbErr> {
+        let file = SqliteConnectOptions::new().filename(&config.file).read_only(true);
+        let mut options = ConnectOptions::new("sqlite:");
+        options.sqlx_logging(false).map_sqlx_sqlite_opts(move |_| file.clone());
+        sea_orm::Database::connect(options).await
     }
 
     /// Connections for reading; what is committed is seen at once.

@@ -17,6 +17,7 @@ mod snapshot;
 mod tests;
 
 use entity::ids::{FaceId, PersonId, Tenant};
+use entity::name_key::NameKey;
 use vision::{Metric, ModelDigest};
 
 pub use embedded::EmbeddedIndex;
@@ -72,8 +73,8 @@ pub trait VectorIndex: Send + Sync {
 pub struct Collection {
     /// Who owns the gallery.
     pub tenant: Tenant,
-    /// The gallery, by the tenant's own name for it.
-    pub gallery: String,
+    /// What the gallery is found by.
+    pub gallery: NameKey,
     /// The model that made the vectors.
     pub model: ModelDigest,
     /// How that model's vectors are compared.

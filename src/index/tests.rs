@@ -65,7 +65,7 @@ fn collections_do_not_meet() {
     let first = collection(Metric::Euclidean);
     let others = [
         Collection { tenant: Tenant::parse("other").unwrap(), ..first.clone() },
-        Collection { gallery: "other".to_owned(), ..first.clone() },
+        Collection { gallery: NameKey::normal("other"), ..first.clone() },
         Collection { model: ModelDigest::from_bytes([1; 32]), ..first.clone() },
         Collection { metric: Metric::Cosine, ..first.clone() },
     ];
@@ -100,7 +100,7 @@ fn a_refused_vector_changes_nothing() {
         assert_eq!(index.search(&collection, vector, 1, 1.0), Err(error));
         assert_eq!(index.face_count(&collection), 1);
     }
-    let unknown = Collection { gallery: "unknown".to_owned(), ..collection };
+    let unknown = Collection { gallery: NameKey::normal("unknown"), ..collection };
     let infinite = IndexError::NotFinite { index: 0 };
     assert_eq!(index.search(&unknown, &[f32::INFINITY], 1, 1.0), Err(infinite));
     assert_eq!(index.insert(&unknown, &[template(1, &[f32::INFINITY])]), Err(infinite));
@@ -209,7 +209,7 @@ impl Subject {
 fn collection(metric: Metric) -> Collection {
     Collection {
         tenant: Tenant::parse("acme").unwrap(),
-        gallery: "staff".to_owned(),
+        gallery: NameKey::normal("staff"),
         model: ModelDigest::from_bytes([0; 32]),
         metric,
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use entity::ids::{FaceId, PersonId, Tenant};
+use entity::name_key::NameKey;
 use entity::{face, person, template};
 use sea_orm::{
     ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter,
@@ -74,6 +75,7 @@ struct Row {
     person_id: PersonId,
     tenant: Tenant,
     gallery: String,
+    gallery_key: NameKey,
     vector: Vec<u8>,
 }
 
@@ -81,7 +83,7 @@ struct Row {
 #[derive(Default)]
 struct Tally {
     /// By tenant, gallery and model.
-    counts: BTreeMap<(String, String, String), TemplateCount>,
+    counts: BTreeMap<(String, NameKey, String), TemplateCount>,
     /// Sound templates of the model at work.
     sound: usize,
     searched: usize,
@@ -128,7 +130,7 @@ impl People {
             .select_only()
             .columns([face, model, template::Column::Tenant, template::Column::Vector])
             .column(face::Column::PersonId)
-            .column(person::Column::Gallery)
+            .columns([person::Column::Gallery, person::Column::GalleryKey])
             .join(JoinType::InnerJoin, face_of_template())
             .join(JoinType::InnerJoin, person_of_face())
             .order_by_asc(face)
@@ -143,7 +145,7 @@ impl People {
 
     /// Counts a template, and searches for it when it is one `every` so many's turn.
     fn check_template(&self, row: &Row, every: usize, tally: &mut Tally) {
-        let key = (row.tenant.to_string(), row.gallery.clone(), row.model_digest.clone());
+        let key = (row.tenant.to_string(), row.gallery_key.clone(), row.model_digest.clone());
         let count = tally.counts.entry(key).or_insert_with(|| self.nothing_counted(row));
         count.stored += 1;
         if !count.at_work {
@@ -164,7 +166,7 @@ impl People {
 
     fn nothing_counted(&self, row: &Row) -> TemplateCount {
         let at_work = row.model_digest == self.scale.model.to_string();
-        let collection = self.collection(&row.tenant, &row.gallery);
+        let collection = self.collection(&row.tenant, &row.gallery_key);
         TemplateCount {
             tenant: row.tenant.clone(),
             gallery: row.gallery.clone(),
@@ -177,7 +179,8 @@ impl People {
     }
 
     fn finds(&self, row: &Row, vector: &[f32]) -> bool {
-        let found = self.index.search(&self.collection(&row.tenant, &row.gallery), vector, TWINS, ROUNDING);
+        let found =
+            self.index.search(&self.collection(&row.tenant, &row.gallery_key), vector, TWINS, ROUNDING);
         found.is_ok_and(|found| found.matches.iter().any(|found| found.person == row.person_id))
     }
 }

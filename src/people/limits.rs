@@ -108,18 +108,27 @@ impl Consent {
             Some(text) if text.chars().count() > MAX_REFERENCE_CHARACTERS => Err(PeopleError::BadInput(
                 format!("consent.reference has at most {MAX_REFERENCE_CHARACTERS} characters"),
             )),
-            _ => Ok(()),
+            Some(text) => check_storable("consent.reference", text),
+            None => Ok(()),
         }
     }
 }
 
-/// Refuses a name that is empty or too long; `what` is the argument's name.
+/// Refuses a name that is empty, too long or holds a NUL character; `what` is the argument's name.
 ///
 /// # Errors
 /// [`PeopleError::BadInput`] says what is wrong.
 pub fn check_name(what: &str, name: &str) -> Result<(), PeopleError> {
     if (1..=MAX_NAME_CHARACTERS).contains(&name.chars().count()) {
-        return Ok(());
+        return check_storable(what, name);
     }
     Err(PeopleError::BadInput(format!("{what} has 1 to {MAX_NAME_CHARACTERS} characters")))
+}
+
+/// Refuses text that not every database can store.
+fn check_storable(what: &str, text: &str) -> Result<(), PeopleError> {
+    if text.contains('\0') {
+        return Err(PeopleError::BadInput(format!("{what} must not contain a NUL character (U+0000)")));
+    }
+    Ok(())
 }

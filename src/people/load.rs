@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use entity::ids::{FaceId, PersonId, Tenant};
+use entity::name_key::NameKey;
 use entity::{face, person, template};
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder, QuerySelect,
@@ -45,7 +46,7 @@ struct Row {
     face_id: FaceId,
     person_id: PersonId,
     tenant: Tenant,
-    gallery: String,
+    gallery_key: NameKey,
     vector: Vec<u8>,
 }
 
@@ -83,7 +84,7 @@ impl People {
             .column(template::Column::Tenant)
             .column(template::Column::Vector)
             .column(face::Column::PersonId)
-            .column(person::Column::Gallery)
+            .column(person::Column::GalleryKey)
             .join(JoinType::InnerJoin, face_of_template())
             .join(JoinType::InnerJoin, person_of_face())
             .filter(template::Column::ModelDigest.eq(self.scale.model.to_string()))
@@ -106,7 +107,7 @@ impl People {
                 continue;
             };
             let template = Template { face: row.face_id, person: row.person_id, vector };
-            by_gallery.entry(self.collection(&row.tenant, &row.gallery)).or_default().push(template);
+            by_gallery.entry(self.collection(&row.tenant, &row.gallery_key)).or_default().push(template);
         }
         for (collection, templates) in by_gallery {
             match self.index.insert(&collection, &templates) {

@@ -12,6 +12,8 @@ mod judge;
 mod limits;
 mod load;
 mod name;
+mod name_collisions;
+mod normalize;
 mod person;
 mod recognize;
 mod settle;
@@ -20,6 +22,8 @@ mod transfer;
 use std::sync::Arc;
 
 use entity::ids::Tenant;
+use entity::name_key::NameKey;
+use sea_orm::DbErr;
 use vision::{Matching, Metric, ModelDigest};
 
 use crate::blobs::Blobs;
@@ -38,6 +42,7 @@ pub use judge::{Judged, NewFace};
 pub use limits::{Change, Consent, MAX_NAME_CHARACTERS, PersonChanges, check_name};
 pub use load::{LoadError, Loaded};
 pub use name::{PersonKey, PersonRef};
+pub use name_collisions::NameCollisions;
 pub use person::{GalleryCount, PersonSearch};
 pub use recognize::{Candidate, Compared, Identified, MatchScore, SearchLimits, Verified};
 pub use settle::{EnrollRequest, Settled};
@@ -113,11 +118,26 @@ impl People {
         })
     }
 
+    /// Gives the people of a database of the time before names were normalised their keys, and tells the log whose names
+    /// collide. Called before anybody is looked for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn normalize_names(&self) -> Result<(), DbErr> {
+        normalize::normalize_all(&self.database).await?;
+        let collisions = NameCollisions::read(self.database.reader()).await?;
+        collisions.sentences().for_each(|sentence| tracing::warn!("{sentence}"));
+        if !collisions.is_empty() {
+            tracing::warn!("{}", NameCollisions::REMEDY);
+        }
+        Ok(())
+    }
+
     /// What the index calls a gallery.
-    fn collection(&self, tenant: &Tenant, gallery: &str) -> Collection {
+    fn collection(&self, tenant: &Tenant, gallery: &NameKey) -> Collection {
         Collection {
             tenant: tenant.clone(),
-            gallery: gallery.to_owned(),
+            gallery: gallery.clone(),
             model: self.scale.model,
             metric: self.scale.metric,
         }

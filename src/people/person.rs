@@ -3,13 +3,13 @@
 use entity::face;
 use entity::ids::{AnyId, FaceId, PersonId};
 use entity::person::{Column, Entity, Model};
-use sea_orm::sea_query::{Expr, LikeExpr};
+use sea_orm::sea_query::{Alias, Expr, LikeExpr, Order, Query};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
-use super::name::{find_in, fold, owned};
+use super::name::{find_in, fold, gallery_key, owned};
 use super::{People, PeopleError, PersonChanges, PersonRef, check_name};
 use crate::caller::Caller;
 use crate::database::Write;
@@ -21,14 +21,14 @@ use crate::page::{Page, PageRequest};
 pub struct PersonSearch {
     /// The gallery; one that nobody is in is empty.
     pub gallery: String,
-    /// Only those whose name or external id begins with this, in whatever case.
+    /// Only those whose name or external id begins with this, in whatever case and Unicode form.
     pub prefix: Option<String>,
 }
 
 /// A gallery and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct GalleryCount {
-    /// Its name.
+    /// Its name, as its first person was enrolled.
     pub gallery: String,
     /// People in it.
     pub people: i64,
@@ -55,7 +55,8 @@ impl People {
         search: &PersonSearch,
         page: PageRequest,
     ) -> Result<Page<Model>, PeopleError> {
-        Ok(page.read(searched(caller, search)?, Column::Id, self.database.reader()).await?)
+        let searched = self.searched(caller, search).await?;
+        Ok(page.read(searched, Column::Id, self.database.reader()).await?)
     }
 
     /// How many people [`Self::list`] lists in all.
@@ -63,7 +64,7 @@ impl People {
     /// # Errors
     /// As [`Self::list`].
     pub async fn count(&self, caller: &Caller, search: &PersonSearch) -> Result<u64, PeopleError> {
-        Ok(searched(caller, search)?.count(self.database.reader()).await?)
+        Ok(self.searched(caller, search).await?.count(self.database.reader()).await?)
     }
 
     /// The caller's galleries, by name.
@@ -74,12 +75,13 @@ impl People {
         let person = (Entity, Column::Id);
         let counted = owned(caller)
             .select_only()
-            .column(Column::Gallery)
+            .expr_as(name_of_gallery(), "gallery")
             .expr_as(Expr::col(person).count_distinct(), "people")
             .expr_as(Expr::col((face::Entity, face::Column::Id)).count(), "faces")
             .join(sea_orm::JoinType::LeftJoin, faces_of_person())
-            .group_by(Column::Gallery)
-            .order_by_asc(Column::Gallery);
+            .group_by(Column::Tenant)
+            .group_by(Column::GalleryKey)
+            .order_by_asc(Column::GalleryKey);
         Ok(counted.into_model().all(self.database.reader()).await?)
     }
 
@@ -127,6 +129,26 @@ impl People {
         Ok((person.id, faces.len()))
     }
 
+    async fn searched(&self, caller: &Caller, search: &PersonSearch) -> Result<Select<Entity>, PeopleError> {
+        check_name("gallery", &search.gallery)?;
+        let gallery = gallery_key(self.database.reader(), caller, &search.gallery).await?;
+        let in_gallery = owned(caller).filter(Column::GalleryKey.eq(gallery));
+        let Some(prefix) = search.prefix.as_deref().filter(|prefix| !prefix.is_empty()) else {
+            return Ok(in_gallery);
+        };
+        check_name("search", prefix)?;
+        let mut pattern = String::new();
+        for letter in fold(prefix).chars() {
+            if matches!(letter, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        pattern.push('%');
+        let begins = |column| Expr::col(column).like(LikeExpr::new(pattern.clone()).escape('\\'));
+        Ok(in_gallery.filter(begins(Column::ExternalIdFolded).or(begins(Column::DisplayNameFolded))))
+    }
+
     /// Writes a person's row as changed just now.
     pub(super) async fn touch(&self, write: &Write, mut person: Model) -> Result<Model, PeopleError> {
         person.updated_at = self.clock.now();
@@ -135,7 +157,7 @@ impl People {
 
     /// Has the index and the disk forget faces once `write` is committed.
     pub(super) fn forget_faces(&self, write: &mut Write, person: &Model, faces: Vec<FaceId>) {
-        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery));
+        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery_key));
         write.after_commit(move || {
             if let Err(error) = index.remove(&collection, &faces) {
                 tracing::error!(%error, "the index does not follow the database; restart to build it anew");
@@ -145,23 +167,20 @@ impl People {
     }
 }
 
-fn searched(caller: &Caller, search: &PersonSearch) -> Result<Select<Entity>, PeopleError> {
-    check_name("gallery", &search.gallery)?;
-    let in_gallery = owned(caller).filter(Column::Gallery.eq(&search.gallery));
-    let Some(prefix) = search.prefix.as_deref().filter(|prefix| !prefix.is_empty()) else {
-        return Ok(in_gallery);
-    };
-    check_name("search", prefix)?;
-    let mut pattern = String::new();
-    for letter in fold(prefix).chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    let begins = |column| Expr::col(column).like(LikeExpr::new(pattern.clone()).escape('\\'));
-    Ok(in_gallery.filter(begins(Column::ExternalIdFolded).or(begins(Column::DisplayNameFolded))))
+/// The name of the gallery whose people are counted, as the first of them was enrolled.
+fn name_of_gallery() -> Expr {
+    let first = Alias::new("first");
+    let of_first = |column| Expr::col((first.clone(), column));
+    let in_it = |column| of_first(column).eq(Expr::col((Entity, column)));
+    let name = Query::select()
+        .expr(of_first(Column::Gallery))
+        .from_as(Entity, first.clone())
+        .and_where(in_it(Column::Tenant))
+        .and_where(in_it(Column::GalleryKey))
+        .order_by((first.clone(), Column::Id), Order::Asc)
+        .limit(1)
+        .to_owned();
+    Expr::SubQuery(None, Box::new(name.into()))
 }
 
 fn faces_of_person() -> sea_orm::RelationDef {

@@ -8,6 +8,7 @@ use entity::{face, person};
 use vision::{DetectOptions, DetectedFace, EncodedFace, MatchDecision, Thresholds};
 
 use super::face::{templates_of, vector_of};
+use super::name::gallery_key;
 use super::{People, PeopleError, PersonRef, check_name};
 use crate::caller::Caller;
 use crate::index::SearchResult;
@@ -170,7 +171,8 @@ impl People {
         faces: Vec<EncodedFace>,
         limits: SearchLimits,
     ) -> Result<(Vec<Identified>, usize), PeopleError> {
-        let (index, collection) = (self.index.clone(), self.collection(&caller.tenant, gallery));
+        let gallery = gallery_key(self.database.reader(), caller, gallery).await?;
+        let (index, collection) = (self.index.clone(), self.collection(&caller.tenant, &gallery));
         let (most, farthest) = (limits.most(), self.farthest(limits));
         let searching = tokio::task::spawn_blocking(move || {
             let results = faces

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entity::ids::{FaceId, PersonId};
+use entity::name_key::NameKey;
 use entity::{face, person, template};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
@@ -11,10 +12,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::face::{templates_of, vector_bytes, vector_of};
-use super::name::{find_in, fold};
+use super::name::{find_by_key, fold, gallery_key};
 use super::{
-    Consent, EnrollMode, NewFace, People, PeopleError, PersonChanges, PersonKey, PersonRef, Rejected,
-    Rejection,
+    Consent, EnrollMode, NewFace, People, PeopleError, PersonChanges, PersonKey, Rejected, Rejection,
 };
 use crate::caller::Caller;
 use crate::database::Write;
@@ -58,10 +58,11 @@ impl People {
         faces: Vec<(usize, NewFace)>,
     ) -> Result<Settled, PeopleError> {
         let now = self.clock.now();
-        let existing = find_in(&**write, caller, &PersonRef::Key(request.key.clone())).await?;
+        let gallery = gallery_key(&**write, caller, &request.key.gallery).await?;
+        let existing = find_by_key(&**write, caller, &gallery, &request.key.external_id).await?;
         let (mut person, is_new) = match existing {
             Some(person) => (person, false),
-            None => (unenrolled(caller, request, now)?, true),
+            None => (unenrolled(caller, request, gallery, now)?, true),
         };
         let former = faces_of(write, person.id).await?;
         let (stay, leaving) = match request.mode {
@@ -101,7 +102,7 @@ impl People {
         person: &person::Model,
         faces: &[(usize, NewFace)],
     ) -> Result<Vec<Option<PersonId>>, PeopleError> {
-        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery));
+        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery_key));
         let person = person.id;
         let vectors: Vec<Vec<f32>> = faces.iter().map(|(_, face)| face.vector.clone()).collect();
         let clearly = self.scale.matching.search.matched;
@@ -198,7 +199,7 @@ impl People {
 
     /// Has the index follow once `write` is committed.
     fn follow(&self, write: &mut Write, person: &person::Model, leaving: Vec<FaceId>, new: Vec<NewFace>) {
-        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery));
+        let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery_key));
         let person = person.id;
         write.after_commit(move || {
             let added: Vec<Template<'_>> =
@@ -223,14 +224,18 @@ struct Chosen {
 fn unenrolled(
     caller: &Caller,
     EnrollRequest { key, changes, .. }: &EnrollRequest,
+    gallery_key: NameKey,
     now: DateTime<Utc>,
 ) -> Result<person::Model, PeopleError> {
     let Consent { granted_at, reference } = changes.consent.clone().ok_or(PeopleError::ConsentRequired)?;
     Ok(person::Model {
         id: PersonId(Uuid::now_v7()),
         tenant: caller.tenant.clone(),
+        keys_as_sent: gallery_key != NameKey::normal(&key.gallery),
         gallery: key.gallery.clone(),
+        gallery_key,
         external_id: key.external_id.clone(),
+        external_id_key: NameKey::normal(&key.external_id),
         external_id_folded: fold(&key.external_id),
         display_name: None,
         display_name_folded: None,

@@ -25,7 +25,7 @@ pub(in crate::graphql) struct PersonKeyInput {
     /// The gallery that the person is in.
     #[graphql(default = "default")]
     gallery: String,
-    /// The caller's own key for the person, unique in its gallery; 1 to 255 characters.
+    /// The caller's own key for the person, unique in its gallery; 1 to 255 characters, in any Unicode form.
     external_id: String,
 }
 

@@ -102,7 +102,7 @@ struct EnrollPersonInput {
     /// Where to; a gallery comes into being with its first person. 1 to 255 characters.
     #[graphql(default = "default")]
     gallery: String,
-    /// The caller's own key for the person, unique in the gallery; 1 to 255 characters.
+    /// The caller's own key for the person, unique in the gallery; 1 to 255 characters, in any Unicode form.
     external_id: String,
     /// What people call the person; 1 to 255 characters. Absent leaves it as it is, null clears it.
     display_name: MaybeUndefined<String>,

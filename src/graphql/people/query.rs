@@ -33,7 +33,9 @@ impl PeopleQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "Which gallery; an unknown one is empty.", default = "default")] gallery: String,
-        #[graphql(desc = "Only those whose name or external id begins with this, in whatever case.")]
+        #[graphql(
+            desc = "Only those whose name or external id begins with this, in whatever case and Unicode form."
+        )]
         search: Option<String>,
         #[graphql(desc = "How many, from 1 to 100.", default = 20)] first: i32,
         #[graphql(desc = "Only what comes behind this cursor.")] after: Option<String>,

@@ -36,7 +36,7 @@ impl Person {
         &self.0.gallery
     }
 
-    /// The caller's own key for this person, unique in its gallery.
+    /// The caller's own key for this person, unique in its gallery, as it was first sent.
     async fn external_id(&self) -> &str {
         &self.0.external_id
     }
@@ -144,7 +144,7 @@ impl Face {
 /// A set of people that are searched together.
 #[derive(SimpleObject)]
 pub(super) struct Gallery {
-    /// Its name.
+    /// Its name, as its first person was enrolled.
     name: String,
     /// How many people are in it.
     person_count: i64,

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use entity::name_key::NameKey;
 use entity::{face, person};
 
 use super::{FaceRecord, PersonRecord};
@@ -40,6 +41,10 @@ impl People {
             id: record.id,
             tenant: caller.tenant.clone(),
             external_id_folded: fold(&key.external_id),
+            // The keys of new people are their names, until `normalize_names`.
+            gallery_key: NameKey::as_sent(&key.gallery),
+            external_id_key: NameKey::as_sent(&key.external_id),
+            keys_as_sent: false,
             gallery: key.gallery,
             external_id: key.external_id,
             display_name: None,

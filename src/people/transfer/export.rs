@@ -6,6 +6,7 @@ use std::io::Write;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entity::ids::{FaceId, PersonId};
+use entity::name_key::NameKey;
 use entity::{face, person, template};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{FORMAT, FaceRecord, Header, Line, PersonRecord, TransferError, VERSION};
 use crate::caller::Caller;
 use crate::people::load::face_of_template;
-use crate::people::name::owned;
+use crate::people::name::{gallery_key, owned};
 use crate::people::{Consent, People, check_name};
 
 /// People read at once.
@@ -44,14 +45,18 @@ impl People {
         sink: &mut impl Write,
         mut progress: impl FnMut(&Exported),
     ) -> Result<Exported, TransferError> {
-        if let Some(gallery) = gallery {
-            check_name("gallery", gallery)?;
-        }
+        let gallery = match gallery {
+            Some(gallery) => {
+                check_name("gallery", gallery)?;
+                Some(gallery_key(self.database.reader(), caller, gallery).await?)
+            }
+            None => None,
+        };
         let (format, model) = (FORMAT.to_owned(), self.named_model());
         write_line(sink, &Header { format, version: VERSION, model, exported_at: self.clock.now() })?;
         let (mut exported, mut after) = (Exported::default(), None);
         loop {
-            let people = self.next_people(caller, gallery, after).await?;
+            let people = self.next_people(caller, gallery.as_ref(), after).await?;
             let Some(last) = people.last() else { break };
             after = Some(last.id);
             self.note(caller, &people).await?;
@@ -74,12 +79,12 @@ impl People {
     async fn next_people(
         &self,
         caller: &Caller,
-        gallery: Option<&str>,
+        gallery: Option<&NameKey>,
         after: Option<PersonId>,
     ) -> Result<Vec<person::Model>, DbErr> {
         let mut page = owned(caller).order_by_asc(person::Column::Id).limit(PAGE);
         if let Some(gallery) = gallery {
-            page = page.filter(person::Column::Gallery.eq(gallery));
+            page = page.filter(person::Column::GalleryKey.eq(gallery.clone()));
         }
         if let Some(after) = after {
             page = page.filter(person::Column::Id.gt(after));

@@ -16,6 +16,7 @@ use super::{Exported, FORMAT, Header, Line, ROWS, TransferError, VERSION};
 use crate::caller::Caller;
 use crate::database::Write;
 use crate::people::People;
+use crate::people::normalize::normalize_names;
 
 /// People looked up and inserted together, unless their lines are very long.
 const BATCH: usize = 200;
@@ -71,6 +72,7 @@ impl People {
             if lines.read::<Value>()?.is_some() {
                 return Err(lines.wrong("there is something behind the last line".into()));
             }
+            normalize_names(&write).await?;
             write.commit().await?;
             return Ok(imported);
         }
@@ -125,7 +127,7 @@ impl People {
         people: Vec<Candidate>,
         imported: &mut Imported,
     ) -> Result<(), TransferError> {
-        let mut present = Present::read(write, caller, &people).await?;
+        let mut present = Present::read(write, self.database.reader(), caller, &people).await?;
         let mut rows = Rows::default();
         for candidate in people {
             self.place(candidate, &mut present, &mut rows, imported)?;

@@ -3,21 +3,31 @@
 use std::collections::{HashMap, HashSet};
 
 use entity::ids::{FaceId, PersonId};
+use entity::name_key::NameKey;
 use entity::{face, person};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QuerySelect,
+};
 use uuid::Uuid;
 
 use super::ROWS;
 use super::candidate::{Candidate, NewRow};
 use crate::caller::Caller;
 use crate::database::Write;
-use crate::people::name::owned;
+use crate::people::name::{has_gallery, owned};
+
+/// By the keys of their gallery and of themselves.
+type People = HashMap<(NameKey, NameKey), PersonId>;
 
 /// What is here of the people and faces of a batch.
 #[derive(Default)]
 pub(super) struct Present {
-    /// By gallery and external id.
-    people: HashMap<(String, String), PersonId>,
+    /// What the galleries of the batch are found by, each by its name.
+    galleries: HashMap<String, NameKey>,
+    /// By the keys of their gallery and of themselves.
+    people: People,
+    /// Those among them whose names the batch has in another Unicode form.
+    in_other_form: People,
     /// The digests of their pictures.
     pictures: HashMap<PersonId, HashSet<String>>,
     /// Ids that are taken, by anybody.
@@ -26,23 +36,32 @@ pub(super) struct Present {
 }
 
 impl Present {
-    pub(super) async fn read(write: &Write, caller: &Caller, batch: &[Candidate]) -> Result<Self, DbErr> {
+    /// What `write` sees; `committed` does not see what the file itself has put in so far. Names of the file that differ in
+    /// their Unicode form alone are not taken for one, since they were not where the file was made.
+    pub(super) async fn read(
+        write: &Write,
+        committed: &DatabaseConnection,
+        caller: &Caller,
+        batch: &[Candidate],
+    ) -> Result<Self, DbErr> {
         let mut present = Self::default();
         let mut by_gallery: HashMap<&str, Vec<&str>> = HashMap::new();
         for Candidate { person, .. } in batch {
             by_gallery.entry(&person.gallery).or_default().push(&person.external_id);
         }
         for (gallery, external_ids) in by_gallery {
-            let named = owned(caller)
-                .filter(person::Column::Gallery.eq(gallery))
-                .filter(person::Column::ExternalId.is_in(external_ids));
-            let entry = |person: person::Model| ((person.gallery, person.external_id), person.id);
-            present.people.extend(named.all(&**write).await?.into_iter().map(entry));
+            let key = key_of_gallery(write, committed, caller, gallery).await?;
+            let as_sent: Vec<NameKey> = external_ids.iter().map(|id| NameKey::as_sent(id)).collect();
+            let normal = external_ids.iter().map(|id| NameKey::normal(id));
+            let normal = normal.filter(|key| !as_sent.contains(key)).collect();
+            present.in_other_form.extend(by_keys(committed, caller, &key, normal).await?);
+            present.people.extend(by_keys(&**write, caller, &key, as_sent).await?);
+            present.galleries.insert(gallery.to_owned(), key);
         }
         let pictures = face::Entity::find()
             .select_only()
             .columns([face::Column::PersonId, face::Column::ImageSha256])
-            .filter(face::Column::PersonId.is_in(present.people.values().copied()));
+            .filter(face::Column::PersonId.is_in(present.ids()));
         for (person, picture) in pictures.into_tuple::<(PersonId, String)>().all(&**write).await? {
             present.pictures.entry(person).or_default().insert(picture);
         }
@@ -63,18 +82,28 @@ impl Present {
         Ok(present)
     }
 
-    /// Gives a person the id that it has here. Returns whether it is new.
+    /// Gives a person the id that it has here, and a new one the key of its gallery. Returns whether it is new.
     pub(super) fn place_person(&mut self, person: &mut person::Model) -> bool {
-        let key = (person.gallery.clone(), person.external_id.clone());
-        if let Some(id) = self.people.get(&key) {
+        if let Some(gallery) = self.galleries.get(&person.gallery) {
+            person.gallery_key = gallery.clone();
+        }
+        let key = |external_id| (person.gallery_key.clone(), external_id);
+        let (as_sent, normal) =
+            (key(person.external_id_key.clone()), key(NameKey::normal(&person.external_id)));
+        if let Some(id) = self.people.get(&as_sent).or_else(|| self.in_other_form.get(&normal)) {
             person.id = *id;
             return false;
         }
         if !self.person_ids.insert(person.id) {
             person.id = PersonId(Uuid::now_v7());
         }
-        self.people.insert(key, person.id);
+        person.keys_as_sent = as_sent != normal || person.gallery_key != NameKey::normal(&person.gallery);
+        self.people.insert(as_sent, person.id);
         true
+    }
+
+    fn ids(&self) -> impl Iterator<Item = PersonId> {
+        self.people.values().chain(self.in_other_form.values()).copied()
     }
 
     /// The person's new faces, with the ids that they have here.
@@ -94,4 +123,35 @@ impl Present {
     pub(super) fn face_count(&self, person: PersonId) -> usize {
         self.pictures.get(&person).map_or(0, HashSet::len)
     }
+}
+
+/// What a gallery of the file is found by.
+async fn key_of_gallery(
+    write: &Write,
+    committed: &DatabaseConnection,
+    caller: &Caller,
+    gallery: &str,
+) -> Result<NameKey, DbErr> {
+    let (normal, as_sent) = (NameKey::normal(gallery), NameKey::as_sent(gallery));
+    let is_apart = has_gallery(&**write, &caller.tenant, &as_sent).await?;
+    if !is_apart && has_gallery(committed, &caller.tenant, &normal).await? {
+        return Ok(normal);
+    }
+    Ok(as_sent)
+}
+
+async fn by_keys(
+    database: &impl ConnectionTrait,
+    caller: &Caller,
+    gallery: &NameKey,
+    keys: Vec<NameKey>,
+) -> Result<People, DbErr> {
+    if keys.is_empty() {
+        return Ok(People::new());
+    }
+    let people = owned(caller)
+        .filter(person::Column::GalleryKey.eq(gallery.clone()))
+        .filter(person::Column::ExternalIdKey.is_in(keys));
+    let entry = |person: person::Model| ((person.gallery_key, person.external_id_key), person.id);
+    Ok(people.all(database).await?.into_iter().map(entry).collect())
 }

@@ -3,6 +3,7 @@
 
 mod enroll;
 mod index;
+mod names;
 mod refused;
 mod transfer;
 

@@ -42,7 +42,7 @@ async fn enrollments_that_make_no_sense_are_refused_as_a_whole() {
 async fn names_in_every_script_are_kept_as_they_are() {
     let server = TestServer::start().await;
     let client = server.client();
-    let (id, name) = ("ключ 名 🙂 \u{0}\"'%", "名".repeat(255));
+    let (id, name) = ("ключ 名 🙂 \"'%", "名".repeat(255));
     let images = [image("biden.jpg")];
     let input = json!({ "externalId": id, "displayName": name, "images": images, "consent": consent() });
     let response = try_enroll(&client, input).await;

@@ -45,7 +45,7 @@ async fn search_takes_every_letter_as_itself() {
     {
         assert_eq!(found(&client, search).await, [expected], "{search}");
     }
-    for search in ["%", "_", r"\", "\u{0}"] {
+    for search in ["%", "_", r"\"] {
         assert_eq!(found(&client, search).await, [""; 0], "{search:?}");
     }
     server.stop().await;

@@ -10,6 +10,7 @@ mod enroll;
 mod erased;
 mod killed;
 mod list;
+mod names;
 mod quality;
 mod recognize;
 mod score;
@@ -19,6 +20,7 @@ mod urgent;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use entity::ids::{FaceId, PersonId};
+use entity::name_key::NameKey;
 use entity::{face, person, template};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
@@ -114,10 +116,13 @@ async fn plant(server: &TestServer, gallery: &str, external_id: &str, name: Opti
         id: PersonId(Uuid::now_v7()),
         tenant: tenant.clone(),
         gallery: gallery.into(),
+        gallery_key: NameKey::as_sent(gallery),
         external_id: external_id.into(),
-        external_id_folded: external_id.to_lowercase(),
+        external_id_key: NameKey::as_sent(external_id),
+        keys_as_sent: true,
+        external_id_folded: String::new(),
         display_name: name.map(Into::into),
-        display_name_folded: name.map(str::to_lowercase),
+        display_name_folded: None,
         metadata: None,
         consent_granted_at: now,
         consent_reference: None,
@@ -150,5 +155,7 @@ async fn plant(server: &TestServer, gallery: &str, external_id: &str, name: Opti
         .await
         .unwrap();
     write.commit().await.unwrap();
+    // Gives the person keys and what is searched by.
+    server.people.normalize_names().await.unwrap();
     vector
 }

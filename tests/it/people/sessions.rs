@@ -14,7 +14,7 @@ use crate::support::{Client, Socket, TestServer, code, drawn};
 const SESSION: &str =
     "enrollment { id status frames { index accepted code message issues } person { externalId } }";
 
-async fn start(client: &Client, external_id: &str, frames: i32) -> String {
+pub(super) async fn start(client: &Client, external_id: &str, frames: i32) -> String {
     let query = "mutation($input: StartEnrollmentInput!) { startEnrollment(input: $input) { enrollment { id status } } }";
     let input = json!({ "externalId": external_id, "consent": consent(), "requiredFrames": frames, "ttlSeconds": 60 });
     let answer = client.data(query, json!({ "input": input })).await;
@@ -23,7 +23,7 @@ async fn start(client: &Client, external_id: &str, frames: i32) -> String {
 }
 
 /// The frame as it was judged.
-async fn frame(client: &Client, session: &str, image: Value) -> Value {
+pub(super) async fn frame(client: &Client, session: &str, image: Value) -> Value {
     let mut response = try_frame(client, session, image).await;
     assert!(response.get("errors").is_none(), "{response}");
     response["data"]["addEnrollmentFrame"]["frame"].take()
@@ -35,7 +35,7 @@ async fn try_frame(client: &Client, session: &str, image: Value) -> Value {
     client.send(query, json!({ "input": { "enrollmentId": session, "image": image } })).await
 }
 
-async fn end(client: &Client, how: &str, session: &str) -> Value {
+pub(super) async fn end(client: &Client, how: &str, session: &str) -> Value {
     let input = format!("{}{}EnrollmentInput", how[..1].to_uppercase(), &how[1..]);
     let query = format!("mutation($input: {input}!) {{ {how}Enrollment(input: $input) {{ {SESSION} }} }}");
     client.send(&query, json!({ "input": { "enrollmentId": session } })).await

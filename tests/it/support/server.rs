@@ -75,7 +75,8 @@ impl TestServer {
         Self::open(folder, overrides, Clock::system(), real_encoder().await).await
     }
 
-    async fn open(
+    /// On a folder that may hold a database.
+    pub(crate) async fn open(
         folder: TempDir,
         overrides: Overrides<'_>,
         clock: Clock,
