@@ -40,6 +40,7 @@ pub mod people;
 mod private;
 pub mod rates;
 pub mod secret;
+pub mod shares;
 pub mod submissions;
 pub mod sweeper;
 pub mod telemetry;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use entity::ids::{ContourId, DetectionId, TypedId};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -36,6 +35,7 @@ use crate::metrics::Metrics;
 use crate::people::{LoadError, People};
 use crate::rates::Rates;
 use crate::secret::{Secret, SecretError};
+use crate::shares::SharedLimit;
 use crate::submissions::{Submission, Submissions};
 use crate::sweeper::Sweep;
 use crate::verification::{EncodeImage, Snapshots, Verification};
@@ -290,6 +290,7 @@ impl App {
         let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone(), &LINKED);
         let Config { http, documents, rates, .. } = &*self.config;
         let rates = Rates::new(rates, documents.limits.cost, http.max_request_bytes);
+        let limit = |total: usize| SharedLimit::new(total as u64, http.shares);
         let metrics = self.metrics.edge.clone();
         let api = schema(
             self.domains.clone(),
@@ -303,12 +304,12 @@ impl App {
             executor: Executor::new(api, self.config.http.request_timeout, metrics.clone()),
             domains: Arc::new(self.domains.clone()),
             authenticator: self.authenticator(),
-            turns: Arc::new(Semaphore::new(self.config.http.max_concurrent_requests)),
-            streams: Arc::new(Semaphore::new(self.config.http.streams.max)),
-            unacknowledged: Arc::new(Semaphore::new(self.config.http.streams.max_unacknowledged)),
+            turns: limit(http.max_concurrent_requests),
+            streams: limit(http.streams.max),
+            unacknowledged: limit(http.streams.max_unacknowledged),
             documents: Documents::new(&self.config.documents),
             rates,
-            room: Room::new(http.max_bytes_in_flight, http.max_request_bytes),
+            room: Room::new(http, http.max_request_bytes),
             body_timeout: self.config.http.body_timeout,
             max_batch: self.config.http.max_batch,
             allowed_origins: self.config.http.allowed_origins.clone(),

@@ -8,7 +8,6 @@ use axum::extract::{FromRequestParts, Request, State, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::execute::{Executed, Operation};
 use super::format::{Accepted, Format};
@@ -18,11 +17,11 @@ use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::sent::Sent;
-use super::streams::TOO_MANY_STREAMS;
-use super::{answer, websocket};
+use super::{answer, streams, websocket};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
 use crate::metrics::Transport;
+use crate::shares::{Held, Party};
 
 /// Answers one HTTP request. A `GET` may also ask for a WebSocket.
 pub(super) async fn serve(State(edge): State<Arc<Edge>>, request: Request) -> Response {
@@ -51,17 +50,20 @@ pub(super) async fn other_method() -> Refusal {
 async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<Response, Refusal> {
     let caller = edge.authenticator.by_request(request.headers(), request.extensions()).await?;
     let tells_cost = request.headers().get("x-graphql-cost").is_some_and(|wanted| wanted == "1");
-    let _turn = edge.turns.try_acquire().map_err(|_| ApiError::overloaded())?;
-    let room = edge.room.enter(request.headers())?;
+    let party = Party::caller(&caller);
     let (is_safe, id) = (request.method().is_safe(), RequestId::given(request.extensions()));
+    let (arrival, request) = edge.room.enter(&party, request)?;
     let (sent, request) = Sent::of(&edge.rates, caller.actor, request)?;
-    // A body that trickles in would hold its turn for ever.
     let read = tokio::time::timeout(edge.body_timeout, parameters::read(edge, request)).await;
     // What was sent counts, whatever it was.
     sent.settle(&edge.rates)?;
+    let room = arrival.end()?;
     let late = |_| Refusal::new(ErrorCode::Timeout, "the request did not arrive in time");
+    let parameters = read.map_err(late)??;
+    // Not before: a request that trickles in would keep a turn from others.
+    let _turn = edge.turns.take(&party, 1)?;
     let asked = Asked { id, is_safe, tells_cost, accepted };
-    match read.map_err(late)?? {
+    match parameters {
         Parameters::One(request) => one(edge, &caller, *request, asked, room).await,
         Parameters::Batch(requests) => batch(edge, &caller, requests, asked).await,
     }
@@ -82,7 +84,7 @@ async fn one(
     caller: &Caller,
     mut request: GraphQlRequest,
     Asked { id, is_safe, tells_cost, accepted }: Asked,
-    room: OwnedSemaphorePermit,
+    room: Held,
 ) -> Result<Response, Refusal> {
     let operation = edge.executor.operation(&mut request);
     if is_safe && operation.is(OperationType::Mutation) {
@@ -94,8 +96,7 @@ async fn one(
             let message = "a subscription needs a WebSocket, or Accept: text/event-stream";
             return Err(Refusal::new(ErrorCode::NotAcceptable, message));
         }
-        let place = edge.streams.clone().try_acquire_owned();
-        let place = place.map_err(|_| Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS))?;
+        let place = edge.streams.take(&Party::caller(caller), 1).map_err(streams::refusal)?;
         let responses = edge.executor.follow(request, context, Transport::Events, tells_cost);
         // The stream holds its place, and what room the request takes, to its end.
         let responses = responses.inspect(move |_| _ = (&place, &room));

@@ -39,6 +39,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::config::{Setting, Settings};
+use crate::shares::SharesConfig;
 
 pub use auth::Authenticator;
 pub use configured_key::ApiKey;
@@ -92,6 +93,8 @@ pub struct HttpConfig {
     pub graphiql: bool,
     /// What may stay open.
     pub streams: StreamsConfig,
+    /// How much of each limit one key, tenant or address may hold.
+    pub shares: SharesConfig,
     /// How long running work may go on after SIGTERM.
     pub shutdown_grace: Duration,
 }
@@ -130,7 +133,8 @@ impl HttpConfig {
         };
         let in_flight = Setting {
             name: "FACEQL_MAX_BYTES_IN_FLIGHT",
-            about: "What all requests together may hold at once, in bytes; more are answered by OVERLOADED.",
+            about: "Bytes that all requests and the answers that wait to be read may hold together; what arrives beyond \
+                    is answered by OVERLOADED.",
         };
         let body = Setting {
             name: "FACEQL_BODY_TIMEOUT_SECONDS",
@@ -180,6 +184,7 @@ impl HttpConfig {
             connections: ConnectionsConfig::read(settings),
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
             streams: StreamsConfig::read(settings),
+            shares: SharesConfig::read(settings),
             max_request_bytes: settings.number(bytes, 67_108_864, 65_536..=4_294_967_295),
             max_bytes_in_flight: settings.number(in_flight, 1_073_741_824, 65_536..=1_099_511_627_776),
             body_timeout: settings.seconds(body, 60, 1..=3600),

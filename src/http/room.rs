@@ -1,54 +1,117 @@
-//! How many bytes all requests together may hold: a bound on their number alone is none on memory.
+//! How many bytes all requests hold together, and the answers that their clients have not read yet: a bound on their
+//! number alone is none on memory. Bytes count as they arrive, not as they are announced: a request that trickles in
+//! keeps no room from others.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::http::HeaderMap;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use futures_util::StreamExt;
 use headers::{ContentLength, HeaderMapExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::HttpConfig;
 use super::refusal::Refusal;
-use crate::graphql::{ApiError, ErrorCode};
+use crate::graphql::ErrorCode;
+use crate::shares::{Full, Held, Party, SharedLimit};
 
-/// What a permit stands for: there are fewer permits than there may be bytes.
-const UNIT_BYTES: usize = 1024;
+/// What an operation counts for beside its text.
+const OPERATION_BYTES: u64 = 1 << 10;
 
-/// Room for the bodies of requests. Cloning shares it.
+/// Room for requests and for answers that wait to be read. Cloning shares it.
 #[derive(Clone)]
 pub struct Room {
-    units: Arc<Semaphore>,
-    all_units: u32,
-    largest_request: usize,
+    bytes: SharedLimit,
+    /// Requests that are arriving: each takes up a connection.
+    arriving: SharedLimit,
+    largest_request: u64,
 }
 
 impl Room {
-    /// Room for so many bytes, in requests of at most `largest_request` bytes. One that is larger than it all takes all.
+    /// Room by `config`, for requests of at most `largest_request` bytes.
     #[must_use]
-    pub fn new(bytes: usize, largest_request: usize) -> Self {
-        let units = (bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
-        let all_units = u32::try_from(units).unwrap_or(u32::MAX);
-        Self { units: Arc::new(Semaphore::new(units)), all_units, largest_request }
+    pub fn new(config: &HttpConfig, largest_request: usize) -> Self {
+        let largest_request = largest_request as u64;
+        let one_request = largest_request + OPERATION_BYTES;
+        let bytes = one_request.max(config.max_bytes_in_flight as u64);
+        Self {
+            bytes: SharedLimit::with_smallest_share(bytes, config.shares, one_request),
+            arriving: SharedLimit::new(config.connections.max.into(), config.shares),
+            largest_request,
+        }
     }
 
-    /// Takes room for a request, for as long as what is returned lives. One that does not say how long it is may be as
-    /// long as any; one that says that it is longer is refused before it comes.
-    pub(super) fn enter(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Refusal> {
-        let said = headers.typed_get::<ContentLength>().map(|length| length.0);
-        if said.is_some_and(|length| length > self.largest_request as u64) {
+    /// Lets a request of `party` come in. One that says that it is longer than any may be, or than there is room for now,
+    /// is refused before it comes.
+    pub(super) fn enter(&self, party: &Party, request: Request) -> Result<(Arrival, Request), Refusal> {
+        let announced = request.headers().typed_get().map_or(0, |ContentLength(length)| length);
+        if announced > self.largest_request {
             let message = format!(
                 "the request has more than the {} bytes that are taken at once",
                 self.largest_request
             );
             return Err(Refusal::new(ErrorCode::PayloadTooLarge, message));
         }
-        let has_body = said.is_some() || headers.contains_key(axum::http::header::TRANSFER_ENCODING);
-        let most = if has_body { self.largest_request } else { 0 };
-        self.take(said.and_then(|length| usize::try_from(length).ok()).unwrap_or(most))
+        self.bytes.check(party, announced)?;
+        let held = self.take(party, 0)?;
+        let place = self.arriving.take(party, 1)?;
+        let arrived = Arc::new(Mutex::new(Arrived { held, refused: None }));
+        let arrival = Arrival { arrived: arrived.clone(), _place: place };
+        if request.body().is_end_stream() {
+            return Ok((arrival, request));
+        }
+        let counted = |body: Body| {
+            Body::from_stream(body.into_data_stream().map(move |chunk| {
+                let chunk = chunk?;
+                lock(&arrived).add(&chunk).map_err(axum::Error::new)?;
+                Ok::<_, axum::Error>(chunk)
+            }))
+        };
+        Ok((arrival, request.map(counted)))
     }
 
-    /// Takes room for so many bytes, for as long as what is returned lives.
-    pub(super) fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
-        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
-        let room = self.units.clone().try_acquire_many_owned(units.min(self.all_units));
-        room.map_err(|_| ApiError::overloaded().into())
+    /// Takes room for an operation of `party` with a text of so many bytes, for as long as what is returned lives.
+    pub(super) fn take(&self, party: &Party, bytes: usize) -> Result<Held, Refusal> {
+        Ok(self.bytes.take(party, OPERATION_BYTES + bytes as u64)?)
+    }
+}
+
+/// A request on its way in.
+pub(super) struct Arrival {
+    arrived: Arc<Mutex<Arrived>>,
+    _place: Held,
+}
+
+struct Arrived {
+    held: Held,
+    /// Why there was no room for the rest.
+    refused: Option<Full>,
+}
+
+impl Arrived {
+    fn add(&mut self, chunk: &Bytes) -> Result<(), Full> {
+        let grown = self.held.grow(chunk.len() as u64);
+        self.refused = grown.err();
+        grown
+    }
+}
+
+impl Arrival {
+    /// The room that the request takes, now that it has arrived; refuses one for which there was not enough.
+    pub(super) fn end(self) -> Result<Held, Refusal> {
+        let mut arrived = lock(&self.arrived);
+        match arrived.refused {
+            Some(full) => Err(full.into()),
+            None => Ok(arrived.held.take_all()),
+        }
+    }
+}
+
+fn lock(arrived: &Mutex<Arrived>) -> MutexGuard<'_, Arrived> {
+    arrived.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        Self::new(ErrorCode::Overloaded, full.to_string())
     }
 }

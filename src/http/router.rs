@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Authenticator;
@@ -29,6 +28,7 @@ use crate::graphql::{Domains, Limits, RequestContext};
 use crate::health::Health;
 use crate::metrics::EdgeMetrics;
 use crate::rates::Rates;
+use crate::shares::SharedLimit;
 
 /// Room for the other parts of a request to the encoding service, beside its image.
 const ENVELOPE_BYTES: usize = 1 << 20;
@@ -42,16 +42,16 @@ pub struct Edge {
     /// Tells callers by their keys.
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
-    pub turns: Arc<Semaphore>,
+    pub turns: SharedLimit,
     /// How many sockets and streams of events are open at once, of callers who are known.
-    pub streams: Arc<Semaphore>,
+    pub streams: SharedLimit,
     /// How many sockets are open at once on which nobody has said yet who it is.
-    pub unacknowledged: Arc<Semaphore>,
+    pub unacknowledged: SharedLimit,
     /// Which document a request means.
     pub documents: Documents,
     /// What every key has left.
     pub rates: Rates,
-    /// What all requests together may hold.
+    /// What all requests, and answers that wait to be read, may hold together.
     pub room: Room,
     /// How long a request may take to arrive.
     pub body_timeout: Duration,
@@ -124,8 +124,8 @@ pub fn encoder_router(
         .with_state(Selfie {
             encoder,
             authenticator: authenticator.clone(),
-            turns: Arc::new(Semaphore::new(config.max_concurrent_requests)),
-            room: Room::new(config.max_bytes_in_flight, body_limit),
+            turns: SharedLimit::new(config.max_concurrent_requests as u64, config.shares),
+            room: Room::new(config, body_limit),
             body_timeout: config.body_timeout,
         })
         .route("/health/live", get(health::live))

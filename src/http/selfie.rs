@@ -1,6 +1,5 @@
 //! `POST /v1/selfie`: an image in, a vector for each face out. With it, one FaceQL is another's encoding service.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -9,14 +8,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use super::auth::Authenticator;
 use super::form::{Form, content};
 use super::refusal::Refusal;
 use super::room::Room;
-use crate::graphql::ApiError;
 use crate::inference::{EmbeddedEncoder, EncodeError};
+use crate::shares::{Held, Party, SharedLimit};
 
 /// What the encoding service needs.
 #[derive(Clone)]
@@ -24,7 +22,7 @@ pub(super) struct Selfie {
     pub(super) encoder: EmbeddedEncoder,
     pub(super) authenticator: Authenticator,
     /// How many requests are answered at once.
-    pub(super) turns: Arc<Semaphore>,
+    pub(super) turns: SharedLimit,
     /// What all requests together may hold.
     pub(super) room: Room,
     /// How long a request may take to arrive.
@@ -33,21 +31,9 @@ pub(super) struct Selfie {
 
 /// Encodes the image in the multipart field `file`; answers `[[numbers], ...]`, largest face first.
 pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Response {
-    let (headers, extensions) = (request.headers(), request.extensions());
-    if let Err(refusal) = selfie.authenticator.by_request(headers, extensions).await {
-        return refusal.in_short();
-    }
-    let Ok(_turn) = selfie.turns.try_acquire() else {
-        return Refusal::from(ApiError::overloaded()).in_short();
-    };
-    let _room = match selfie.room.enter(request.headers()) {
-        Ok(room) => room,
-        Err(refusal) => return refusal.in_short(),
-    };
-    let image = match tokio::time::timeout(selfie.body_timeout, file(request)).await {
-        Ok(Ok(image)) => image,
-        Ok(Err(refusal)) => return refusal,
-        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time"),
+    let (image, _turn, _room) = match selfie.take_in(request).await {
+        Ok(taken_in) => taken_in,
+        Err(response) => return response,
     };
     match selfie.encoder.encode(image).await {
         Ok(encodings) => {
@@ -58,6 +44,22 @@ pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Re
         Err(EncodeError::Unavailable(_) | EncodeError::Refused(_)) => {
             problem(StatusCode::SERVICE_UNAVAILABLE, "the engine does not work at the moment")
         }
+    }
+}
+
+impl Selfie {
+    /// The image of a request, with the turn and the room that the request has until it is answered.
+    async fn take_in(&self, request: Request) -> Result<(Bytes, Held, Held), Response> {
+        let (headers, extensions) = (request.headers(), request.extensions());
+        let caller = self.authenticator.by_request(headers, extensions).await.map_err(Refusal::in_short)?;
+        let party = Party::caller(&caller);
+        let (arrival, request) = self.room.enter(&party, request).map_err(Refusal::in_short)?;
+        let read = tokio::time::timeout(self.body_timeout, file(request)).await;
+        let room = arrival.end().map_err(Refusal::in_short)?;
+        let late = |_| problem(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time");
+        let image = read.map_err(late)??;
+        let turn = self.turns.take(&party, 1).map_err(|full| Refusal::from(full).in_short())?;
+        Ok((image, turn, room))
     }
 }
 

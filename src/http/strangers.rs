@@ -1,13 +1,15 @@
 //! How often one address may come without a key that lets in. Who has one is never held back: an address may be a
 //! proxy's, with good clients and bad ones behind it.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::shares::network;
 
 /// Addresses that are remembered at once. Beyond, all strangers wait.
 const MOST_ADDRESSES: usize = 100_000;
@@ -49,14 +51,6 @@ impl Strangers {
             self.tries.retain_recent();
         }
         is_due
-    }
-}
-
-/// Whoever has an IPv6 address has all of its network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -2,15 +2,28 @@
 
 use std::time::Duration;
 
+use super::refusal::Refusal;
 use crate::config::{Setting, Settings};
+use crate::graphql::ErrorCode;
+use crate::shares::Full;
 
 /// Why no further stream is opened.
-pub(super) const TOO_MANY_STREAMS: &str =
-    "as many sockets and streams are open as FACEQL_MAX_STREAMS allows; try again later";
+pub(super) fn refusal(full: Full) -> Refusal {
+    refusal_by(full, "as many sockets and streams are open as FACEQL_MAX_STREAMS allows; try again later")
+}
 
-/// Why no further socket is opened.
-pub(super) const TOO_MANY_UNACKNOWLEDGED: &str =
-    "as many sockets wait for connection_init as FACEQL_MAX_UNACKNOWLEDGED_SOCKETS allows; try again later";
+/// Why no further socket is opened before others are acknowledged.
+pub(super) fn unacknowledged_refusal(full: Full) -> Refusal {
+    let message = "as many sockets wait for connection_init as FACEQL_MAX_UNACKNOWLEDGED_SOCKETS allows; try again later";
+    refusal_by(full, message)
+}
+
+fn refusal_by(full: Full, when_all_are_open: &str) -> Refusal {
+    match full {
+        Full::All => Refusal::new(ErrorCode::Overloaded, when_all_are_open),
+        share => share.into(),
+    }
+}
 
 /// How much may stay open.
 #[derive(Clone, Debug)]

@@ -17,7 +17,6 @@ use futures_util::stream::{BoxStream, once};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::StreamMap;
 use tokio_util::sync::CancellationToken;
@@ -32,11 +31,11 @@ use super::request_id::RequestId;
 use super::router::Edge;
 use super::socket_end::{Close, End};
 use super::socket_message::{ClientMessage, OperationMessage, key_in};
-use super::streams::TOO_MANY_STREAMS;
-use super::{parameters, sent};
+use super::{parameters, sent, streams};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
 use crate::metrics::Transport;
+use crate::shares::{Held, Party};
 
 /// Names the protocol in the WebSocket's handshake.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -85,7 +84,7 @@ impl Opening {
 pub(super) struct Socket {
     stream: WebSocket,
     /// Among those that are not acknowledged, then among all streams.
-    place: OwnedSemaphorePermit,
+    place: Held,
     edge: Arc<Edge>,
     opening: Opening,
     /// Who it is, once `connection_init` was acknowledged.
@@ -123,12 +122,7 @@ pub(super) async fn serve(mut socket: Socket) {
 }
 
 impl Socket {
-    pub(super) fn new(
-        stream: WebSocket,
-        place: OwnedSemaphorePermit,
-        edge: Arc<Edge>,
-        opening: Opening,
-    ) -> Self {
+    pub(super) fn new(stream: WebSocket, place: Held, edge: Arc<Edge>, opening: Opening) -> Self {
         let mut pings = interval(edge.socket.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
@@ -258,8 +252,7 @@ impl Socket {
         let headers = mem::take(&mut self.opening.headers);
         let key = payload.and_then(key_in).or_else(|| auth::key_in(&headers));
         let caller = self.edge.authenticator.by_key(key, self.opening.address).await?;
-        let place = self.edge.streams.clone().try_acquire_owned();
-        self.place = place.map_err(|_| Refusal::new(ErrorCode::Overloaded, TOO_MANY_STREAMS))?;
+        self.place = self.edge.streams.take(&Party::caller(&caller), 1).map_err(streams::refusal)?;
         self.caller = Some(caller);
         Ok(())
     }
@@ -302,7 +295,8 @@ impl Socket {
             return Err(Refusal::new(ErrorCode::Overloaded, message));
         }
         self.pay(bytes)?;
-        let room = edge.room.take(bytes)?;
+        let party = Party::caller(&caller);
+        let room = edge.room.take(&party, bytes)?;
         let mut request = parameters::of_json(payload, &edge.documents)?;
         let operation = edge.executor.operation(&mut request);
         let complete = once(async { Outcome::Complete });
@@ -313,7 +307,7 @@ impl Socket {
             let responses = responses.inspect(move |_| _ = &room).map(Outcome::next);
             return Ok(responses.chain(complete).take_until(stop).boxed());
         }
-        let turn = edge.turns.clone().try_acquire_owned().map_err(|_| ApiError::overloaded())?;
+        let turn = edge.turns.take(&party, 1)?;
         let context = edge.request_context(caller, &self.opening.id);
         let execution = async move {
             let executed = edge.executor.execute(&operation, request, context, false).await;

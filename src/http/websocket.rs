@@ -7,14 +7,16 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, info_span};
 
+use super::auth;
 use super::host::is_allowed_origin;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::socket_end::Close;
-use super::streams::TOO_MANY_UNACKNOWLEDGED;
+use super::streams::unacknowledged_refusal;
 use super::transport_ws::{self, Opening, SUBPROTOCOL, Socket};
 use crate::graphql::ErrorCode;
+use crate::shares::Party;
 
 /// What is held of each socket for reading and for writing: most of them are idle, and most messages small.
 const BUFFER_BYTES: usize = 4 << 10;
@@ -29,8 +31,10 @@ pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -
             "a web page of another origin may not open a socket here; FACEQL_ALLOWED_ORIGINS can let it";
         return Refusal::new(ErrorCode::CsrfRefused, message).into_response();
     }
-    let Ok(place) = edge.unacknowledged.clone().try_acquire_owned() else {
-        return Refusal::new(ErrorCode::Overloaded, TOO_MANY_UNACKNOWLEDGED).into_response();
+    let stranger = Party::address(auth::address(&parts.extensions));
+    let place = match edge.unacknowledged.take(&stranger, 1) {
+        Ok(place) => place,
+        Err(full) => return unacknowledged_refusal(full).into_response(),
     };
     let id = RequestId::given(&parts.extensions);
     let opening = Opening::of(parts);

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::remote::{KEY, encoding_service_with, serve};
+use crate::remote::{KEY, encoding_service_of, encoding_service_with, serve};
 use crate::support::client::{http, raw};
 use crate::support::drawn;
-use crate::support::server::{config, eventually, real_encoder, soon};
+use crate::support::engine::Script;
+use crate::support::server::{config, real_encoder, soon};
 
 /// The beginning of a request of which no more comes.
 fn unfinished() -> String {
@@ -41,17 +42,24 @@ async fn without_a_key_it_answers_to_no_foreign_host() {
 
 #[tokio::test]
 async fn as_many_requests_as_are_allowed_are_answered_at_once() {
-    let service = encoding_service_with(&[("FACEQL_MAX_CONCURRENT_REQUESTS", "1")]).await;
+    let script = Script::gated();
+    let settings = [("FACEQL_MAX_CONCURRENT_REQUESTS", "1")];
+    let service = encoding_service_of(script.encoder().await, &settings).await;
     let ask = async || {
         let form = Form::new().part("file", Part::bytes(drawn(1)).file_name("image"));
         let request = http().post(format!("http://{service}/v1/selfie")).bearer_auth(KEY);
         request.multipart(form).send().await.unwrap().status()
     };
-    let mut first = TcpStream::connect(service).await.unwrap();
-    first.write_all(unfinished().as_bytes()).await.unwrap();
-    eventually(async || ask().await == 503).await;
-    drop(first);
-    eventually(async || ask().await == 200).await;
+    // One that is still arriving is not one of them.
+    let mut arriving = TcpStream::connect(service).await.unwrap();
+    arriving.write_all(unfinished().as_bytes()).await.unwrap();
+    let meanwhile = async {
+        script.asked(1).await;
+        assert_eq!(ask().await, 503);
+        script.open();
+    };
+    let (first, ()) = tokio::join!(ask(), meanwhile);
+    assert_eq!((first.as_u16(), ask().await.as_u16()), (200, 200));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod documents;
 mod encoder;
 mod events;
 mod failure;
+mod fairness;
 mod flow;
 mod forms;
 mod graphiql;
