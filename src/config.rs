@@ -87,11 +87,13 @@ impl Config {
     /// # Errors
     /// All problems at once, each with its name and what is expected.
     pub fn read(mut settings: Settings) -> Result<Self, ConfigError> {
+        let database = DatabaseConfig::read(&mut settings);
+        let secret = SecretConfig::read(&mut settings, &database);
         let config = Self {
             http: HttpConfig::read(&mut settings),
             documents: DocumentsConfig::read(&mut settings),
             rates: RatesConfig::read(&mut settings),
-            database: DatabaseConfig::read(&mut settings),
+            database,
             blobs: BlobsConfig::read(&mut settings),
             engine: EngineConfig::read(&mut settings),
             remote: RemoteConfig::read(&mut settings),
@@ -103,7 +105,7 @@ impl Config {
             contours: ContourConfig::read(&mut settings),
             sweep: SweepConfig::read(&mut settings),
             files: FilesConfig::read(&mut settings),
-            secret: SecretConfig::read(&mut settings),
+            secret,
             audit: AuditConfig::read(&mut settings),
             log: LogConfig::read(&mut settings),
             traces: TracesConfig::read(&mut settings),
@@ -132,7 +134,7 @@ impl Config {
         HttpConfig::read(&mut settings);
         DocumentsConfig::read(&mut settings);
         RatesConfig::read(&mut settings);
-        DatabaseConfig::read(&mut settings);
+        let database = DatabaseConfig::read(&mut settings);
         BlobsConfig::read(&mut settings);
         EngineConfig::read(&mut settings);
         RemoteConfig::read(&mut settings);
@@ -144,7 +146,7 @@ impl Config {
         ContourConfig::read(&mut settings);
         SweepConfig::read(&mut settings);
         FilesConfig::read(&mut settings);
-        SecretConfig::read(&mut settings);
+        SecretConfig::read(&mut settings, &database);
         AuditConfig::read(&mut settings);
         LogConfig::read(&mut settings);
         TracesConfig::read(&mut settings);

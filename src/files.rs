@@ -155,7 +155,7 @@ mod tests {
 
     fn secret(name: &str) -> Secret {
         let folder = tempfile::tempdir().unwrap();
-        Secret::open(&SecretConfig { file: folder.path().join(name) }).unwrap()
+        Secret::make(&SecretConfig { file: folder.path().join(name) }).unwrap()
     }
 
     fn query(tenant: &str, expires: i64, signature: &str) -> LinkQuery {

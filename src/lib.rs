@@ -28,6 +28,7 @@ pub mod graphql;
 pub mod health;
 pub mod http;
 pub mod idempotency;
+pub mod identity;
 pub mod index;
 pub mod inference;
 pub mod jobs;

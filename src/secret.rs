@@ -1,9 +1,8 @@
-//! The server's own secret: made at its first start, kept in a file that only its user can read. What is signed with
-//! it is valid for as long as the file stays the same.
+//! The server's own secret, kept in a file that only its user can read. What is signed with it is valid for as long as
+//! the file stays the same. [`crate::identity`] says which secret a database needs, and when a new one may be made.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ring::hmac::{self, HMAC_SHA256, Key};
@@ -11,6 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::config::{Setting, Settings};
+use crate::database::DatabaseConfig;
 use crate::private;
 
 /// Random bytes of the secret.
@@ -19,19 +19,21 @@ const BYTES: usize = 32;
 /// Where the secret is.
 #[derive(Clone, Debug)]
 pub struct SecretConfig {
-    /// The file; made when it is not there.
+    /// The file; made together with a new database.
     pub file: PathBuf,
 }
 
 impl SecretConfig {
-    pub(crate) fn read(settings: &mut Settings) -> Self {
+    /// The default is beside the database, wherever that is: the two belong together.
+    pub(crate) fn read(settings: &mut Settings, database: &DatabaseConfig) -> Self {
         let file = Setting {
             name: "FACEQL_SECRET_FILE",
-            about: "The server's secret, by which keys are told, links to files are signed and the audit log is chained; \
-                    made when it is not there. Without it every API key in the database is void: keep it with your \
-                    backups.",
+            about: "The server's secret: API keys are recognised, links to files signed and the audit log chained by it. \
+                    The default is the file `secret` in the folder of the database. It is made together with a new \
+                    database, and a database accepts no other one: keep it with your backups.",
         };
-        Self { file: settings.path(file, ".faceql/data/secret") }
+        let default = database.file.with_file_name("secret");
+        Self { file: settings.path(file, &default.to_string_lossy()) }
     }
 }
 
@@ -48,9 +50,8 @@ pub enum SecretError {
     },
     /// The file holds something else.
     #[error(
-        "{file} is not a secret of ours, which holds 64 hexadecimal digits: put back the one of your backups; without one, \
-         remove it, and a new one is made, by which every API key in the database is void, no link to a file is valid any \
-         more, and the audit log counts as changed"
+        "{file} is not a secret of FaceQL, which holds 64 hexadecimal digits: put back the one of your backups; if there \
+         is none, remove the file and see what `faceql secret reset` says"
     )]
     Malformed {
         /// The configured file.
@@ -60,69 +61,50 @@ pub enum SecretError {
 
 /// The secret. Not `Debug`: it must not reach a log.
 #[derive(Clone)]
-pub struct Secret(Key);
+pub struct Secret {
+    key: Key,
+    file: PathBuf,
+}
 
 impl Secret {
-    /// Reads the secret, and makes one when there is none.
-    ///
-    /// # Errors
-    /// When its file cannot be read or made, or holds something else.
-    pub fn open(config: &SecretConfig) -> Result<Self, SecretError> {
-        match Self::read(config) {
-            Err(SecretError::File { file, source }) if source.kind() == ErrorKind::NotFound => {
-                let text = make(&file).map_err(|source| SecretError::File { file, source })?;
-                Self::of_text(config, &text)
-            }
-            read => read,
-        }
-    }
-
     /// Reads the secret that is there.
     ///
     /// # Errors
     /// When its file cannot be read, or holds something else.
     pub fn read(config: &SecretConfig) -> Result<Self, SecretError> {
-        let failed = |source| SecretError::File { file: config.file.clone(), source };
-        let text = Zeroizing::new(fs::read_to_string(&config.file).map_err(failed)?);
-        Self::of_text(config, &text)
-    }
-
-    fn of_text(config: &SecretConfig, text: &str) -> Result<Self, SecretError> {
+        let file = config.file.clone();
+        let failed = |source| SecretError::File { file: file.clone(), source };
+        let text = Zeroizing::new(fs::read_to_string(&file).map_err(failed)?);
         let mut bytes = Zeroizing::new([0; BYTES]);
         hex::decode_to_slice(text.trim(), bytes.as_mut())
-            .map_err(|_| SecretError::Malformed { file: config.file.clone() })?;
-        Ok(Self(Key::new(HMAC_SHA256, bytes.as_ref())))
+            .map_err(|_| SecretError::Malformed { file: file.clone() })?;
+        Ok(Self { key: Key::new(HMAC_SHA256, bytes.as_ref()), file })
+    }
+
+    /// Makes a secret where there is none. Only [`crate::identity`] knows when that is right.
+    pub(crate) fn make(config: &SecretConfig) -> Result<Self, SecretError> {
+        make(&config.file).map_err(|source| SecretError::File { file: config.file.clone(), source })?;
+        Self::read(config)
+    }
+
+    /// Where it was read.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// A key for one purpose; another purpose's key says nothing about it.
     #[must_use]
     pub fn key(&self, purpose: &str) -> Key {
-        Key::new(HMAC_SHA256, hmac::sign(&self.0, purpose.as_bytes()).as_ref())
+        Key::new(HMAC_SHA256, hmac::sign(&self.key, purpose.as_bytes()).as_ref())
     }
 }
 
-/// Writes a new secret; it is there whole or not at all.
-fn make(file: &Path) -> io::Result<Zeroizing<String>> {
-    if let Some(folder) = file.parent() {
-        private::make_folder(folder)?;
-    }
+fn make(file: &Path) -> io::Result<()> {
     let mut bytes = Zeroizing::new([0; BYTES]);
     SystemRandom::new().fill(bytes.as_mut()).map_err(|_| io::Error::other("no randomness"))?;
     let text = Zeroizing::new(hex::encode(bytes.as_ref()));
-    let half = file.with_extension("new");
-    // One that a killed process left may be readable to others.
-    match fs::remove_file(&half) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
-    written.write_all(text.as_bytes())?;
-    written.sync_all()?;
-    fs::rename(half, file)?;
-    if let Some(folder) = file.parent() {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(text)
+    private::write_new(file, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -130,19 +112,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_made_once_and_nobody_else_can_read_it() {
+    fn a_secret_takes_no_others_place_and_nobody_else_can_read_it() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let config = SecretConfig { file: folder.path().join("data/secret") };
         assert!(Secret::read(&config).is_err() && !config.file.exists());
         let sign = |secret: &Secret, purpose| hmac::sign(&secret.key(purpose), b"text").as_ref().to_vec();
 
-        let first = Secret::open(&config).unwrap();
+        let first = Secret::make(&config).unwrap();
         assert_eq!(fs::metadata(&config.file).unwrap().permissions().mode() & 0o777, 0o600);
-        let again = Secret::open(&config).unwrap();
+        assert!(Secret::make(&config).is_err());
+        let again = Secret::read(&config).unwrap();
         assert_eq!(sign(&first, "files"), sign(&again, "files"));
         assert_ne!(sign(&first, "files"), sign(&first, "keys"));
         fs::write(&config.file, "not a secret").unwrap();
-        assert!(matches!(Secret::open(&config), Err(SecretError::Malformed { .. })));
+        assert!(matches!(Secret::read(&config), Err(SecretError::Malformed { .. })));
     }
 }

@@ -12,6 +12,7 @@ pub mod enrollment;
 pub mod enrollment_frame;
 pub mod face;
 pub mod idempotency_key;
+pub mod identity;
 pub mod ids;
 pub mod image;
 pub mod job;

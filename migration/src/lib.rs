@@ -9,6 +9,7 @@ mod m0004_contours;
 mod m0005_api_keys;
 mod m0006_audit;
 mod m0007_job_trace;
+mod m0010_identity;
 mod m0012_name_keys;
 
 /// Runs the steps in order.
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_api_keys::Step),
             Box::new(m0006_audit::Step),
             Box::new(m0007_job_trace::Step),
+            Box::new(m0010_identity::Step),
             Box::new(m0012_name_keys::Step),
         ]
     }

@@ -27,6 +27,7 @@ use crate::health::Health;
 use crate::http::{
     Authenticator, Documents, Edge, Executor, HttpConfig, NoKey, Room, Scrape, ServeError, router, serve,
 };
+use crate::identity::{self, IdentityError};
 use crate::index::EmbeddedIndex;
 use crate::inference::{Engines, KnownModels, RemoteError, StartError};
 use crate::jobs::{Handler, Queue, Worker};
@@ -34,7 +35,7 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::people::{LoadError, People};
 use crate::rates::Rates;
-use crate::secret::{Secret, SecretError};
+use crate::secret::Secret;
 use crate::shares::SharedLimit;
 use crate::submissions::{Submission, Submissions};
 use crate::sweeper::Sweep;
@@ -63,7 +64,7 @@ pub enum AppError {
     Blobs(#[from] BlobError),
     /// The server's own secret.
     #[error(transparent)]
-    Secret(#[from] SecretError),
+    Identity(#[from] IdentityError),
     /// The model pack.
     #[error(transparent)]
     Pack(#[from] vision::PackError),
@@ -125,8 +126,10 @@ impl App {
         let people = open_people(&config, clock.clone(), &engines).await?;
         let (database, blobs, models) =
             (people.database.clone(), people.blobs.clone(), people.models.clone());
-        let secret = Secret::open(&config.secret)?;
+        let secret = identity::secret_of(&database, &config.secret).await?;
+        identity::note_place(&database, &secret).await?;
         let (audit, recorder) = AuditLog::new(database.clone(), &secret, clock.clone(), &config.audit);
+        audit.see_to_note().await?;
         let queue = Queue::new(database.clone(), clock.clone(), config.jobs.lease);
         let verification = Verification {
             database: database.clone(),

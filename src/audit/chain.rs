@@ -9,7 +9,8 @@ use entity::audit_head;
 use ring::hmac::{self, Key};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryOrder,
+    QuerySelect,
 };
 use tracing::error;
 
@@ -34,9 +35,13 @@ impl Chain {
         Self { entries: secret.key("audit"), head: secret.key("audit head") }
     }
 
-    /// Adds entries as part of `write`.
-    pub(super) async fn append(&self, write: &Write, entries: &[Entry]) -> Result<(), DbErr> {
-        let mut ends = self.ends(write).await?;
+    /// Adds entries behind these ends, as part of `write`.
+    pub(super) async fn append(
+        &self,
+        write: &Write,
+        mut ends: audit_head::Model,
+        entries: &[Entry],
+    ) -> Result<(), DbErr> {
         for entries in entries.chunks(ROWS) {
             let rows =
                 entries.iter().map(|entry| self.link(&mut ends, entry).into_active_model().reset_all());
@@ -75,22 +80,22 @@ impl Chain {
     }
 
     /// Where the chain begins and ends, as far as that can be believed. Where it cannot, the chain goes on behind a hole
-    /// that nobody can fill: to seal anew what somebody else has changed would make it good.
-    pub(super) async fn ends(&self, write: &Write) -> Result<audit_head::Model, DbErr> {
+    /// that nobody can fill: to seal anew what somebody else has changed would make it good. `None` where there is nothing.
+    pub(super) async fn ends(&self, write: &Write) -> Result<Option<audit_head::Model>, DbErr> {
         let stored = stored_ends(&**write).await?;
         if let Some(ends) = stored.as_ref().filter(|ends| self.is_sealed(ends)) {
-            return Ok(ends.clone());
+            return Ok(Some(ends.clone()));
         }
         let last = Entity::find().select_only().expr_as(Column::Sequence.max(), "last");
         let last: Option<i64> = last.into_tuple().one(&**write).await?.flatten();
         if stored.is_none() && last.is_none() {
-            return Ok(beginning());
+            return Ok(None);
         }
         error!(
             "the audit log was changed by another hand, or the server's secret was: `faceql audit verify` tells \
              more; it goes on behind a gap"
         );
-        Ok(audit_head::Model { last_sequence: last.unwrap_or(0).saturating_add(1), ..beginning() })
+        Ok(Some(behind_gap(last.unwrap_or(0))))
     }
 
     /// Stores where the chain begins and ends.
@@ -105,9 +110,57 @@ impl Chain {
     }
 }
 
+/// By which an unknown secret can be compared with the one that a log was written with.
+pub struct Handwriting {
+    ends: Option<audit_head::Model>,
+    /// The newest entry, and the MAC of the one before it.
+    last: Option<(Vec<u8>, Model)>,
+}
+
+impl Handwriting {
+    /// `None` where there is nothing of a log.
+    ///
+    /// # Errors
+    /// When the database failed.
+    pub async fn of(database: &impl ConnectionTrait) -> Result<Option<Self>, DbErr> {
+        if is_empty(database).await? {
+            return Ok(None);
+        }
+        let ends = stored_ends(database).await?;
+        let newest = Entity::find().order_by_desc(Column::Sequence).limit(2).all(database).await;
+        // What cannot be an entry tells nothing.
+        let mut newest = newest.unwrap_or_default().into_iter();
+        let last = newest.next().map(|last| {
+            let before = match (newest.next(), &ends) {
+                (Some(before), _) => before.mac,
+                (None, Some(ends)) => ends.before_first.clone(),
+                (None, None) => NOTHING.to_vec(),
+            };
+            (before, last)
+        });
+        Ok(Some(Self { ends, last }))
+    }
+
+    /// Whether this secret wrote it: one sound trace is enough, others may have been changed.
+    #[must_use]
+    pub fn is_by(&self, secret: &Secret) -> bool {
+        let chain = Chain::new(secret);
+        self.ends.as_ref().is_some_and(|ends| chain.is_sealed(ends))
+            || self.last.as_ref().is_some_and(|(before, last)| chain.fits(before, last))
+    }
+}
+
 /// Where the chain begins and ends, whoever wrote it.
 pub(super) async fn stored_ends(database: &impl ConnectionTrait) -> Result<Option<audit_head::Model>, DbErr> {
     audit_head::Entity::find_by_id(audit_head::Model::ID).one(database).await
+}
+
+/// Whether there is nothing of a log.
+pub(super) async fn is_empty(database: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    let heads = audit_head::Entity::find().select_only().column(audit_head::Column::Id);
+    let entries = Entity::find().select_only().column(Column::Sequence);
+    Ok(heads.into_tuple::<i32>().one(database).await?.is_none()
+        && entries.into_tuple::<i64>().one(database).await?.is_none())
 }
 
 /// Of a chain without an entry.
@@ -120,6 +173,11 @@ pub(super) fn beginning() -> audit_head::Model {
         last_mac: NOTHING.to_vec(),
         seal: Vec::new(),
     }
+}
+
+/// Of a chain that goes on behind `last`, with a number left out: nobody has the entry that would fit there.
+pub(super) fn behind_gap(last: i64) -> audit_head::Model {
+    audit_head::Model { last_sequence: last.saturating_add(1), ..beginning() }
 }
 
 /// What an entry's MAC is made of. Each text comes behind its length, so that no two entries give the same bytes.

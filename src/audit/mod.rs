@@ -4,6 +4,7 @@
 //! The entry of a change is part of its write. All others wait in a bounded buffer for the [`Recorder`], which writes
 //! many together: reading waits for no write. Knows no GraphQL, no HTTP and no domain.
 
+mod begun;
 mod chain;
 mod entry;
 mod recorder;
@@ -17,16 +18,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entity::ids::Tenant;
+use entity::{audit_head, identity};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 use tokio::sync::mpsc;
+use tracing::error;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::{Setting, Settings};
-use crate::database::Database;
+use crate::database::{Database, Write};
 use crate::secret::Secret;
-use chain::Chain;
+use begun::{Note, Noted};
+use chain::{Chain, beginning, behind_gap};
 use entry::{Entry, Origin};
 
-pub use chain::{Head, NoHead};
+pub use chain::{Handwriting, Head, NoHead};
 pub use recorder::Recorder;
 pub use trail::{Doing, Trail};
 pub use verify::{Fault, Report};
@@ -65,6 +71,7 @@ pub struct Overrun;
 pub struct AuditLog {
     database: Database,
     chain: Arc<Chain>,
+    note: Arc<Note>,
     clock: Clock,
     retention: Option<Duration>,
     buffer: mpsc::Sender<Entry>,
@@ -79,7 +86,8 @@ impl AuditLog {
     pub fn new(database: Database, secret: &Secret, clock: Clock, config: &AuditConfig) -> (Self, Recorder) {
         let (buffer, waiting) = mpsc::channel(BUFFER);
         let chain = Arc::new(Chain::new(secret));
-        let log = Self { database, chain, clock, retention: config.retention, buffer };
+        let note = Arc::new(Note::new(secret, database.file()));
+        let log = Self { database, chain, note, clock, retention: config.retention, buffer };
         (log.clone(), Recorder::new(log, waiting))
     }
 
@@ -101,6 +109,55 @@ impl AuditLog {
         Trail::of_command(self.clone(), self.origin(tenant, actor, String::new()), command)
     }
 
+    /// Adds entries as part of `write`.
+    async fn append(&self, write: &mut Write, entries: &[Entry]) -> Result<(), DbErr> {
+        let ends = match self.chain.ends(write).await? {
+            Some(ends) => ends,
+            None => self.begin(write).await?,
+        };
+        self.chain.append(write, ends, entries).await
+    }
+
+    /// The ends of a log without an entry. That it begins is noted outside of the database once it has; one that was
+    /// begun before goes on behind a gap.
+    async fn begin(&self, write: &mut Write) -> Result<audit_head::Model, DbErr> {
+        let Some(database) = identity_in(&**write).await? else { return Ok(beginning()) };
+        if self.note.read(Some(database)) == Noted::Begun {
+            error!("{}; it goes on behind a gap", Fault::Emptied(self.note.file().to_owned()));
+            return Ok(behind_gap(0));
+        }
+        let note = self.note.clone();
+        // It writes a file and waits for the disk; that happens once in a database's life.
+        write.after_commit(move || note.write(database));
+        Ok(beginning())
+    }
+
+    /// Notes outside of the database that the log was begun, where the note was lost; says it in the service's log when
+    /// the note and the audit log contradict each other.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn see_to_note(&self) -> Result<(), DbErr> {
+        let reader = self.database.reader();
+        let (noted, is_empty) = self.noted(reader).await?;
+        if let Some(fault) = self.fault_of_note(noted, is_empty) {
+            error!("{fault}");
+        }
+        if let (Some(database), false) = (identity_in(reader).await?, is_empty) {
+            self.note.write(database);
+        }
+        Ok(())
+    }
+
+    /// Has the note say of this secret's log what it said of the former secret's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn renew_note(&self) -> Result<(), DbErr> {
+        self.note.remove();
+        self.see_to_note().await
+    }
+
     fn origin(&self, tenant: &Tenant, actor: String, request: String) -> Arc<Origin> {
         Arc::new(Origin { tenant: tenant.clone(), actor, request, clock: self.clock.clone() })
     }
@@ -117,4 +174,10 @@ impl AuditLog {
             Err(Closed(_)) => Err(Overrun),
         }
     }
+}
+
+/// What tells the database from others; `None` before it has a secret.
+async fn identity_in(database: &impl ConnectionTrait) -> Result<Option<Uuid>, DbErr> {
+    let identity = identity::Entity::find_by_id(identity::Model::ID).one(database).await?;
+    Ok(identity.map(|identity| identity.database))
 }

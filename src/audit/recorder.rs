@@ -67,7 +67,7 @@ impl Recorder {
 
     /// Whether all `entries` are written; they are gone then.
     async fn write(&self, entries: &mut Vec<Entry>) -> bool {
-        match self.log.append(entries).await {
+        match self.log.write_down(entries).await {
             Ok(()) => {
                 entries.clear();
                 true
@@ -81,12 +81,12 @@ impl Recorder {
 }
 
 impl AuditLog {
-    async fn append(&self, entries: &[Entry]) -> Result<(), DbErr> {
+    async fn write_down(&self, entries: &[Entry]) -> Result<(), DbErr> {
         if entries.is_empty() {
             return Ok(());
         }
-        let write = self.database.write().await?;
-        self.chain.append(&write, entries).await?;
+        let mut write = self.database.write().await?;
+        self.append(&mut write, entries).await?;
         write.commit().await
     }
 }

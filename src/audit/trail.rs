@@ -77,7 +77,7 @@ impl Trail {
         let mut about = lock(&act.about).clone();
         about.extend(ids);
         let entry = Entry::new(steps.origin.clone(), act.name.clone(), about, DONE);
-        steps.log.chain.append(write, &[entry]).await?;
+        steps.log.append(write, &[entry]).await?;
         // Held until then, so that an act broken off during its commit has one entry as well.
         write.after_commit(move || act.is_recorded.store(true, Ordering::Relaxed));
         Ok(())

@@ -1,6 +1,7 @@
 //! Whether the log is as it was written.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use entity::audit_entry::{Column, Entity, Model};
 use entity::audit_head;
@@ -8,8 +9,9 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, TransactionTrait,
 };
 
-use super::AuditLog;
-use super::chain::{Chain, Head, beginning, stored_ends};
+use super::begun::Noted;
+use super::chain::{Chain, Head, beginning, is_empty, stored_ends};
+use super::{AuditLog, identity_in};
 
 /// Entries read at once.
 const PAGE: u64 = 1000;
@@ -28,6 +30,12 @@ pub enum Fault {
     Foreign(i64),
     /// The row that says where the chain begins and ends is gone, or another hand has changed it.
     HeadChanged,
+    /// Nothing is left of a log that was begun, as this file beside the secret says.
+    Emptied(PathBuf),
+    /// The log was begun in another database, which had the same place, as this file beside the secret says.
+    Replaced(PathBuf),
+    /// This file beside the secret, which says that the log was begun, cannot be believed.
+    NoteChanged(PathBuf),
     /// The head that was kept elsewhere is of another chain.
     NotAsKept(Head),
     /// The log ends before the head that was kept elsewhere.
@@ -48,6 +56,28 @@ impl fmt::Display for Fault {
                 write!(
                     formatter,
                     "{head}, or FACEQL_SECRET_FILE is not the one that the log was written with"
+                )
+            }
+            Self::Emptied(note) => write!(
+                formatter,
+                "the log was begun, as {} says, and nothing is left of it: it was removed, or an older database was put \
+                 back",
+                note.display()
+            ),
+            Self::Replaced(note) => {
+                let note = note.display();
+                write!(
+                    formatter,
+                    "{note} says that a log was begun in another database at this place: the database was replaced, and \
+                     its log is gone; if that was done on purpose, remove {note} and restart the server"
+                )
+            }
+            Self::NoteChanged(note) => {
+                let note = note.display();
+                write!(
+                    formatter,
+                    "{note}, which says that the log was begun, was changed, is of another secret or cannot be read; if \
+                     the log is as it should be, remove {note} and restart the server"
                 )
             }
             Self::NotAsKept(Head { sequence, .. }) => {
@@ -72,6 +102,8 @@ pub struct Report {
     pub first: i64,
     /// The newest one; less than `first` when there is none.
     pub last: i64,
+    /// The file beside the secret that should say that the log was begun, and does not.
+    pub unnoted: Option<PathBuf>,
     /// What is wrong, or the first of it.
     pub faults: Vec<Fault>,
     /// How much else is wrong.
@@ -102,7 +134,12 @@ impl AuditLog {
     /// # Errors
     /// When the database fails.
     pub async fn head(&self) -> Result<Option<Head>, DbErr> {
-        let ends = self.believed_ends(self.database.reader()).await?;
+        let reader = self.database.reader();
+        let (noted, is_empty) = self.noted(reader).await?;
+        if self.fault_of_note(noted, is_empty).is_some() {
+            return Ok(None);
+        }
+        let ends = self.believed_ends(reader).await?;
         Ok(ends.map(|ends| Head { sequence: ends.last_sequence, mac: ends.last_mac }))
     }
 
@@ -115,6 +152,12 @@ impl AuditLog {
         let state = self.database.reader().begin().await?;
         let ends = self.believed_ends(&state).await?;
         let mut walk = Walk::new(&self.chain, ends, kept);
+        let (noted, is_empty) = self.noted(&state).await?;
+        if let Some(fault) = self.fault_of_note(noted, is_empty) {
+            walk.report.note(fault);
+        }
+        let is_unnoted = !is_empty && matches!(noted, Noted::Nothing | Noted::Others);
+        walk.report.unnoted = is_unnoted.then(|| self.note.file().to_owned());
         let (mut after, mut seen) = (i64::MIN, 0);
         loop {
             let page = page_behind(&state, after).await?;
@@ -127,6 +170,23 @@ impl AuditLog {
             progress(seen);
         }
         Ok(walk.finish())
+    }
+
+    /// What is noted outside of the database, and whether there is nothing of a log in it.
+    pub(super) async fn noted(&self, database: &impl ConnectionTrait) -> Result<(Noted, bool), DbErr> {
+        let noted = self.note.read(identity_in(database).await?);
+        Ok((noted, is_empty(database).await?))
+    }
+
+    /// What the note shows to be wrong.
+    pub(super) fn fault_of_note(&self, noted: Noted, is_empty: bool) -> Option<Fault> {
+        let file = self.note.file().to_owned();
+        match noted {
+            Noted::Begun if is_empty => Some(Fault::Emptied(file)),
+            Noted::BegunByAnother => Some(Fault::Replaced(file)),
+            Noted::Changed => Some(Fault::NoteChanged(file)),
+            Noted::Begun | Noted::Nothing | Noted::Others => None,
+        }
     }
 
     /// Where the chain begins and ends, unless another hand has written that.

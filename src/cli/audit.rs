@@ -10,14 +10,15 @@ use crate::audit::{AuditLog, Head, Report};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
-use crate::secret::Secret;
+use crate::identity;
 
 /// What to do with the audit log.
 #[derive(Subcommand)]
 pub(super) enum AuditTask {
     /// See that every entry is as it was written, and that none is missing.
     ///
-    /// Exits with 1 when not, and with 2 when that cannot be told. Who has the database and `FACEQL_SECRET_FILE` can write
+    /// Exits with 1 when not, and with 2 when that cannot be told. That all of it was removed is seen by a file beside the
+    /// secret. Who has the database and `FACEQL_SECRET_FILE` can write
     /// a log of their own, and who puts back an older database brings back its log: only a head that was kept elsewhere
     /// shows that.
     Verify {
@@ -31,20 +32,27 @@ pub(super) enum AuditTask {
 
 pub(super) async fn run(config: &Config, task: AuditTask) -> Result<ExitCode, Fault> {
     Database::find(&config.database)?;
-    let secret = Secret::read(&config.secret)?;
     let database = Database::open_beside(&config.database).await?;
+    let done = with_log(&database, config, task).await;
+    database.close().await;
+    Ok(if done? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether all is well.
+async fn with_log(database: &Database, config: &Config, task: AuditTask) -> Result<bool, Fault> {
+    let secret = identity::secret_of(database, &config.secret).await?;
     let log = AuditLog::of_writes(database.clone(), &secret, Clock::system());
-    let is_well = match task {
+    Ok(match task {
         AuditTask::Verify { head } => verify(&log, head).await?,
         AuditTask::Head => {
-            let head =
-                log.head().await?.ok_or("the end of the log was changed: see `faceql audit verify`")?;
+            let head = log
+                .head()
+                .await?
+                .ok_or("the log or its end was changed or removed: see `faceql audit verify`")?;
             say(&head.to_string());
             true
         }
-    };
-    database.close().await;
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
 }
 
 async fn verify(log: &AuditLog, head: Option<Head>) -> Result<bool, Fault> {
@@ -55,7 +63,7 @@ async fn verify(log: &AuditLog, head: Option<Head>) -> Result<bool, Fault> {
     Ok(report.is_well())
 }
 
-fn tell(Report { first, last, faults, more_faults }: &Report) {
+fn tell(Report { first, last, faults, more_faults, unnoted }: &Report) {
     match faults.is_empty() {
         true if last < first => say("well     the log has no entry"),
         true => say(&format!("well     the entries {first} to {last} are as they were written")),
@@ -63,5 +71,12 @@ fn tell(Report { first, last, faults, more_faults }: &Report) {
     }
     if *more_faults > 0 {
         say(&format!("         and {more_faults} faults more"));
+    }
+    if let Some(file) = unnoted {
+        let file = file.display();
+        say(&format!(
+            "note     {file} does not say that this log was begun, so that nobody would notice if all of it were removed; \
+             the next start of the server writes it"
+        ));
     }
 }

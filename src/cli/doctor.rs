@@ -7,6 +7,7 @@ use crate::app;
 use crate::blobs::{BlobError, Blobs};
 use crate::config::Config;
 use crate::database::{Database, OpenError};
+use crate::identity;
 use crate::people::NameCollisions;
 
 /// Checks every part by itself, so that one fault does not hide another.
@@ -15,6 +16,7 @@ pub(super) async fn run(config: &Config) -> ExitCode {
         ("models", models(config)),
         ("engine", engine(config).await),
         ("database", database(config).await),
+        ("secret", secret(config).await),
         ("blobs", blobs(config).await),
     ];
     for (name, state) in &parts {
@@ -64,6 +66,25 @@ async fn names(config: &Config) -> Result<(), String> {
     }
     let sentences: Vec<String> = collisions.sentences().collect();
     Err(format!("{}; {}", sentences.join("; "), NameCollisions::REMEDY))
+}
+
+async fn secret(config: &Config) -> Result<String, String> {
+    let (file, database) = (config.secret.file.display(), &config.database);
+    match Database::look(database).await {
+        Err(OpenError::Missing { .. }) => {
+            return Ok(format!("{file} will belong to the database that is made"));
+        }
+        Ok(due) if !due.is_empty() => {
+            return Ok(format!("{file} is compared with the database once its schema is up to date"));
+        }
+        _ => {}
+    }
+    let reader = Database::read_only(database).await.map_err(|error| error.to_string())?;
+    let looked = identity::look(&reader, &database.file, &config.secret).await;
+    match looked.map_err(|error| error.to_string())? {
+        Some(_) => Ok(format!("{file} belongs to the database")),
+        None => Ok(format!("the next start makes {file}")),
+    }
 }
 
 async fn blobs(config: &Config) -> Result<String, String> {

@@ -12,8 +12,8 @@ use crate::caller::{ANONYMOUS_TENANT, Scopes};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
+use crate::identity;
 use crate::keys::{Keys, MAX_LABEL_BYTES, NewKey};
-use crate::secret::Secret;
 use crate::type_id;
 
 /// What to do about keys.
@@ -53,10 +53,14 @@ pub(super) async fn run(config: &Config, task: KeysTask) -> Result<(), Fault> {
         Database::find(&config.database)?;
     }
     let database = Database::open_beside(&config.database).await?;
-    let keys = Keys::new(database.clone(), &Secret::open(&config.secret)?, Clock::system());
-    let done = carry_out(&keys, config, task).await;
+    let done = with_keys(&database, config, task).await;
     database.close().await;
     done
+}
+
+async fn with_keys(database: &Database, config: &Config, task: KeysTask) -> Result<(), Fault> {
+    let secret = identity::secret_of(database, &config.secret).await?;
+    carry_out(&Keys::new(database.clone(), &secret, Clock::system()), config, task).await
 }
 
 async fn carry_out(keys: &Keys, config: &Config, task: KeysTask) -> Result<(), Fault> {

@@ -12,6 +12,7 @@ mod keys;
 mod local;
 mod progress;
 mod schema;
+mod secret;
 mod serve;
 mod stop;
 mod tenant;
@@ -49,7 +50,7 @@ enum Task {
     Schema,
     /// Print every setting with its default, in the form of an .env file.
     Config,
-    /// Check engine, models, database and blob folder, and say how to mend what is not well.
+    /// Check engine, models, database, secret and blob folder, and say how to mend what is not well.
     Doctor,
     /// Find the faces of image files, without a server: writes NAME.faces.jpg and NAME.faces.json.
     ///
@@ -82,6 +83,9 @@ enum Task {
     /// Check the audit log, or print its end. A server may go on meanwhile.
     #[command(subcommand)]
     Audit(audit::AuditTask),
+    /// Go on when the server's secret is lost.
+    #[command(subcommand)]
+    Secret(secret::SecretTask),
 }
 
 /// The exit code of what could not be carried out, where 1 is a verdict.
@@ -91,7 +95,7 @@ impl Task {
     /// What it exits with when it cannot be carried out.
     fn failure(&self) -> ExitCode {
         match self {
-            Self::Enroll(_) | Self::Index(_) | Self::Audit(_) => ExitCode::from(NOT_DONE),
+            Self::Enroll(_) | Self::Index(_) | Self::Audit(_) | Self::Secret(_) => ExitCode::from(NOT_DONE),
             _ => ExitCode::FAILURE,
         }
     }
@@ -142,6 +146,7 @@ async fn perform(task: Task, config: Config) -> Result<ExitCode, Fault> {
         Task::Keys(task) => keys::run(&config, task).await.map(succeeded),
         Task::Index(task) => index::run(&config, task).await,
         Task::Audit(task) => audit::run(&config, task).await,
+        Task::Secret(task) => secret::run(&config, task).await,
         Task::Schema | Task::Config => Ok(ExitCode::SUCCESS),
     }
 }

@@ -9,7 +9,7 @@ use crate::caller::{ANONYMOUS_TENANT, Actor, Caller, Scopes};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
-use crate::secret::Secret;
+use crate::identity;
 
 /// Names a tenant.
 #[derive(Args)]
@@ -21,13 +21,13 @@ pub(super) struct TenantArgs {
 
 impl TenantArgs {
     /// The shell acts for the tenant, who may do everything. The audit log calls what it does by the `command`.
-    pub(super) fn caller(
+    pub(super) async fn caller(
         &self,
         config: &Config,
         database: &Database,
         command: &str,
     ) -> Result<Caller, Fault> {
-        let secret = Secret::open(&config.secret)?;
+        let secret = identity::secret_of(database, &config.secret).await?;
         let log = AuditLog::of_writes(database.clone(), &secret, Clock::system());
         let caller = Caller::lasting(self.tenant.clone(), Scopes::ALL, Actor::Shell);
         let trail = log.trail_of_command(&caller.tenant, caller.actor.to_string(), command);

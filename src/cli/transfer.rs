@@ -49,7 +49,7 @@ pub(super) async fn export(config: &Config, export: ExportArgs) -> Result<(), Fa
     let (stop, shown) = (stop::on_signal(), export.file.display());
     let people = stored_people(config).await?;
     let partial = Partial::create(&export.file).map_err(|error| format!("{shown}: {error}"))?;
-    let caller = export.tenant.caller(config, &people.database, "faceql export")?;
+    let caller = export.tenant.caller(config, &people.database, "faceql export").await?;
     let written = stop.run_until_cancelled(write(&people, &caller, &export, &partial)).await;
     people.database.clone().close().await;
     let written = written.ok_or_else(|| format!("{shown}: stopped before it was complete"))?;
@@ -129,7 +129,7 @@ pub(super) async fn import(config: &Config, import: ImportArgs) -> Result<(), Fa
     let source = open(&import.file).map_err(|error| format!("{shown}: {error}"))?;
     let people = open_people(config, Clock::system(), &idle_engines(&config.engine)?).await?;
     let mut progress = Progress::new("people", None);
-    let caller = import.tenant.caller(config, &people.database, "faceql import")?;
+    let caller = import.tenant.caller(config, &people.database, "faceql import").await?;
     let imported = people.import(&caller, source, |imported| progress.set(imported.people)).await;
     progress.finish();
     people.database.clone().close().await;

@@ -99,6 +99,8 @@ pub enum OpenError {
 /// The database. Cloning shares it.
 #[derive(Clone)]
 pub struct Database {
+    /// Absolute, so that it says the same wherever a command is run.
+    file: Arc<Path>,
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     /// Whose turn it is to write.
@@ -131,6 +133,7 @@ impl Database {
     async fn connect(config: &DatabaseConfig, lock: Option<File>) -> Result<Self, DbErr> {
         let statements = Arc::default();
         Ok(Self {
+            file: std::path::absolute(&config.file).unwrap_or_else(|_| config.file.clone()).into(),
             writer: connect(config, 1, &statements).await?,
             reader: connect(config, config.readers, &statements).await?,
             turn: Arc::default(),
@@ -183,6 +186,12 @@ impl Database {
         let mut options = ConnectOptions::new("sqlite:");
         options.sqlx_logging(false).map_sqlx_sqlite_opts(move |_| file.clone());
         sea_orm::Database::connect(options).await
+    }
+
+    /// The database file's absolute path.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// Connections for reading; what is committed is seen at once.

@@ -252,7 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = DatabaseConfig { file: folder.path().join("faceql.db"), readers: 1, durable: false };
         let database = Database::open(&database).await.unwrap();
-        let secret = Secret::open(&SecretConfig { file: folder.path().join("secret") }).unwrap();
+        let secret = Secret::make(&SecretConfig { file: folder.path().join("secret") }).unwrap();
         let keys = Keys::new(database.clone(), &secret, Clock::system());
         let unknown: Vec<_> = (0..100).map(|_| text::generate().unwrap()).collect();
 

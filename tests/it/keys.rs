@@ -32,7 +32,7 @@ const CREATE: &str = "mutation { createContainer { container { id } } }";
 async fn keys_beside(server: &TestServer, clock: Clock) -> Keys {
     let config = config(server.folder(), &[]);
     let database = Database::open_beside(&config.database).await.unwrap();
-    Keys::new(database, &Secret::open(&config.secret).unwrap(), clock)
+    Keys::new(database, &Secret::read(&config.secret).unwrap(), clock)
 }
 
 fn new_key(tenant: &str, scopes: Scopes) -> NewKey {
@@ -197,10 +197,10 @@ async fn no_key_is_stored_and_none_of_another_secret_lets_in() {
         assert!(!bytes.windows(32).any(|part| part == &text.as_bytes()[4..36]), "{}", file.display());
     }
     // Who has the database and not the secret cannot tell keys.
-    std::fs::remove_file(folder.path().join("secret")).unwrap();
+    std::fs::write(folder.path().join("secret"), "ab".repeat(32)).unwrap();
     let config = config(folder.path(), &[]);
     let database = Database::open(&config.database).await.unwrap();
-    let others = Keys::new(database, &Secret::open(&config.secret).unwrap(), Clock::system());
+    let others = Keys::new(database, &Secret::read(&config.secret).unwrap(), Clock::system());
     assert_eq!(others.list().await.unwrap()[0].digest, digest);
     assert!(others.find(text).await.unwrap().is_none());
 }
@@ -358,7 +358,7 @@ async fn last_use_is_written_down_at_the_end_also_of_a_key_that_was_revoked() {
     let folder = server.stop_with_jobs().await;
     let config = config(folder.path(), &[]);
     let database = Database::open(&config.database).await.unwrap();
-    let keys = Keys::new(database, &Secret::open(&config.secret).unwrap(), Clock::system());
+    let keys = Keys::new(database, &Secret::read(&config.secret).unwrap(), Clock::system());
     let listed = keys.list().await.unwrap();
     assert!(listed.len() == 2 && listed.iter().all(|key| key.last_used_at.is_some()), "{listed:?}");
 }

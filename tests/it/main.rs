@@ -31,6 +31,7 @@ mod process;
 mod rates;
 mod remote;
 mod scopes;
+mod secret;
 mod socket_limits;
 mod socket_protocol;
 mod subscribers;

@@ -312,9 +312,17 @@ async fn doctor_says_what_is_well_and_what_is_not() {
     let server = Binary::serve(folder.path(), &[]).await;
     let (well, told) = doctor(&[]);
     assert!(well && told.contains("faceql.db is in use by a running FaceQL"), "{told}");
+    assert!(told.contains("secret belongs to the database"), "{told}");
     assert!(server.terminate().success());
     let (well, told) = doctor(&[]);
     assert!(well && told.contains("its schema is up to date"), "{told}");
+    assert!(told.contains("secret belongs to the database"), "{told}");
+    std::fs::write(folder.path().join("other"), "ab".repeat(32)).unwrap();
+    let (well, told) = doctor(&[("FACEQL_SECRET_FILE", "other")]);
+    assert!(
+        !well && told.contains("NOT WELL secret: other (FACEQL_SECRET_FILE) is not the secret"),
+        "{told}"
+    );
     for mistyped in [("FACEQL_MODEL_PACK", "nowhere"), ("DATABASE_URL", "sqlite:nowhere/faceql.db")] {
         let (well, told) = doctor(&[mistyped]);
         assert!(!well && told.contains("nowhere"), "{told}");

@@ -97,7 +97,7 @@ async fn write_about_more_than_an_entry_holds_says_how_much_more() {
 #[tokio::test]
 async fn request_waits_while_the_buffer_is_full_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let secret = Secret::open(&SecretConfig { file: folder.path().join("secret") }).unwrap();
+    let secret = Secret::make(&SecretConfig { file: folder.path().join("secret") }).unwrap();
     let database = Database::open(&database_config(&folder)).await.unwrap();
     let (log, recorder) =
         AuditLog::new(database.clone(), &secret, Clock::system(), &AuditConfig { retention: None });

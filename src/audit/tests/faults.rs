@@ -126,6 +126,24 @@ async fn what_was_cut_off_together_with_the_head_is_found_for_ever() {
 }
 
 #[tokio::test]
+async fn log_that_was_emptied_is_found_and_does_not_begin_anew() {
+    let house = House::new().await;
+    house.tamper("DELETE FROM audit_entries; DELETE FROM audit_heads").await;
+    let emptied = Fault::Emptied(house.folder.path().join("secret.audit"));
+    assert_eq!(house.faults().await, [emptied]);
+    assert_eq!(house.log.head().await.unwrap(), None);
+    house.write_one().await;
+    assert_eq!(house.faults().await, [Fault::Missing(1, 1)]);
+    // Not even under another identity.
+    house.tamper("DELETE FROM audit_entries; DELETE FROM audit_heads; DELETE FROM identities").await;
+    let replaced = Fault::Replaced(house.folder.path().join("secret.audit"));
+    assert_eq!(house.faults().await, [replaced.clone()]);
+    let house = house.reopen().await;
+    house.write_one().await;
+    assert_eq!(house.faults().await, [replaced]);
+}
+
+#[tokio::test]
 async fn log_of_another_secret_is_not_taken_for_ones_own() {
     let (folder, seconds) = House::new().await.close().await;
     let house = House::open(folder, "another secret", seconds).await;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::{AuditConfig, AuditLog, Fault, Head, Trail};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseConfig};
+use crate::identity;
 use crate::secret::{Secret, SecretConfig};
 
 const DAY: i64 = 86_400;
@@ -47,8 +48,13 @@ impl House {
     }
 
     async fn open(folder: TempDir, secret: &str, seconds: Arc<AtomicI64>) -> Self {
-        let secret = Secret::open(&SecretConfig { file: folder.path().join(secret) }).unwrap();
         let database = Database::open(&database_config(&folder)).await.unwrap();
+        let config = SecretConfig { file: folder.path().join(secret) };
+        // Another secret than the database's is refused there, and what is to be seen here is what would become of it.
+        let secret = match identity::secret_of(&database, &config).await {
+            Ok(secret) => secret,
+            Err(_) => Secret::make(&config).unwrap(),
+        };
         let time = seconds.clone();
         let clock =
             Clock::from_fn(move || DateTime::from_timestamp(time.load(Ordering::Relaxed), 0).unwrap());

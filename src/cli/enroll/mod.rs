@@ -70,7 +70,7 @@ async fn enroll_all(config: &Config, enroll: EnrollArgs) -> Result<bool, Fault> 
     people.load().await?;
     let mut report = Report::new(report.as_deref(), listed.len())?;
     refused.iter().try_for_each(|refusal| report.refuse(refusal))?;
-    let caller = tenant.caller(config, &people.database, "faceql enroll")?;
+    let caller = tenant.caller(config, &people.database, "faceql enroll").await?;
     let work = Work { people: &people, caller, max_bytes: config.engine.limits.max_bytes };
     // While one is read or written, others keep the engine's threads busy.
     let outcomes = work.outcomes(listed, 2 * config.engine.threads + 2, &stop);

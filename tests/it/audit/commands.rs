@@ -37,14 +37,53 @@ async fn log_is_verified_beside_a_server_and_a_kept_head_shows_what_is_gone() {
     tamper(folder.path(), "UPDATE audit_entries SET actor = 'somebody' WHERE sequence = 2").await;
     assert!(audit(1, &["verify"]).contains("NOT WELL entry 2 was changed"));
     tamper(folder.path(), "DELETE FROM audit_entries; DELETE FROM audit_heads").await;
-    assert!(audit(0, &["verify"]).contains("the log has no entry"));
+    let told = audit(1, &["verify"]);
+    assert!(told.contains("NOT WELL the log was begun") && told.contains("secret.audit"), "{told}");
+    assert!(audit(2, &["head"]).contains("see `faceql audit verify`"));
     let told = audit(1, &["verify", "--head", kept.trim()]);
     assert!(told.contains("NOT WELL the log ends before entry 3, whose head was kept"), "{told}");
     assert!(audit(2, &["verify", "--head", "nonsense"]).contains("as `faceql audit head` prints it"));
 
-    std::fs::remove_file(folder.path().join(".faceql/data/secret")).unwrap();
+    std::fs::remove_file(folder.path().join("secret")).unwrap();
     assert!(audit(2, &["verify"]).contains("FACEQL_SECRET_FILE"));
     assert!(audit(2, &["head"]).contains("FACEQL_SECRET_FILE"), "it makes no secret of its own");
+}
+
+#[tokio::test]
+async fn log_that_was_emptied_while_the_server_was_stopped_is_found_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Binary::serve(folder.path(), &[]).await;
+    server.client.create_container().await;
+    assert!(server.terminate().success());
+    tamper(folder.path(), "DELETE FROM audit_entries; DELETE FROM audit_heads").await;
+    let server = Binary::serve(folder.path(), &[]).await;
+    server.client.create_container().await;
+    let log = server.log_at_its_end();
+    assert!(log.contains("the log was begun") && log.contains("it goes on behind a gap"), "{log}");
+    assert!(faceql(1, folder.path(), &["audit", "verify"]).contains("NOT WELL entry 1 is missing"));
+}
+
+#[tokio::test]
+async fn replaced_database_is_found_until_it_is_said_to_be_on_purpose() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = |code| faceql(code, folder.path(), &["audit", "verify"]);
+    let create = || faceql(0, folder.path(), &["keys", "create"]);
+    create();
+    assert!(!audit(0).contains("secret.audit"));
+    for file in ["faceql.db", "faceql.db-wal", "faceql.db-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(file));
+    }
+    create();
+    assert!(audit(1).contains("a log was begun in another database"));
+    std::fs::remove_file(folder.path().join("secret.audit")).unwrap();
+    let told = audit(0);
+    assert!(told.contains("note ") && told.contains("the next start of the server writes it"), "{told}");
+    assert!(Binary::serve(folder.path(), &[]).await.terminate().success());
+    let told = audit(0);
+    assert!(told.contains("the entries 1 to 1") && !told.contains("note "), "{told}");
+
+    std::fs::write(folder.path().join("secret.audit"), "{}").unwrap();
+    assert!(audit(1).contains("secret.audit, which says that the log was begun, was changed"));
 }
 
 #[tokio::test]

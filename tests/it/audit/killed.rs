@@ -55,7 +55,7 @@ async fn killed_at_any_moment_it_has_an_entry_for_each_change_and_a_whole_log() 
     assert!(answered > 0 && containers >= answered && sessions >= answered, "{answered}");
     assert_eq!((count("createContainer"), count("startEnrollment")), (containers, sessions));
 
-    let secret = SecretConfig { file: folder.path().join(".faceql/data/secret") };
+    let secret = SecretConfig { file: folder.path().join("secret") };
     let secret = Secret::read(&secret).unwrap();
     let log = AuditLog::of_writes(database, &secret, Clock::system());
     assert_eq!(log.verify(None, |_| {}).await.unwrap().faults, []);
