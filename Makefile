@@ -1,7 +1,7 @@
 # FaceQL: `make run` sets everything up and serves; `make test` sets up and tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help prepare graphiql try-graphiql run demo test test-clients test-graphiql check fuzz bench clean
+.PHONY: help prepare graphiql try-graphiql run demo test test-clients test-graphiql torture check fuzz bench clean
 
 PYTHON ?= python3
 CLIENTS := tests/clients
@@ -55,6 +55,10 @@ $(CLIENTS)/.venv/.installed: $(CLIENTS)/requirements.txt
 test-graphiql: prepare graphiql ## Test GraphiQL alone (FACEQL_BINARY names another binary)
 	@test -n "$(FACEQL_BINARY)" || cargo build --locked --bin faceql
 	@CHROMIUM=$$($(GRAPHIQL)/test/chromium) && export CHROMIUM && npm --prefix $(GRAPHIQL) test
+
+TORTURE ?= --kills 200
+torture: prepare ## Kill the server 200 times at random, on a disk that fills and empties; nothing may be lost
+	@cargo test --workspace --locked --test torture -- $(TORTURE)
 
 check: ## Check format, lints, documentation, the checked-in schema and settings, licences
 	@./.ci/check
