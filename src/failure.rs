@@ -5,6 +5,7 @@ use vision::ImageError;
 use vision::contour::ContourError;
 
 use crate::blobs::BlobError;
+use crate::database::is_storage_fault;
 use crate::inference::EncodeError;
 use crate::jobs::{Failure, GaveUp};
 
@@ -41,14 +42,15 @@ impl From<BlobError> for Failure<WorkError> {
     fn from(error: BlobError) -> Self {
         match error {
             BlobError::NotFound => Self::Permanent(error.into()),
-            _ => Self::Transient(error.into()),
+            error if error.is_for_want_of_room() => Self::Storage(error.into()),
+            error => Self::Transient(error.into()),
         }
     }
 }
 
 impl From<DbErr> for Failure<WorkError> {
     fn from(error: DbErr) -> Self {
-        Self::Transient(error.into())
+        if is_storage_fault(&error) { Self::Storage(error.into()) } else { Self::Transient(error.into()) }
     }
 }
 

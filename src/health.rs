@@ -65,13 +65,13 @@ impl Health {
 
     async fn look(&self) -> Vec<Component> {
         let (database, blobs, service, depth) = tokio::join!(
-            self.database.ping(),
+            self.database.check_writable(),
             self.blobs.probe(),
             self.engines.service_health(),
             self.queue.depth()
         );
         let said = |error: DbErr| error.to_string();
-        let database = database.map(|()| "SQLite answers".into()).map_err(said);
+        let database = database.map(|()| "SQLite takes writes".into()).map_err(said);
         let blobs = blobs.map(|()| "the folder is writable".into()).map_err(|error| error.to_string());
         let jobs = depth.map(|jobs| format!("{jobs} job(s) waiting or at work")).map_err(said);
         let engine = self.engines.embedded.health();

@@ -11,13 +11,16 @@ mod m0006_audit;
 mod m0007_job_trace;
 mod m0010_identity;
 mod m0012_name_keys;
+mod whole;
+
+use whole::Whole;
 
 /// Runs the steps in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
+        let steps: Vec<Box<dyn MigrationTrait>> = vec![
             Box::new(m0001_verification::Step),
             Box::new(m0002_people::Step),
             Box::new(m0003_detections::Step),
@@ -27,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_job_trace::Step),
             Box::new(m0010_identity::Step),
             Box::new(m0012_name_keys::Step),
-        ]
+        ];
+        steps.into_iter().map(|step| Box::new(Whole(step)) as Box<dyn MigrationTrait>).collect()
     }
 }

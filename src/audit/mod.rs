@@ -14,13 +14,14 @@ mod tests;
 mod trail;
 mod verify;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use entity::ids::Tenant;
 use entity::{audit_head, identity};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::error;
 use uuid::Uuid;
 
@@ -63,8 +64,14 @@ impl AuditConfig {
 
 /// Nobody may do or see what cannot be noted.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the audit log cannot keep up; try again later")]
-pub struct Overrun;
+pub enum Overrun {
+    /// The buffer is full.
+    #[error("the audit log cannot keep up; try again later")]
+    Full,
+    /// What is in the buffer cannot be written.
+    #[error("the audit log cannot be written at the moment; try again later")]
+    Unwritable,
+}
 
 /// The log. Cloning shares it.
 #[derive(Clone)]
@@ -75,6 +82,8 @@ pub struct AuditLog {
     clock: Clock,
     retention: Option<Duration>,
     buffer: mpsc::Sender<Entry>,
+    /// Since when the recorder has failed to write what it holds; `None` while it succeeds.
+    failing_since: Arc<Mutex<Option<Instant>>>,
 }
 
 /// A place in the buffer, so that noting what was done cannot fail once it has begun.
@@ -87,7 +96,8 @@ impl AuditLog {
         let (buffer, waiting) = mpsc::channel(BUFFER);
         let chain = Arc::new(Chain::new(secret));
         let note = Arc::new(Note::new(secret, database.file()));
-        let log = Self { database, chain, note, clock, retention: config.retention, buffer };
+        let failing_since = Arc::default();
+        let log = Self { database, chain, note, clock, retention: config.retention, buffer, failing_since };
         (log.clone(), Recorder::new(log, waiting))
     }
 
@@ -162,17 +172,26 @@ impl AuditLog {
         Arc::new(Origin { tenant: tenant.clone(), actor, request, clock: self.clock.clone() })
     }
 
-    /// Waits for a place in the buffer, but not for long.
+    /// Waits for a place in the buffer, but not for long. Once nothing could be written for as long, there are none, so that
+    /// a crash loses no more than what was noted until then.
     async fn seat(&self) -> Result<Seat, Overrun> {
         use mpsc::error::TrySendError::{Closed, Full};
+        if self.failing_since().is_some_and(|since| since.elapsed() >= PATIENCE) {
+            return Err(Overrun::Unwritable);
+        }
         match self.buffer.clone().try_reserve_owned() {
             Ok(seat) => Ok(seat),
             Err(Full(buffer)) => {
                 let seat = tokio::time::timeout(PATIENCE, buffer.reserve_owned()).await;
-                seat.map_err(|_| Overrun)?.map_err(|_| Overrun)
+                let reason = || self.failing_since().map_or(Overrun::Full, |_| Overrun::Unwritable);
+                seat.map_err(|_| reason())?.map_err(|_| reason())
             }
-            Err(Closed(_)) => Err(Overrun),
+            Err(Closed(_)) => Err(Overrun::Full),
         }
+    }
+
+    fn failing_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.failing_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::DbErr;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -19,6 +19,9 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long is waited before entries that could not be written are tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often entries are tried again after the end of the last request.
+const LAST_ATTEMPTS: usize = 5;
 
 /// How long is waited at the end for those who still have a seat.
 const GRACE: Duration = Duration::from_secs(1);
@@ -48,9 +51,13 @@ impl Recorder {
         let rest = async { while self.waiting.recv_many(&mut entries, BUFFER).await > 0 {} };
         // Whoever goes on after that finds the buffer closed, and is refused.
         let _ = timeout(GRACE, rest).await;
-        if !self.write(&mut entries).await {
-            error!(entries = entries.len(), "entries of the audit log are lost");
+        for _ in 0..LAST_ATTEMPTS {
+            if self.write(&mut entries).await {
+                return;
+            }
+            sleep(PAUSE).await;
         }
+        error!(entries = entries.len(), "entries of the audit log are lost");
     }
 
     /// Waits for an entry and for those that soon follow it.
@@ -70,9 +77,11 @@ impl Recorder {
         match self.log.write_down(entries).await {
             Ok(()) => {
                 entries.clear();
+                *self.log.failing_since() = None;
                 true
             }
             Err(cause) => {
+                self.log.failing_since().get_or_insert_with(Instant::now);
                 error!(%cause, entries = entries.len(), "the audit log could not be written");
                 false
             }

@@ -3,6 +3,7 @@
 //! A blob is written before the row that names it and deleted after; one that no row names is swept.
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::fs::{File, TryLockError};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ const BATCH: usize = 500;
 const LOCK: &str = ".lock";
 /// Written and deleted to see whether the folder is writable.
 const PROBE: &str = ".probe";
+/// A block of the disk.
+const PROBE_BYTES: usize = 4096;
 
 /// Where image bytes live.
 #[derive(Clone, Debug)]
@@ -72,6 +75,20 @@ pub enum BlobError {
     },
 }
 
+impl BlobError {
+    /// Whether the disk takes no more, or nothing at all: the same may succeed later.
+    #[must_use]
+    pub fn is_for_want_of_room(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let Self::Store(error) = self else { return false };
+        let causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source());
+        let mut kinds = causes.filter_map(|error| error.downcast_ref::<std::io::Error>());
+        kinds.any(|error| {
+            matches!(error.kind(), FileTooLarge | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+        })
+    }
+}
+
 impl From<object_store::Error> for BlobError {
     fn from(error: object_store::Error) -> Self {
         match error {
@@ -112,7 +129,7 @@ pub struct Blobs {
     store: Arc<LocalFileSystem>,
     folder: PathBuf,
     /// Held while the store is open.
-    lock: Arc<File>,
+    locks: Arc<[File]>,
 }
 
 impl Blobs {
@@ -124,14 +141,18 @@ impl Blobs {
         let folder = config.folder.clone();
         let failed = |source| BlobError::Folder { folder: folder.clone(), source };
         private::make_folder(&folder).map_err(failed)?;
-        let lock = File::create(folder.join(LOCK)).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(BlobError::InUse { folder }),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        // The folder itself as well: its lock file could be removed, after which another process would make a new one.
+        let locks = [File::create(folder.join(LOCK)), File::open(&folder)].map(|file| file.map_err(failed));
+        let locks = locks.into_iter().collect::<Result<Vec<_>, _>>()?;
+        for lock in &locks {
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(BlobError::InUse { folder }),
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
         }
         let store = LocalFileSystem::new_with_prefix(&folder)?.with_fsync(durable);
-        Ok(Self { store: Arc::new(store), folder, lock: Arc::new(lock) })
+        Ok(Self { store: Arc::new(store), folder, locks: locks.into() })
     }
 
     /// Stores `bytes` under `name`.
@@ -170,7 +191,8 @@ impl Blobs {
         // Whether the disk keeps it does not matter here, so nothing waits for the disk.
         let store = self.store.as_ref().clone().with_fsync(false);
         let path = Path::from(PROBE);
-        store.put(&path, PutPayload::new()).await?;
+        // A full disk still takes an empty file.
+        store.put(&path, PutPayload::from_static(&[0; PROBE_BYTES])).await?;
         Ok(store.delete(&path).await?)
     }
 
@@ -258,8 +280,10 @@ impl Blobs {
 
     /// Lets another process open the folder.
     pub fn close(&self) {
-        if let Err(error) = self.lock.unlock() {
-            tracing::warn!(%error, "the blob folder stays locked until this process ends");
+        for lock in self.locks.iter() {
+            if let Err(error) = lock.unlock() {
+                tracing::warn!(%error, "the blob folder stays locked until this process ends");
+            }
         }
     }
 

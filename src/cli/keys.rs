@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
 use crate::identity;
-use crate::keys::{Keys, MAX_LABEL_BYTES, NewKey};
+use crate::keys::{KeyError, Keys, MAX_LABEL_BYTES, NewKey};
 use crate::type_id;
 
 /// What to do about keys.
@@ -86,7 +86,10 @@ async fn carry_out(keys: &Keys, config: &Config, task: KeysTask) -> Result<(), F
         }
         KeysTask::List => keys.list().await?.iter().for_each(|key| say(&line(key, Clock::system().now()))),
         KeysTask::Revoke { id } => {
-            keys.revoke(id).await?;
+            keys.revoke(id).await.map_err(|error| match error {
+                KeyError::NotFound => error.to_string(),
+                _ => format!("{} was NOT revoked and still lets in: {error}", type_id::show(id)),
+            })?;
             say(&format!("{} lets in no more", type_id::show(id)));
         }
     }

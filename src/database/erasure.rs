@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -42,16 +42,24 @@ impl Database {
     /// # Errors
     /// When the database fails.
     pub async fn erase(&self) -> Result<(), DbErr> {
-        let _turn = self.turn.lock().await;
-        let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-        let busy = match self.writer.query_one_raw(checkpoint).await? {
-            Some(row) => row.try_get_by_index::<i32>(0)? != 0,
-            None => false,
-        };
+        let mut turn = self.writer.lock().await;
+        let writer = turn.take().await?;
+        // What fails or is cut off closes the connection.
+        let busy = cut_off_the_log(&writer).await?;
+        turn.put_back(writer);
         if busy {
             debug!("a reader holds the write-ahead log; it is cut off the next time");
         }
         self.erasure_due.store(busy, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Folds the write-ahead log into the file and cuts it off; whether a reader was in the way.
+async fn cut_off_the_log(writer: &DatabaseConnection) -> Result<bool, DbErr> {
+    let checkpoint = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+    match writer.query_one_raw(checkpoint).await? {
+        Some(row) => Ok(row.try_get_by_index::<i32>(0)? != 0),
+        None => Ok(false),
     }
 }

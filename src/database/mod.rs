@@ -3,28 +3,37 @@
 //! SQLite lets one connection write at a time. With one writer connection, writes wait in a fair queue of
 //! ours instead of failing with BUSY, and each runs in an IMMEDIATE transaction.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use migration::Migrator;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnAcquireErr, ConnectOptions, DatabaseConnection, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
+use sea_orm::{ConnAcquireErr, ConnectOptions, DatabaseConnection, DbErr};
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::Mutex;
 
 use crate::config::{Setting, Settings};
 use crate::private;
 
+mod connections;
 mod erasure;
+mod fault;
+mod health;
+mod ownership;
+#[cfg(test)]
+mod tests;
 mod write;
+mod writer;
 
-pub use write::Write;
+use connections::Connections;
+use health::WriteHealth;
+use ownership::{Locks, Ownership};
+use writer::{Writer, discard};
+
+pub use fault::is_storage_fault;
+pub use write::{Transaction, Write};
 
 /// How long a statement or a write waits for its turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -102,12 +111,10 @@ pub struct Database {
     /// Absolute, so that it says the same wherever a command is run.
     file: Arc<Path>,
     reader: DatabaseConnection,
-    writer: DatabaseConnection,
-    /// Whose turn it is to write.
-    turn: Arc<Mutex<()>>,
-    /// Held while the database is open: what this process keeps in memory would not hear of another's writes. `None` for
-    /// one that keeps nothing of it in memory.
-    lock: Option<Arc<File>>,
+    /// Locked by whoever's turn it is to write.
+    writer: Arc<Mutex<Writer>>,
+    health: Arc<WriteHealth>,
+    ownership: Arc<Ownership>,
     statements: Arc<AtomicU64>,
     /// Whether something was deleted that the write-ahead log still holds.
     erasure_due: Arc<AtomicBool>,
@@ -119,26 +126,31 @@ impl Database {
     /// # Errors
     /// When the folder cannot be made or the file is no database of ours.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, OpenError> {
-        let folder = config.file.parent().unwrap_or(Path::new("")).to_owned();
-        let failed = |source| OpenError::Folder { folder: folder.clone(), source };
-        private::make_folder(&folder).map_err(failed)?;
-        let lock = lock(config)?;
-        // SQLite gives the files beside it the same permissions.
-        private::make_file(&config.file).map_err(failed)?;
-        let database = Self::connect(config, Some(lock)).await?;
-        Migrator::up(&database.writer, None).await?;
-        Ok(database)
+        let failed = |source| OpenError::Folder { folder: folder_of(&config.file), source };
+        private::make_folder(&folder_of(&config.file)).map_err(failed)?;
+        let locks = Locks::take(&config.file)?;
+        let connections = Connections::new(config);
+        let writer = connections.open(1).await?;
+        Migrator::up(&writer, None).await?;
+        Self::with(config, connections, writer, Some(locks)).await
     }
 
-    async fn connect(config: &DatabaseConfig, lock: Option<File>) -> Result<Self, DbErr> {
-        let statements = Arc::default();
+    async fn with(
+        config: &DatabaseConfig,
+        connections: Connections,
+        writer: DatabaseConnection,
+        locks: Option<Locks>,
+    ) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Folder { folder: folder_of(&config.file), source };
+        let ownership = Arc::new(Ownership::new(&config.file, locks).map_err(failed)?);
+        let health = Arc::<WriteHealth>::default();
         Ok(Self {
             file: std::path::absolute(&config.file).unwrap_or_else(|_| config.file.clone()).into(),
-            writer: connect(config, 1, &statements).await?,
-            reader: connect(config, config.readers, &statements).await?,
-            turn: Arc::default(),
-            lock: lock.map(Arc::new),
-            statements,
+            reader: connections.open(config.readers).await?,
+            statements: connections.statements.clone(),
+            writer: Arc::new(Mutex::new(Writer::new(connections, writer, health.clone(), ownership.clone()))),
+            health,
+            ownership,
             // The process before this one may have been killed before it erased what it had deleted.
             erasure_due: Arc::new(AtomicBool::new(true)),
         })
@@ -151,7 +163,11 @@ impl Database {
     pub async fn open_beside(config: &DatabaseConfig) -> Result<Self, OpenError> {
         match Self::open(config).await {
             // Whoever has it open has brought it up to date.
-            Err(OpenError::InUse) => Ok(Self::connect(config, None).await?),
+            Err(OpenError::InUse) => {
+                let connections = Connections::new(config);
+                let writer = connections.open(1).await?;
+                Self::with(config, connections, writer, None).await
+            }
             opened => opened,
         }
     }
@@ -170,7 +186,7 @@ impl Database {
     /// [`OpenError::Missing`] when there is none, [`OpenError::InUse`] when a process has it open.
     pub async fn look(config: &DatabaseConfig) -> Result<Vec<String>, OpenError> {
         Self::find(config)?;
-        let _lock = lock(config)?;
+        let _locks = Locks::take(&config.file)?;
         let connection = Self::read_only(config).await?;
         let due = Migrator::get_pending_migrations_read_only(&connection).await?;
         connection.close().await?;
@@ -205,21 +221,9 @@ impl Database {
     /// # Errors
     /// When no turn came in time or the database failed.
     pub async fn write(&self) -> Result<Write, DbErr> {
-        let immediate = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let turn = tokio::time::timeout(LONGEST_WAIT, self.turn.clone().lock_owned());
+        let turn = tokio::time::timeout(LONGEST_WAIT, self.writer.clone().lock_owned());
         let turn = turn.await.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
-        Ok(Write::new(self.writer.begin_with_options(immediate).await?, turn))
-    }
-
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), DbErr> {
-        self.reader.ping().await
+        Write::begin(turn).await
     }
 
     /// How many statements have been run since the start.
@@ -230,72 +234,16 @@ impl Database {
 
     /// Closes all connections and folds the write-ahead log into the file.
     pub async fn close(self) {
-        let _turn = self.turn.lock().await;
-        for pool in [self.reader, self.writer] {
-            if let Err(error) = pool.close().await {
-                tracing::warn!(%error, "the database did not close cleanly");
-            }
+        let mut turn = self.writer.lock().await;
+        discard(self.reader).await;
+        if let Some(writer) = turn.close() {
+            discard(writer).await;
         }
-        if let Some(Err(error)) = self.lock.map(|lock| lock.unlock()) {
-            tracing::warn!(%error, "the database stays locked until this process ends");
-        }
+        // Last: closing a file gives up all locks that SQLite has on it in this process.
+        self.ownership.release();
     }
 }
 
-fn lock(config: &DatabaseConfig) -> Result<File, OpenError> {
-    let folder = config.file.parent().unwrap_or(Path::new("")).to_owned();
-    let failed = |source| OpenError::Folder { folder: folder.clone(), source };
-    let lock = File::create(config.file.with_extension("lock")).map_err(failed)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
-async fn connect(
-    config: &DatabaseConfig,
-    connections: u32,
-    statements: &Arc<AtomicU64>,
-) -> Result<DatabaseConnection, DbErr> {
-    let file = config.file.clone();
-    let synchronous = if config.durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal };
-    let mut options = ConnectOptions::new("sqlite:");
-    options
-        .max_connections(connections)
-        .min_connections(1)
-        .acquire_timeout(LONGEST_WAIT)
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(move |_| {
-            SqliteConnectOptions::new()
-                .filename(&file)
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(synchronous)
-                .foreign_keys(true)
-                // Writes take turns already; this is for how long a checkpoint waits for readers.
-                .busy_timeout(Duration::from_secs(1))
-                // What is deleted is overwritten, not merely unlinked: a vector is personal data.
-                .pragma("secure_delete", "ON")
-        });
-    let mut connection = sea_orm::Database::connect(options).await?;
-    let statements = statements.clone();
-    connection.set_metric_callback(move |_| {
-        statements.fetch_add(1, Ordering::Relaxed);
-    });
-    Ok(connection)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_sqlite_file_is_a_database_url() {
-        assert_eq!(sqlite_file("sqlite:data/faceql.db"), Some("data/faceql.db".into()));
-        assert_eq!(sqlite_file("sqlite:///srv/faceql.db?mode=rwc"), Some("/srv/faceql.db".into()));
-        assert_eq!(sqlite_file("sqlite::memory:"), None);
-        assert_eq!(sqlite_file("postgres://localhost/faceql"), None);
-    }
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().unwrap_or(Path::new("")).to_owned()
 }

@@ -16,7 +16,11 @@ use crate::verification::VerificationError;
 
 impl From<Overrun> for ApiError {
     fn from(overrun: Overrun) -> Self {
-        Self::new(ErrorCode::Overloaded, overrun.to_string())
+        let code = match overrun {
+            Overrun::Full => ErrorCode::Overloaded,
+            Overrun::Unwritable => ErrorCode::StorageUnavailable,
+        };
+        Self::new(code, overrun.to_string())
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Done<T> {
 pub enum Failure<E> {
     /// Worth another attempt, later.
     Transient(E),
+    /// The storage has no room or does not work. That is not the image's fault: another attempt follows until it works.
+    Storage(E),
     /// Another attempt would fail the same way.
     Permanent(E),
     /// The job is no longer this worker's: cancelled, or taken over after the lease ran out.

@@ -251,16 +251,23 @@ impl Claim {
 
     /// Puts the job back for another attempt after `pause`.
     pub(super) async fn reschedule(&self, pause: Duration, error: &str) -> Result<(), Lost> {
-        let again = freed(Entity::update_many())
+        self.update(self.again_after(pause, error)).await
+    }
+
+    /// The same, with an attempt that does not count.
+    pub(super) async fn postpone(&self, pause: Duration, error: &str) -> Result<(), Lost> {
+        self.update(uncounted(self.again_after(pause, error))).await
+    }
+
+    fn again_after(&self, pause: Duration, error: &str) -> UpdateMany<Entity> {
+        freed(Entity::update_many())
             .col_expr(Column::RunAt, Expr::value(self.queue.clock.now() + pause))
-            .col_expr(Column::LastError, Expr::value(error));
-        self.update(again).await
+            .col_expr(Column::LastError, Expr::value(error))
     }
 
     /// Gives the job back as if it had not been claimed.
     pub(super) async fn release(&self) -> Result<(), Lost> {
-        self.update(freed(Entity::update_many()).col_expr(Column::Attempt, Expr::col(Column::Attempt).sub(1)))
-            .await
+        self.update(uncounted(freed(Entity::update_many()))).await
     }
 
     /// How often the work itself failed, this attempt included: vanished workers do not count.
@@ -296,6 +303,10 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.queue.running().remove(&self.id);
     }
+}
+
+fn uncounted(update: UpdateMany<Entity>) -> UpdateMany<Entity> {
+    update.col_expr(Column::Attempt, Expr::col(Column::Attempt).sub(1))
 }
 
 fn freed(update: UpdateMany<Entity>) -> UpdateMany<Entity> {

@@ -12,9 +12,15 @@ use tracing::{Instrument, Span, debug, debug_span, error, info, warn};
 
 use super::finisher::Finisher;
 use super::{Claim, Failure, GaveUp, Handler, Job, JobsConfig, Lost, Queue};
-use crate::database::Database;
+use crate::database::{Database, is_storage_fault};
 use crate::metrics::{AttemptEnd, JobMetrics};
 use crate::telemetry::{TRACED, continue_trace_of};
+
+/// The longest pause before work goes on that the storage did not take.
+const STORAGE_PAUSE: Duration = Duration::from_secs(10);
+
+/// The pause before an end that the database did not take is written again.
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Workers may vanish this often with a job in hand before it is held to be the cause.
 const MAX_LOST_LEASES: i32 = 10;
@@ -189,11 +195,17 @@ struct Attempt<H: Handler> {
 impl<H: Handler> Attempt<H> {
     async fn run(&self) {
         let start = Instant::now();
-        let settled = match self.outcome().await {
-            Outcome::Done => Ok(AttemptEnd::Completed),
-            Outcome::GiveBack => self.claim.release().await.map(|()| AttemptEnd::Returned),
-            Outcome::Failed(failure) => self.settle(failure).await,
-        };
+        let outcome = self.outcome().await;
+        let mut settled = self.settle(&outcome).await;
+        while let Err(Lost::Database(error)) = &settled
+            && is_storage_fault(error)
+        {
+            warn!(%error, job.id = %self.claim.job.id, "could not settle a job; will try again");
+            if self.give_back.run_until_cancelled(tokio::time::sleep(SETTLE_PAUSE)).await.is_none() {
+                break;
+            }
+            settled = self.settle(&outcome).await;
+        }
         let end = settled.unwrap_or_else(|lost| match lost {
             Lost::Fenced => {
                 debug!(job.id = %self.claim.job.id, "the job was cancelled or taken over");
@@ -234,6 +246,7 @@ impl<H: Handler> Attempt<H> {
         let finished = self.finisher.finish(self.claim.clone(), output);
         finished.instrument(debug_span!(target: TRACED, "finish")).await.map_err(|lost| match lost {
             Lost::Fenced => Failure::Lost,
+            Lost::Database(error) if is_storage_fault(&error) => Failure::Storage(error.into()),
             Lost::Database(error) => Failure::Transient(error.into()),
         })
     }
@@ -250,16 +263,30 @@ impl<H: Handler> Attempt<H> {
         }
     }
 
-    async fn settle(&self, failure: Option<Failure<H::Error>>) -> Result<AttemptEnd, Lost> {
+    async fn settle(&self, outcome: &Outcome<H::Error>) -> Result<AttemptEnd, Lost> {
+        let failure = match outcome {
+            Outcome::Done => return Ok(AttemptEnd::Completed),
+            Outcome::GiveBack => return self.claim.release().await.map(|()| AttemptEnd::Returned),
+            Outcome::Failed(failure) => failure,
+        };
         match failure {
             None => self.give_up(GaveUp::WorkersVanished).await,
             Some(Failure::Lost) => Err(Lost::Fenced),
-            Some(Failure::Permanent(error)) => self.give_up(GaveUp::Failed(&error)).await,
+            Some(Failure::Storage(error)) => self.postpone(error).await,
+            Some(Failure::Permanent(error)) => self.give_up(GaveUp::Failed(error)).await,
             Some(Failure::Transient(error)) if self.claim.failures() >= self.config.max_attempts => {
-                self.give_up(GaveUp::Failed(&error)).await
+                self.give_up(GaveUp::Failed(error)).await
             }
-            Some(Failure::Transient(error)) => self.try_again(&error).await,
+            Some(Failure::Transient(error)) => self.try_again(error).await,
         }
+    }
+
+    async fn postpone(&self, error: &H::Error) -> Result<AttemptEnd, Lost> {
+        let pause = self.config.max_backoff.min(STORAGE_PAUSE);
+        let Claim { job, .. } = &self.claim;
+        warn!(job.id = %job.id, subject = %job.subject, ?pause, %error, "the storage did not take a result");
+        self.claim.postpone(pause, &error.to_string()).await?;
+        Ok(AttemptEnd::Retried)
     }
 
     async fn try_again(&self, error: &H::Error) -> Result<AttemptEnd, Lost> {

@@ -34,6 +34,7 @@ mod scopes;
 mod secret;
 mod socket_limits;
 mod socket_protocol;
+mod storage;
 mod subscribers;
 mod support;
 mod swept;

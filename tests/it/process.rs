@@ -64,7 +64,12 @@ impl Binary {
 
     /// Starts `faceql` with a task that serves, and waits until it listens.
     pub(crate) async fn start(folder: &Path, task: &str, settings: &[(&str, &str)]) -> Self {
-        let mut process = faceql(folder, task, settings).spawn().unwrap();
+        Self::spawn(faceql(folder, task, settings)).await
+    }
+
+    /// Starts a task that serves, and waits until it listens.
+    pub(crate) async fn spawn(mut command: Command) -> Self {
+        let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stderr.take().unwrap());
         let (tell, told) = oneshot::channel();
         let log = Arc::<Mutex<String>>::default();
@@ -82,6 +87,11 @@ impl Binary {
         });
         let address = soon(told).await.expect("the server ended before it listened");
         Self { process, client: Client::new(address, None), log, logging: Some(logging) }
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> i32 {
+        self.process.id().try_into().unwrap()
     }
 
     /// What it has logged.

@@ -30,7 +30,7 @@ async fn log_of(server: TestServer) -> Vec<Model> {
 }
 
 /// What the log in a database holds.
-async fn entries(config: &DatabaseConfig) -> Vec<Model> {
+pub(crate) async fn entries(config: &DatabaseConfig) -> Vec<Model> {
     let database = Database::open_beside(config).await.unwrap();
     let entries = Entity::find().order_by_asc(Column::Sequence).all(database.reader()).await.unwrap();
     database.close().await;

@@ -31,7 +31,7 @@ async fn try_submit(client: &Client, input: Value) -> Value {
 }
 
 /// Submits an image; the detection as it was answered.
-async fn submit(client: &Client, bytes: &[u8]) -> Value {
+pub(crate) async fn submit(client: &Client, bytes: &[u8]) -> Value {
     submit_with(client, json!({ "image": picture(bytes) })).await
 }
 

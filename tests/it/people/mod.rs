@@ -34,7 +34,7 @@ const FIELDS: &str = "id gallery externalId displayName metadata faceCount quali
     consent { grantedAt reference } faces { id models { name } quality { overall issues } }";
 
 /// A photo as an `ImageInput`.
-fn image(name: &str) -> Value {
+pub(crate) fn image(name: &str) -> Value {
     picture(&photo(name))
 }
 
@@ -43,12 +43,12 @@ pub(crate) fn picture(bytes: &[u8]) -> Value {
     json!({ "base64": STANDARD.encode(bytes) })
 }
 
-fn consent() -> Value {
+pub(crate) fn consent() -> Value {
     json!({ "grantedAt": "2026-01-31T12:00:00Z", "reference": "form 7" })
 }
 
 /// The whole response of `enrollPerson`.
-async fn try_enroll(client: &Client, input: Value) -> Value {
+pub(crate) async fn try_enroll(client: &Client, input: Value) -> Value {
     let query = format!(
         "mutation($input: EnrollPersonInput!) {{ enrollPerson(input: $input) {{ person {{ {FIELDS} }} accepted {{ id }}
             rejected {{ index code message issues conflictingPerson {{ externalId }} }} }} }}"
@@ -57,7 +57,7 @@ async fn try_enroll(client: &Client, input: Value) -> Value {
 }
 
 /// Enrolls the photos of `names` as `external_id`, with consent; what `enrollPerson` answers.
-async fn enroll(client: &Client, external_id: &str, names: &[&str]) -> Value {
+pub(crate) async fn enroll(client: &Client, external_id: &str, names: &[&str]) -> Value {
     let images: Vec<Value> = names.iter().map(|name| image(name)).collect();
     let input = json!({ "externalId": external_id, "images": images, "consent": consent() });
     let mut response = try_enroll(client, input).await;
@@ -66,7 +66,7 @@ async fn enroll(client: &Client, external_id: &str, names: &[&str]) -> Value {
 }
 
 /// What `identifyPerson` answers about a photo.
-async fn identify(client: &Client, name: &str, more: Value) -> Value {
+pub(crate) async fn identify(client: &Client, name: &str, more: Value) -> Value {
     let query = "mutation($input: IdentifyPersonInput!) { identifyPerson(input: $input) {
         searchedFaces face { confidence }
         candidates { person { externalId } face { id } match { similarity distance decision } } } }";
@@ -84,14 +84,14 @@ async fn identify_picture(client: &Client, bytes: &[u8], gallery: &str) -> Value
 }
 
 /// The person by that key in the default gallery, or null.
-async fn person(client: &Client, external_id: &str) -> Value {
+pub(crate) async fn person(client: &Client, external_id: &str) -> Value {
     let query = format!(
         "query($id: String!) {{ person(by: {{key: {{externalId: $id}}}}) {{ {FIELDS} updatedAt }} }}"
     );
     client.data(&query, json!({ "id": external_id })).await["person"].take()
 }
 
-async fn delete_person(client: &Client, external_id: &str) -> Value {
+pub(crate) async fn delete_person(client: &Client, external_id: &str) -> Value {
     let query = "mutation($id: String!) { deletePerson(input: {person: {key: {externalId: $id}}}) {
         deletedPersonId deletedFaceCount } }";
     client.data(query, json!({ "id": external_id })).await["deletePerson"].take()

@@ -1,6 +1,7 @@
 //! What the tests stand on: a server in this process, clients of it, images, and engines that fail on purpose.
 
 pub(crate) mod client;
+pub(crate) mod disk;
 pub(crate) mod engine;
 pub(crate) mod pictures;
 pub(crate) mod schema;

@@ -1,0 +1,127 @@
+//! I/O errors: the size that the process may give a file is taken down while it runs, which SQLite reports as a failed
+//! write, and up again.
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{assert_are_there, create_containers, until_not_ready, until_ready};
+use crate::people::{enroll, person};
+use crate::process::{Binary, faceql};
+use crate::support::client::{code, text};
+use crate::support::disk::wrapped;
+use crate::support::photo;
+use crate::support::server::{eventually, soon};
+
+/// A server to which the system reports a file that is too large as an error, and not by a signal.
+async fn serve(folder: &TempDir) -> Binary {
+    let command = faceql(folder.path(), "serve", &[]);
+    Binary::spawn(wrapped(&["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"], &command)).await
+}
+
+/// Lets the server make no file larger than this.
+fn limit_files(server: &Binary, size: Option<u64>) {
+    let limit = Rlimit { current: size, maximum: None };
+    prlimit(Pid::from_raw(server.id()), Resource::Fsize, limit).unwrap();
+}
+
+#[tokio::test]
+async fn after_failed_writes_the_server_goes_on_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(&folder).await;
+    let client = &server.client;
+    let mut acknowledged = create_containers(client, 3).await;
+    for _ in 0..3 {
+        limit_files(&server, Some(1024));
+        assert_eq!(create_containers(client, 5).await, [""; 0]);
+        let reason = until_not_ready(client).await;
+        assert!(reason.contains("disk I/O error"), "{reason}");
+        limit_files(&server, None);
+        until_ready(client).await;
+        acknowledged.extend(create_containers(client, 3).await);
+    }
+    assert_eq!(acknowledged.len(), 12);
+    assert_are_there(client, &acknowledged).await;
+    assert!(server.terminate().success());
+    let server = serve(&folder).await;
+    assert_are_there(&server.client, &acknowledged).await;
+    assert!(server.terminate().success());
+}
+
+#[tokio::test]
+async fn index_holds_nobody_whose_enrollment_was_not_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(&folder).await;
+    let client = &server.client;
+    enroll(client, "joe", &["biden.jpg"]).await;
+    limit_files(&server, Some(1024));
+    let input = json!({ "externalId": "barack", "images": [crate::people::image("obama.jpg")],
+        "consent": crate::people::consent() });
+    let refused = crate::people::try_enroll(client, input).await;
+    assert_eq!(code(&refused), "STORAGE_UNAVAILABLE");
+    limit_files(&server, None);
+    until_ready(client).await;
+    let found = crate::people::identify(client, "obama2.jpg", json!({})).await;
+    assert_eq!((&found["searchedFaces"], &found["candidates"]), (&json!(1), &json!([])));
+    assert_eq!(person(client, "barack").await, json!(null));
+    enroll(client, "barack", &["obama.jpg"]).await;
+    let found = crate::people::identify(client, "obama2.jpg", json!({})).await;
+    assert_eq!(found["candidates"][0]["person"]["externalId"], "barack");
+    assert!(server.terminate().success());
+}
+
+#[tokio::test]
+async fn vectors_are_not_shown_while_nothing_can_be_noted_and_what_was_shown_is_noted_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(&folder).await;
+    let client = &server.client;
+    let container = client.create_container().await;
+    client.upload(&container, photo("obama.jpg")).await;
+    let settled = async || client.container(&container, "settled").await["settled"] == true;
+    eventually(settled).await;
+
+    limit_files(&server, Some(1024));
+    let query = "query($id: ID!) { container(id: $id) { images { encodings { vector } } } }";
+    let mut shown = 0;
+    let refused = soon(async {
+        loop {
+            let response = client.send(query, json!({ "id": container })).await;
+            if response.get("errors").is_some() {
+                break code(&response).to_owned();
+            }
+            shown += 1;
+        }
+    });
+    assert_eq!(refused.await, "STORAGE_UNAVAILABLE");
+    assert!(shown > 0);
+    limit_files(&server, None);
+    let works = async || client.send(query, json!({ "id": container })).await.get("errors").is_none();
+    eventually(works).await;
+    assert!(server.terminate().success());
+
+    let database = crate::support::server::config(folder.path(), &[]).database;
+    let entries = crate::audit::entries(&database).await;
+    assert_eq!(entries.iter().filter(|entry| entry.act == "read").count(), shown + 1);
+    let verified = faceql(folder.path(), "audit", &[]).arg("verify").output().unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[tokio::test]
+async fn images_whose_results_could_not_be_written_for_a_while_are_completed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(&folder).await;
+    let client = &server.client;
+    let container = client.create_container().await;
+    let mut images = Vec::new();
+    for _ in 0..4 {
+        images.push(text(&client.upload(&container, photo("obama.jpg")).await["id"]));
+    }
+    limit_files(&server, Some(1024));
+    until_not_ready(client).await;
+    limit_files(&server, None);
+    eventually(async || client.container(&container, "settled").await["settled"] == true).await;
+    let container = client.container(&container, "images { id status }").await;
+    let completed: Vec<_> = images.iter().map(|id| json!({ "id": id, "status": "COMPLETED" })).collect();
+    assert_eq!(container["images"], json!(completed));
+    assert!(server.terminate().success());
+}
