@@ -57,12 +57,44 @@ impl ConnectionsConfig {
     }
 }
 
-/// Lets this process have as many files open as the system lets it ask for: every connection is one, and the usual limit is
-/// far below the one that is configured.
-pub(super) fn allow_open_files() {
+/// Open files that are kept back for the database, blobs, the engine and those who ask for metrics.
+const RESERVED_FILES: u64 = 256;
+/// Open files of a connection: its socket, and a stored file that is being sent.
+const FILES_EACH: u64 = 2;
+/// Connections of those who ask for metrics alone.
+pub(super) const METRICS_CONNECTIONS: u32 = 64;
+
+/// How many connections may be open at once: as many as configured, unless the system lets this process have too few files
+/// open for that.
+pub(super) fn allowed_connections(configured: u32) -> u32 {
+    let Some(files) = raise_open_files() else { return configured };
+    let allowed = connections_for(files).min(configured);
+    if allowed < configured {
+        warn!(
+            files,
+            "only {allowed} connections are taken at once and not {configured}, as FACEQL_MAX_CONNECTIONS says: this \
+             process may have no more files open (ulimit -n)"
+        );
+    }
+    allowed
+}
+
+/// How many connections there may be with so many open files.
+fn connections_for(files: u64) -> u32 {
+    let left = files - RESERVED_FILES.min(files / 2);
+    u32::try_from(left / FILES_EACH).unwrap_or(u32::MAX).max(1)
+}
+
+/// Lets this process have as many files open as the system lets it ask for, as the usual limit is low. Returns the limit;
+/// `None` when there is none.
+fn raise_open_files() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        warn!(%error, "not more files may be open than usual");
+    match setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        Ok(()) => limit.maximum,
+        Err(error) => {
+            warn!(%error, "not more files may be open than usual");
+            limit.current
+        }
     }
 }
 
@@ -243,5 +275,17 @@ async fn take_leave(mut stream: TcpStream) {
     };
     if let Ok(Err(error)) = timeout(LEAVE_TIME, leave).await {
         debug!(%error, "a client was gone before it was taken leave of");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_open_files_for_the_rest_of_the_server() {
+        assert_eq!([0, 2, 256, 1024].map(connections_for), [1, 1, 64, 384]);
+        assert_eq!(connections_for(1 << 20), 524_160);
+        assert_eq!(connections_for(u64::MAX), u32::MAX);
     }
 }

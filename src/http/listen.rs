@@ -19,7 +19,7 @@ use tower_http::add_extension::AddExtension;
 use tracing::debug;
 
 use super::HttpConfig;
-use super::connections::{ConnectionsConfig, Doorway, allow_open_files};
+use super::connections::{ConnectionsConfig, Doorway, METRICS_CONNECTIONS, allowed_connections};
 use super::tls::{self, TlsError};
 
 /// What the header of a request may have at most: an address of 64 KiB, and as much besides.
@@ -47,8 +47,8 @@ pub async fn serve(
     config: &HttpConfig,
     stop: &CancellationToken,
 ) -> Result<(), ServeError> {
-    allow_open_files();
     let ConnectionsConfig { max, header_timeout, .. } = config.connections;
+    let max = allowed_connections(max);
     let places = Arc::new(Semaphore::new(max as usize));
     let doorway = Doorway::new(listener, places.clone(), &config.connections);
     match &config.tls {
@@ -69,7 +69,8 @@ pub(super) async fn serve_plainly(
     config: &ConnectionsConfig,
     stop: &CancellationToken,
 ) {
-    let doorway = Doorway::new(listener, Arc::new(Semaphore::new(config.max as usize)), config);
+    let places = config.max.min(METRICS_CONNECTIONS);
+    let doorway = Doorway::new(listener, Arc::new(Semaphore::new(places as usize)), config);
     answer(doorway, router, config.header_timeout, stop).await;
 }
 

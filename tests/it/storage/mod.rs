@@ -1,6 +1,7 @@
 //! What becomes of a server whose storage takes no more, or goes away: nothing that it has acknowledged is lost, it is not
 //! ready meanwhile, and it goes on by itself.
 
+mod descriptors;
 mod errors;
 mod full;
 mod owned;
