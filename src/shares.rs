@@ -271,15 +271,14 @@ impl Held {
 
     /// All that is held, which this holds no longer.
     pub fn take_all(&mut self) -> Self {
-        Self { limit: self.limit.clone(), party: self.party.clone(), amount: mem::take(&mut self.amount) }
+        let mut all = self.another();
+        all.amount = mem::take(&mut self.amount);
+        all
     }
 
-    /// Another part of the same limit for the same party.
-    ///
-    /// # Errors
-    /// When there is not so much left, or not for this party.
-    pub fn another(&self, amount: u64) -> Result<Self, Full> {
-        self.limit.take(&self.party, amount)
+    /// Another part of the same limit for the same party, of nothing yet.
+    pub fn another(&self) -> Self {
+        Self { limit: self.limit.clone(), party: self.party.clone(), amount: 0 }
     }
 
     fn shrink(&mut self, amount: u64) {
@@ -370,7 +369,8 @@ mod tests {
         held.grow(60).unwrap();
         assert_eq!(held.grow(10), Err(Full::Key));
         assert_eq!((held.amount(), held.resize(5)), (70, Ok(())));
-        let other = held.another(70).unwrap();
+        let mut other = held.another();
+        other.grow(70).unwrap();
         held.force(50);
         assert_eq!(limit.0.lock().all, 120, "more than there is");
         assert_eq!(limit.check(&key("b", 2), 1), Err(Full::All));

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::serve::Listener;
@@ -137,6 +137,7 @@ impl AsyncAccept for Doorway {
             has_ended: false,
             send_timeout: this.send_timeout,
             unread: None,
+            reader: None,
             place: this.free.take(),
         };
         Poll::Ready(Ok((connection, address)))
@@ -185,6 +186,8 @@ pub(super) struct Connection {
     send_timeout: Duration,
     /// While the client reads nothing: when it is given up.
     unread: Option<Pin<Box<Sleep>>>,
+    /// Who waits to read until the client reads again.
+    reader: Option<Waker>,
     place: Option<OwnedSemaphorePermit>,
 }
 
@@ -201,6 +204,9 @@ impl Connection {
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.unread = None;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
             return written;
         }
         let unread = self.unread.get_or_insert_with(|| Box::pin(sleep(self.send_timeout)));
@@ -214,6 +220,11 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // A client that reads nothing is not listened to either: answers to further requests would pile up.
+        if self.unread.is_some() {
+            self.reader = Some(context.waker().clone());
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = ready!(self.open()?.poll_read(context, buffer));
         let is_end = buffer.filled().len() == before && buffer.remaining() > 0;

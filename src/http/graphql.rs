@@ -17,11 +17,11 @@ use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::sent::Sent;
-use super::{answer, streams, websocket};
+use super::{answer, streams, unread, websocket};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
 use crate::metrics::Transport;
-use crate::shares::{Held, Party};
+use crate::shares::Party;
 
 /// Answers one HTTP request. A `GET` may also ask for a WebSocket.
 pub(super) async fn serve(State(edge): State<Arc<Edge>>, request: Request) -> Response {
@@ -63,10 +63,11 @@ async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<
     // Not before: a request that trickles in would keep a turn from others.
     let _turn = edge.turns.take(&party, 1)?;
     let asked = Asked { id, is_safe, tells_cost, accepted };
-    match parameters {
-        Parameters::One(request) => one(edge, &caller, *request, asked, room).await,
-        Parameters::Batch(requests) => batch(edge, &caller, requests, asked).await,
-    }
+    let answer = match parameters {
+        Parameters::One(request) => one(edge, &caller, *request, asked).await?,
+        Parameters::Batch(requests) => batch(edge, &caller, requests, asked).await?,
+    };
+    unread::count(answer, room).await
 }
 
 /// How a request was asked.
@@ -84,7 +85,6 @@ async fn one(
     caller: &Caller,
     mut request: GraphQlRequest,
     Asked { id, is_safe, tells_cost, accepted }: Asked,
-    room: Held,
 ) -> Result<Response, Refusal> {
     let operation = edge.executor.operation(&mut request);
     if is_safe && operation.is(OperationType::Mutation) {
@@ -98,8 +98,8 @@ async fn one(
         }
         let place = edge.streams.take(&Party::caller(caller), 1).map_err(streams::refusal)?;
         let responses = edge.executor.follow(request, context, Transport::Events, tells_cost);
-        // The stream holds its place, and what room the request takes, to its end.
-        let responses = responses.inspect(move |_| _ = (&place, &room));
+        // The stream holds its place to its end.
+        let responses = responses.inspect(move |_| _ = &place);
         (answer::events(responses, over(edge, caller)), None)
     } else {
         let executed = edge.executor.execute(&operation, request, context, tells_cost).await;

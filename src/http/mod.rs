@@ -31,6 +31,7 @@ mod strangers;
 mod streams;
 mod tls;
 mod transport_ws;
+mod unread;
 mod websocket;
 
 use std::collections::BTreeSet;

@@ -8,14 +8,12 @@ use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use async_graphql::Response;
 use async_graphql::parser::types::OperationType;
 use axum::extract::ws::{Message, WebSocket};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use futures_util::stream::{BoxStream, once};
 use futures_util::{SinkExt, StreamExt};
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::StreamMap;
@@ -23,14 +21,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info};
 
-use super::answer::{Body, was_not_executed};
 use super::auth;
 use super::execute::Operation;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::socket_end::{Close, End};
-use super::socket_message::{ClientMessage, OperationMessage, key_in};
+use super::socket_message::{ClientMessage, Waiting, complete, key_in, refused};
 use super::{parameters, sent, streams};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
@@ -51,14 +48,8 @@ const SILENT_PINGS: u32 = 3;
 
 /// What an operation gives.
 enum Outcome {
-    Next(Box<Response>),
+    Message(Waiting),
     Complete,
-}
-
-impl Outcome {
-    fn next(response: Response) -> Self {
-        Self::Next(Box::new(response))
-    }
 }
 
 /// The request that opened a socket.
@@ -215,11 +206,11 @@ impl Socket {
         match message {
             ClientMessage::ConnectionInit { payload } => self.init(payload.as_ref()).await,
             ClientMessage::Ping { payload } => {
-                self.say(&match payload {
+                let pong = match payload {
                     Some(payload) => json!({ "type": "pong", "payload": payload }),
                     None => json!({ "type": "pong" }),
-                })
-                .await
+                };
+                self.say(pong.to_string()).await
             }
             ClientMessage::Pong => Ok(()),
             ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload, text.len()).await,
@@ -245,7 +236,7 @@ impl Socket {
             self.edge.executor.refused(&Operation::default(), refusal.code());
             return Err(Close::of_refusal(refusal).into());
         }
-        self.say(&json!({ "type": "connection_ack" })).await
+        self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
 
     async fn let_in(&mut self, payload: Option<&Value>) -> Result<(), Refusal> {
@@ -265,7 +256,7 @@ impl Socket {
         if self.operations.contains_key(&id) {
             return Err(Close::new(4409, format!("Subscriber for {id} already exists")).into());
         }
-        match self.begin(payload, caller, bytes) {
+        match self.begin(id.clone(), payload, caller, bytes) {
             Ok(outcomes) => {
                 self.operations.insert(id, outcomes);
                 Ok(())
@@ -281,6 +272,7 @@ impl Socket {
     /// What becomes of an operation, which takes its room to its end.
     fn begin(
         &self,
+        id: String,
         payload: Value,
         caller: Caller,
         bytes: usize,
@@ -304,45 +296,45 @@ impl Socket {
             let context = edge.request_context(caller, &self.opening.id);
             let responses = edge.executor.follow(request, context, Transport::WebSocket, false);
             let stop = edge.stop.clone().cancelled_owned();
-            let responses = responses.inspect(move |_| _ = &room).map(Outcome::next);
+            let responses =
+                responses.map(move |response| Outcome::Message(Waiting::of(&id, &response, room.another())));
             return Ok(responses.chain(complete).take_until(stop).boxed());
         }
         let turn = edge.turns.take(&party, 1)?;
         let context = edge.request_context(caller, &self.opening.id);
+        let (failed, nothing) = (id.clone(), room.another());
         let execution = async move {
             let executed = edge.executor.execute(&operation, request, context, false).await;
-            drop((turn, room));
-            executed.response
+            drop(turn);
+            Waiting::of(&id, &executed.response, room)
         };
         let execution = AbortOnDropHandle::new(tokio::spawn(execution.in_current_span()));
-        let execution = async {
-            let broken = |error| Response::from_errors(vec![ApiError::internal(error).into_server_error()]);
-            Outcome::next(execution.await.unwrap_or_else(broken))
+        let message = async move {
+            let broken = |error| Waiting::refusal(&failed, ApiError::internal(error).into(), nothing);
+            Outcome::Message(execution.await.unwrap_or_else(broken))
         };
-        Ok(once(execution).chain(complete).boxed())
+        Ok(once(message).chain(complete).boxed())
     }
 
     async fn tell(&mut self, id: &str, outcome: Outcome) -> Result<(), End> {
-        let response = match outcome {
-            Outcome::Next(response) => response,
+        match outcome {
+            Outcome::Message(mut message) => {
+                if message.is_last {
+                    self.operations.remove(id);
+                }
+                self.say(mem::take(&mut message.text)).await
+            }
             Outcome::Complete => {
                 // The client may use the id again as soon as it hears this.
                 self.operations.remove(id);
-                return self.say(&OperationMessage { id, r#type: "complete", payload: None }).await;
+                self.say(complete(id)).await
             }
-        };
-        if was_not_executed(&response) {
-            // The operation ends with its errors: there is no `complete` then.
-            self.operations.remove(id);
-            return self.say(&json!({ "id": id, "type": "error", "payload": response.errors })).await;
         }
-        self.say(&OperationMessage { id, r#type: "next", payload: Some(Body::of(&response)) }).await
     }
 
     async fn refuse(&mut self, id: &str, refusal: Refusal) -> Result<(), End> {
         self.edge.executor.refused(&Operation::default(), refusal.code());
-        let errors = [ApiError::from(refusal).into_server_error()];
-        self.say(&json!({ "id": id, "type": "error", "payload": errors })).await
+        self.say(refused(id, refusal)).await
     }
 
     async fn ping(&mut self) -> Result<(), End> {
@@ -352,12 +344,10 @@ impl Socket {
         if self.caller.is_none() {
             return Ok(());
         }
-        self.say(&json!({ "type": "ping" })).await
+        self.say(json!({ "type": "ping" }).to_string()).await
     }
 
-    async fn say(&mut self, message: &impl Serialize) -> Result<(), End> {
-        // What we say can always be written as JSON.
-        let text = serde_json::to_string(message).unwrap_or_default();
+    async fn say(&mut self, text: String) -> Result<(), End> {
         self.said += 1;
         match timeout(self.edge.socket.send_time, self.stream.send(Message::text(text))).await {
             Ok(Ok(())) => Ok(()),

@@ -56,6 +56,33 @@ async fn client_that_asks_and_reads_nothing_is_given_up() {
 }
 
 #[tokio::test]
+async fn client_that_reads_nothing_is_not_listened_to_until_it_reads_again() {
+    const TOO_MUCH: usize = 64 << 20;
+    let server = TestServer::start().await;
+    let mut stream = connection(&server, b"").await;
+    let requests = REQUEST.repeat(1000);
+    let mut sent = 0;
+    // As long as the server listens, with what the system holds in between.
+    while let Ok(written) =
+        timeout(Duration::from_millis(500), stream.write(&requests[sent % REQUEST.len()..])).await
+    {
+        sent += written.unwrap();
+        assert!(sent < TOO_MUCH, "the server keeps the answers to everything");
+    }
+    let answer = status(&mut stream).await;
+    assert_eq!(answer, "204");
+    let (mut ends, mut tail, mut chunk) = (1, Vec::new(), vec![0; 1 << 16]);
+    while ends < sent / REQUEST.len() {
+        let read = soon(stream.read(&mut chunk)).await.unwrap();
+        assert!(read > 0, "the connection was closed after {ends} answers");
+        tail.extend_from_slice(&chunk[..read]);
+        ends += tail.windows(4).filter(|bytes| bytes == b"\r\n\r\n").count();
+        tail.drain(..tail.len().saturating_sub(3));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn as_many_connections_as_are_allowed_are_open_at_once() {
     let server = TestServer::with(&[("FACEQL_MAX_CONNECTIONS", "2")]).await;
     let mut kept = connection(&server, REQUEST).await;

@@ -6,7 +6,7 @@ use faceql::clock::Clock;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::people::picture;
 use crate::socket_protocol::{FEED, Raw, subscribe};
@@ -190,5 +190,97 @@ async fn a_key_that_opens_all_the_streams_it_can_leaves_some_for_others() {
     socket.say(subscribe("1", "{ __typename }")).await;
     let answer: Value = socket.hear().await;
     assert_eq!(answer["payload"]["data"]["__typename"], "Query");
+    server.stop().await;
+}
+
+/// A query of `client` with an answer of 800 kB.
+async fn large_query(client: &Client) -> String {
+    let create = "mutation($m: JSON) { createContainer(input: {metadata: $m}) { container { id } } }";
+    let created = client.data(create, json!({ "m": { "padding": "x".repeat(16_000) } })).await;
+    let id = text(&created["createContainer"]["container"]["id"]);
+    let fields = (0..50).map(|number| format!("c{number}: container(id: \"{id}\") {{ metadata }}"));
+    format!("{{ {} }}", fields.collect::<Vec<_>>().join(" "))
+}
+
+/// Room for some twenty of those answers, three quarters of it for one key.
+const LITTLE_ROOM: [(&str, &str); 4] = [
+    ("FACEQL_MAX_UPLOAD_BYTES", "1048576"),
+    ("FACEQL_MAX_REQUEST_BYTES", "2097152"),
+    ("FACEQL_MAX_BYTES_IN_FLIGHT", "16777216"),
+    ("FACEQL_RATE_COST_PER_SECOND", "0"),
+];
+
+/// A connection that takes in as little as the system lets it.
+async fn narrow(server: &TestServer) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(server.address).await.unwrap()
+}
+
+/// While the greedy tenant's answers wait to be read: it gets no more, and the other gets all that it asks for.
+async fn greedy_is_out_of_room(server: &TestServer, query: &str) {
+    let (greedy, other) = (server.client_with_key(GREEDY), server.client_with_key(OTHER));
+    let request = json!({ "query": query });
+    let ask = async || greedy.post().json(&request).send().await.unwrap();
+    let refused = soon(async {
+        loop {
+            let response = ask().await;
+            if response.status() == 503 {
+                break response;
+            }
+            // Read to its end, so that it waits for nobody.
+            assert!(response.bytes().await.unwrap().len() > 700_000);
+        }
+    })
+    .await;
+    let (_, message) = overload(refused).await;
+    assert!(message.contains("was executed") && message.contains("FACEQL_KEY_SHARE_PERCENT"), "{message}");
+    assert_eq!(greedy.refusal_or_none("{ __typename }").await, None, "a small answer is always given");
+    for _ in 0..20 {
+        asks(&other).await;
+    }
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_count_on_the_share_of_the_key_that_asked() {
+    let server = server(&LITTLE_ROOM).await;
+    let query = large_query(&server.client_with_key(ACME)).await;
+    let body = json!({ "query": query }).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {GREEDY}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut open = Vec::new();
+    for _ in 0..30 {
+        let mut stream = narrow(&server).await;
+        stream.write_all(request.repeat(8).as_bytes()).await.unwrap();
+        open.push(stream);
+    }
+    greedy_is_out_of_room(&server, &query).await;
+    drop(open);
+    let greedy = server.client_with_key(GREEDY);
+    eventually(async || greedy.refusal_or_none(&query).await.is_none()).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn answers_that_wait_on_a_socket_count_as_well() {
+    let server = server(&LITTLE_ROOM).await;
+    let query = large_query(&server.client_with_key(ACME)).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut socket = Raw::on(narrow(&server).await).await;
+        socket.say(json!({ "type": "connection_init", "payload": { "X-API-Key": GREEDY } })).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        for id in 0..20 {
+            socket.say(subscribe(&id.to_string(), &query)).await;
+        }
+        open.push(socket);
+    }
+    greedy_is_out_of_room(&server, &query).await;
+    drop(open);
+    let greedy = server.client_with_key(GREEDY);
+    eventually(async || greedy.refusal_or_none(&query).await.is_none()).await;
     server.stop().await;
 }

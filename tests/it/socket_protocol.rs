@@ -21,11 +21,15 @@ pub(crate) struct Raw(pub(crate) WebSocketStream<TcpStream>);
 
 impl Raw {
     async fn open(address: SocketAddr, protocol: Option<&'static str>) -> Self {
+        Self::through(TcpStream::connect(address).await.unwrap(), protocol).await
+    }
+
+    async fn through(stream: TcpStream, protocol: Option<&'static str>) -> Self {
+        let address = stream.peer_addr().unwrap();
         let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
         if let Some(protocol) = protocol {
             request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static(protocol));
         }
-        let stream = TcpStream::connect(address).await.unwrap();
         // One who offers a protocol that the server does not speak is let in without one.
         let (socket, _) = client_async(request, stream).await.unwrap();
         Self(socket)
@@ -37,6 +41,11 @@ impl Raw {
 
     pub(crate) async fn at(address: SocketAddr) -> Self {
         Self::open(address, Some("graphql-transport-ws")).await
+    }
+
+    /// On a connection that is open already.
+    pub(crate) async fn on(stream: TcpStream) -> Self {
+        Self::through(stream, Some("graphql-transport-ws")).await
     }
 
     pub(crate) async fn acknowledged(server: &TestServer) -> Self {
