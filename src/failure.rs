@@ -149,7 +149,10 @@ impl From<&ImageError> for ImageFailure {
     fn from(error: &ImageError) -> Self {
         match error {
             ImageError::Empty | ImageError::Invalid { .. } => Self::Invalid,
-            ImageError::TooManyBytes { .. } | ImageError::TooManyPixels { .. } => Self::TooLarge,
+            ImageError::TooManyBytes { .. }
+            | ImageError::TooManyPixels { .. }
+            | ImageError::TooManySamples { .. }
+            | ImageError::TooMuchMemory { .. } => Self::TooLarge,
             ImageError::Unsupported => Self::Unsupported,
         }
     }

@@ -21,8 +21,24 @@ impl Upload {
     /// # Errors
     /// What is wrong with the image, as far as its header tells.
     pub async fn measure(bytes: Bytes, limits: ImageLimits) -> Result<Self, ImageError> {
+        Self::measure_as(bytes, limits, ImageHeader::read).await
+    }
+
+    /// As [`Self::measure`], of a segmentation map.
+    ///
+    /// # Errors
+    /// As [`Self::measure`].
+    pub async fn measure_map(bytes: Bytes, limits: ImageLimits) -> Result<Self, ImageError> {
+        Self::measure_as(bytes, limits, ImageHeader::read_map).await
+    }
+
+    async fn measure_as(
+        bytes: Bytes,
+        limits: ImageLimits,
+        read: fn(&[u8], &ImageLimits) -> Result<ImageHeader, ImageError>,
+    ) -> Result<Self, ImageError> {
         let measuring = tokio::task::spawn_blocking(move || {
-            let header = ImageHeader::read(&bytes, &limits)?;
+            let header = read(&bytes, &limits)?;
             let sha256 = idempotency::digest(&bytes);
             Ok(Self { header, sha256, bytes })
         });

@@ -17,7 +17,7 @@ use vision::{DetectOptions, EncodedFace};
 use crate::client::Client;
 use crate::faces::{DIMENSIONS, Population};
 use crate::process::{Server, faceql, finished};
-use crate::uploading::{engine_alone, timed};
+use crate::uploading::{anybody, engine_alone, timed};
 use crate::{photo, root, row};
 
 const FACES: usize = 100_000;
@@ -122,7 +122,7 @@ async fn vector_of(engine: &EmbeddedEncoder, name: &str) -> Vec<f32> {
 /// As the service asks for it.
 async fn analysed(engine: &EmbeddedEncoder, photo: Bytes) -> Vec<EncodedFace> {
     let options = DetectOptions { max_faces: Some(2), ..DetectOptions::default() };
-    engine.analyse(photo, options, Urgency::Urgent).await.expect("a face")
+    engine.analyse(&anybody(), photo, options, Urgency::Urgent).await.expect("a face")
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use entity::ids::Tenant;
 use faceql::app;
+use faceql::caller::ANONYMOUS_TENANT;
 use faceql::config::{Config, Settings};
-use faceql::inference::EmbeddedEncoder;
+use faceql::inference::{Client as EngineClient, EmbeddedEncoder};
 use tokio::task::JoinSet;
 
 use crate::client::Client;
@@ -81,14 +83,19 @@ pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> Duration {
     start.elapsed()
 }
 
+/// Whoever uploads.
+pub(crate) fn anybody() -> EngineClient {
+    EngineClient::job(&Tenant::parse(ANONYMOUS_TENANT).expect("a name"))
+}
+
 pub(crate) async fn encode_all(encoder: &EmbeddedEncoder, photos: &Arc<Vec<Bytes>>, images: usize) {
     let mut work = JoinSet::new();
     for uploader in 0..UPLOADERS {
-        let (encoder, photos) = (encoder.clone(), photos.clone());
+        let (encoder, photos, client) = (encoder.clone(), photos.clone(), anybody());
         work.spawn(async move {
             for number in 0..images / UPLOADERS {
                 let photo = photos[(uploader + number) % photos.len()].clone();
-                encoder.encode(photo).await.expect("an encoding");
+                encoder.encode(&client, photo).await.expect("an encoding");
             }
         });
     }

@@ -245,8 +245,8 @@ impl App {
         let Domains { verification, people, enrollments, detections, contours } = self.domains.clone();
         let Engines { encoder, embedded } = self.health.engines.clone();
         self.work(&tasks, EncodeImage::new(verification.clone(), encoder), stop);
-        self.work(&tasks, FindFaces::new(detections.clone(), embedded), stop);
-        self.work(&tasks, DrawContour::new(contours.clone()), stop);
+        self.work(&tasks, FindFaces::new(detections.clone(), embedded.clone()), stop);
+        self.work(&tasks, DrawContour::new(contours.clone(), embedded), stop);
         self.sweep(&tasks, verification, stop);
         self.sweep(&tasks, people, stop);
         self.sweep(&tasks, detections.submissions, stop);

@@ -18,21 +18,25 @@ use super::submit::StoredStyle;
 use super::{ContourStyle, Contours, DRAWINGS, IMAGES, Levelling, MAPS, REGIONS, blob};
 use crate::database::Write;
 use crate::failure::WorkError;
+use crate::inference::{Client, EmbeddedEncoder};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
 /// Draws contours, one a job.
 pub struct DrawContour {
     contours: Contours,
+    /// Who has the memory for what is decoded.
+    engine: EmbeddedEncoder,
     /// How many are drawn at once. Drawing keeps a processor busy, and people who wait for the engine come first.
     turns: Arc<Semaphore>,
 }
 
 impl DrawContour {
-    /// Draws the contours of `contours`, as many at once as half of the processors can.
+    /// Draws the contours of `contours`, as many at once as half of the processors can, and as fit into the memory that
+    /// `engine` has for decoding.
     #[must_use]
-    pub fn new(contours: Contours) -> Self {
+    pub fn new(contours: Contours, engine: EmbeddedEncoder) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self { contours, turns: Arc::new(Semaphore::new(processors.div_ceil(2))) }
+        Self { contours, engine, turns: Arc::new(Semaphore::new(processors.div_ceil(2))) }
     }
 
     async fn work(&self, job: &Job) -> Result<Work, Failure<WorkError>> {
@@ -63,17 +67,17 @@ impl Handler for DrawContour {
 
     async fn perform(&self, job: &Job) -> Result<Levelling, Failure<WorkError>> {
         let Ok(turn) = self.turns.clone().acquire_owned().await else { return Err(Failure::Lost) };
-        let work = self.work(job).await?;
-        // The turn is over with the drawing, also when nobody waits for it any longer.
-        let drawing = tokio::task::spawn_blocking(move || {
+        let work = Arc::new(self.work(job).await?);
+        let measured = work.clone();
+        let bytes = blocking(move || measured.memory_bytes()).await?;
+        let reservation = self.engine.reserve(&Client::job(&job.tenant), bytes).await?;
+        // Both are given back with the drawing, also when nobody waits for it any longer.
+        let drawn = blocking(move || {
             let drawn = work.draw();
-            drop(turn);
+            drop((turn, reservation));
             drawn
         });
-        let drawn = match drawing.await {
-            Ok(drawn) => drawn.map_err(|error| Failure::Permanent(error.into()))?,
-            Err(panic) => return Err(Failure::Permanent(WorkError::Defect(panic.to_string()))),
-        };
+        let drawn = drawn.await?;
         let regions =
             serde_json::to_vec(&drawn.regions).map_err(|error| WorkError::Defect(error.to_string()));
         let regions = regions.map_err(Failure::Permanent)?;
@@ -118,6 +122,16 @@ impl Handler for DrawContour {
     }
 }
 
+/// Beside the async runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, contour::ContourError> + Send + 'static,
+) -> Result<T, Failure<WorkError>> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(|error| Failure::Permanent(error.into())),
+        Err(panic) => Err(Failure::Permanent(WorkError::Defect(panic.to_string()))),
+    }
+}
+
 /// All that one drawing needs.
 struct Work {
     image: Bytes,
@@ -128,10 +142,21 @@ struct Work {
 }
 
 impl Work {
+    /// What drawing takes at most.
+    fn memory_bytes(&self) -> Result<u64, contour::ContourError> {
+        let map = ImageHeader::read_map(&self.map, &self.limits);
+        let map = map.map_err(contour::ContourError::UnreadableMap)?;
+        let picture = if self.style.style.embeds_image { Some(self.header()?) } else { None };
+        Ok(contour::drawing_memory(&map, picture.as_ref()))
+    }
+
+    fn header(&self) -> Result<ImageHeader, contour::ContourError> {
+        ImageHeader::read(&self.image, &self.limits).map_err(contour::ContourError::UnreadableImage)
+    }
+
     fn draw(&self) -> Result<contour::Contours, contour::ContourError> {
         let StoredStyle { style: ContourStyle { style, embeds_image }, least_area } = self.style;
-        let header =
-            ImageHeader::read(&self.image, &self.limits).map_err(contour::ContourError::UnreadableImage)?;
+        let header = self.header()?;
         let request = ContourRequest {
             width: header.width,
             height: header.height,

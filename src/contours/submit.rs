@@ -78,7 +78,7 @@ impl Contours {
     ) -> Result<Submitted, ContourError> {
         let ContourRequest { image, segmentation_map, landmarks, style } = request;
         let image = Upload::measure(image, self.limits).await?;
-        let map = Upload::measure(segmentation_map, self.limits).await;
+        let map = Upload::measure_map(segmentation_map, self.limits).await;
         let map = map.map_err(vision::contour::ContourError::UnreadableMap)?;
         self.drawing_of(&image, &landmarks, style.style).check(map.header.width, map.header.height)?;
         let input = json!([image.sha256, map.sha256, landmarks, style]);

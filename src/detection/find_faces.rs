@@ -13,7 +13,7 @@ use vision::DetectedFace;
 use super::{ANNOTATED, DetectionError, Detections, Wanted, annotated, original};
 use crate::database::Write;
 use crate::failure::WorkError;
-use crate::inference::{AnnotatedImage, EmbeddedEncoder, Urgency};
+use crate::inference::{AnnotatedImage, Client, EmbeddedEncoder, Urgency};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
 /// Looks for the faces of submitted images, one a job.
@@ -59,8 +59,9 @@ impl Handler for FindFaces {
         let (submissions, id) = (&self.detections.submissions, DetectionId(job.subject));
         let row = submissions.row(job.subject).await?.ok_or(Failure::Lost)?;
         let image = submissions.blobs.get(&original(&job.tenant, id)).await?;
+        let (client, wanted) = (Client::job(&job.tenant), Wanted::of(&row));
         let AnnotatedImage { faces, jpeg } =
-            self.engine.annotate(image, Wanted::of(&row), Urgency::Background).await?;
+            self.engine.annotate(&client, image, wanted, Urgency::Background).await?;
         submissions.keep_file(&annotated(&job.tenant, id), jpeg).await?;
         Ok(faces)
     }

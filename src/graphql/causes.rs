@@ -144,7 +144,7 @@ impl From<&Rejection> for ErrorCode {
             Rejection::Image { kind, .. } => match kind {
                 ImageMistake::Empty => Self::NoImage,
                 ImageMistake::TooManyBytes => Self::PayloadTooLarge,
-                ImageMistake::TooManyPixels => Self::ImageTooLarge,
+                ImageMistake::TooManyPixels | ImageMistake::TooCostly => Self::ImageTooLarge,
                 ImageMistake::Unsupported => Self::UnsupportedImage,
                 ImageMistake::Invalid => Self::InvalidImage,
             },
@@ -168,7 +168,9 @@ fn image_code(error: &ImageError) -> ErrorCode {
     match error {
         ImageError::Empty => ErrorCode::NoImage,
         ImageError::TooManyBytes { .. } => ErrorCode::PayloadTooLarge,
-        ImageError::TooManyPixels { .. } => ErrorCode::ImageTooLarge,
+        ImageError::TooManyPixels { .. }
+        | ImageError::TooManySamples { .. }
+        | ImageError::TooMuchMemory { .. } => ErrorCode::ImageTooLarge,
         ImageError::Unsupported => ErrorCode::UnsupportedImage,
         ImageError::Invalid { .. } => ErrorCode::InvalidImage,
     }

@@ -38,7 +38,7 @@ pub enum ErrorCode {
     NoImage,
     /// The image is broken or cut short.
     InvalidImage,
-    /// The image has too many pixels.
+    /// The image has too many pixels, too many scans, or would take too much memory to decode.
     ImageTooLarge,
     /// The image format is not read.
     UnsupportedImage,

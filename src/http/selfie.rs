@@ -13,7 +13,7 @@ use super::auth::Authenticator;
 use super::form::{Form, content};
 use super::refusal::Refusal;
 use super::room::Room;
-use crate::inference::{EmbeddedEncoder, EncodeError};
+use crate::inference::{Client, EmbeddedEncoder, EncodeError};
 use crate::shares::{Held, Party, SharedLimit};
 
 /// What the encoding service needs.
@@ -31,11 +31,11 @@ pub(super) struct Selfie {
 
 /// Encodes the image in the multipart field `file`; answers `[[numbers], ...]`, largest face first.
 pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Response {
-    let (image, _turn, _room) = match selfie.take_in(request).await {
+    let (client, image, _turn, _room) = match selfie.take_in(request).await {
         Ok(taken_in) => taken_in,
         Err(response) => return response,
     };
-    match selfie.encoder.encode(image).await {
+    match selfie.encoder.encode(&client, image).await {
         Ok(encodings) => {
             let vectors: Vec<_> = encodings.into_iter().map(|encoding| encoding.vector).collect();
             Json(vectors).into_response()
@@ -48,8 +48,8 @@ pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Re
 }
 
 impl Selfie {
-    /// The image of a request, with the turn and the room that the request has until it is answered.
-    async fn take_in(&self, request: Request) -> Result<(Bytes, Held, Held), Response> {
+    /// Who sent a request and its image, with the turn and the room that the request has until it is answered.
+    async fn take_in(&self, request: Request) -> Result<(Client, Bytes, Held, Held), Response> {
         let (headers, extensions) = (request.headers(), request.extensions());
         let caller = self.authenticator.by_request(headers, extensions).await.map_err(Refusal::in_short)?;
         let party = Party::caller(&caller);
@@ -59,7 +59,7 @@ impl Selfie {
         let late = |_| problem(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time");
         let image = read.map_err(late)??;
         let turn = self.turns.take(&party, 1).map_err(|full| Refusal::from(full).in_short())?;
-        Ok((image, turn, room))
+        Ok((Client::from(&caller), image, turn, room))
     }
 }
 

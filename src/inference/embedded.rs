@@ -8,13 +8,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::info;
-use vision::{DetectOptions, EncodedFace, EngineError, FaceEngine, ImageLimits, LeastScores, ModelCard};
+use vision::{
+    DecodeCost, DetectOptions, EncodedFace, EngineError, FaceEngine, ImageError, ImageHeader, ImageLimits,
+    LeastScores, ModelCard,
+};
 
-use super::line::{Line, Stopped, line};
-use super::thread::{Alive, Answer, Asked, EngineThread, Request, Wanted};
-use super::{AnnotatedImage, EncodeError, Encoding, Urgency};
+use super::line::{Bounds, Line, Reservation, Stopped, line};
+use super::thread::{Alive, Asked, EngineThread, Image, Reply, Request, Wanted};
+use super::{AnnotatedImage, Client, EncodeError, Encoding, Urgency, memory};
 use crate::config::{Setting, Settings};
 use crate::metrics::EngineMetrics;
+
+/// From which time a picture is slow to decode. A photo of 50 megapixels takes half of it.
+const SLOW_NANOSECONDS: u64 = 300_000_000;
+
+/// A tebibyte.
+const MAX_DECODE_MEMORY_MIB: u64 = 1 << 20;
+/// For decoding, where nothing says how much memory there is.
+const DECODE_BYTES_OF_UNKNOWN_MACHINE: u64 = 1 << 30;
 
 /// The embedded engine.
 #[derive(Clone, Debug)]
@@ -50,6 +61,10 @@ impl EngineConfig {
             name: "FACEQL_MAX_IMAGE_PIXELS",
             about: "Largest image, in pixels (width times height), read from its header.",
         };
+        let memory = Setting {
+            name: "FACEQL_DECODE_MEMORY_MIB",
+            about: "Memory for decoding images, in MiB; an image that could need more is refused, others wait for each other. 0 means half of what the machine or its cgroup has.",
+        };
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let home = settings.text(home, ".faceql");
         let threads = settings.number(threads, 0, 0..=256);
@@ -61,6 +76,12 @@ impl EngineConfig {
             limits: ImageLimits {
                 max_bytes: settings.number(bytes, 20_971_520, 1024..=1_073_741_824),
                 max_pixels: settings.number(pixels, 50_000_000, 4096..=1_000_000_000),
+                max_decode_bytes: match settings.number(memory, 0, 0..=MAX_DECODE_MEMORY_MIB) {
+                    0 => {
+                        memory::available().map_or(DECODE_BYTES_OF_UNKNOWN_MACHINE, |available| available / 2)
+                    }
+                    mebibytes => mebibytes << 20,
+                },
             },
             least_scores: least_scores(settings),
         }
@@ -119,6 +140,7 @@ pub enum StartError {
 #[derive(Clone)]
 pub struct EmbeddedEncoder {
     line: Line,
+    limits: ImageLimits,
     detector: ModelCard,
     model: ModelCard,
     threads: Arc<AtomicUsize>,
@@ -131,7 +153,11 @@ impl EmbeddedEncoder {
     /// # Errors
     /// When an engine cannot be made or warmed up.
     pub async fn start(config: &EngineConfig, make: Arc<MakeEngine>) -> Result<Self, StartError> {
-        let (line, waiting) = line(config.queue);
+        let (line, waiting) = line(Bounds {
+            places: config.queue,
+            threads: config.threads,
+            memory: config.limits.max_decode_bytes,
+        });
         let (threads, metrics) = (Arc::new(AtomicUsize::new(0)), EngineMetrics::default());
         let mut ready = Vec::new();
         for number in 0..config.threads {
@@ -156,22 +182,23 @@ impl EmbeddedEncoder {
         }
         let (detector, model) = cards.ok_or(StartError::ThreadDied)?;
         info!(threads = config.threads, model = model.name, "the engine is warm");
-        Ok(Self { line, detector, model, threads, metrics })
+        Ok(Self { line, limits: config.limits, detector, model, threads, metrics })
     }
 
     /// An engine without threads, which refuses every picture: for work on vectors that are there already.
     #[must_use]
     pub fn idle(detector: ModelCard, model: ModelCard) -> Self {
-        let (line, _nobody_waits) = line(1);
-        Self { line, detector, model, threads: Arc::default(), metrics: EngineMetrics::default() }
+        let limits = ImageLimits { max_bytes: 0, max_pixels: 0, max_decode_bytes: 0 };
+        let (line, _nobody_waits) = line(Bounds { places: 1, threads: 1, memory: 0 });
+        Self { line, limits, detector, model, threads: Arc::default(), metrics: EngineMetrics::default() }
     }
 
     /// See [`super::Encoder::encode`]. When the caller goes away, the work is not begun.
     ///
     /// # Errors
     /// [`EncodeError::Image`] for an image that is none, [`EncodeError::Unavailable`] when the engine fails.
-    pub async fn encode(&self, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
-        let faces = self.analyse(image, DetectOptions::default(), Urgency::Background).await?;
+    pub async fn encode(&self, client: &Client, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
+        let faces = self.analyse(client, image, DetectOptions::default(), Urgency::Background).await?;
         Ok(faces.into_iter().map(Encoding::from).collect())
     }
 
@@ -182,17 +209,12 @@ impl EmbeddedEncoder {
     /// As [`Self::encode`].
     pub async fn analyse(
         &self,
+        client: &Client,
         image: Bytes,
         options: DetectOptions,
         urgency: Urgency,
     ) -> Result<Vec<EncodedFace>, EncodeError> {
-        let (reply, answer) = oneshot::channel();
-        self.ask(
-            Request { image, options, wanted: Wanted::Encodings(reply), asked: Asked::now() },
-            urgency,
-            answer,
-        )
-        .await
+        self.look(client, Image { file: image, options }, urgency, Wanted::Encodings).await
     }
 
     /// The wanted faces of `image`, largest first, each judged, and a copy of it with them drawn in. When the caller goes
@@ -202,20 +224,64 @@ impl EmbeddedEncoder {
     /// As [`Self::encode`].
     pub async fn annotate(
         &self,
+        client: &Client,
         image: Bytes,
         options: DetectOptions,
         urgency: Urgency,
     ) -> Result<AnnotatedImage, EncodeError> {
-        let (reply, answer) = oneshot::channel();
-        self.ask(
-            Request { image, options, wanted: Wanted::Annotation(reply), asked: Asked::now() },
-            urgency,
-            answer,
-        )
-        .await
+        self.look(client, Image { file: image, options }, urgency, Wanted::Annotation).await
     }
 
-    async fn ask<T>(&self, request: Request, urgency: Urgency, answer: Answer<T>) -> Result<T, EncodeError> {
+    /// Memory for decoding `bytes` beside the engine, in the background, once it is the client's turn.
+    ///
+    /// # Errors
+    /// [`EncodeError::Unavailable`] when the engine has stopped.
+    pub async fn reserve(&self, client: &Client, bytes: u64) -> Result<Reservation, EncodeError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            client: client.clone(),
+            memory_bytes: bytes,
+            is_slow: false,
+            wanted: Wanted::Memory(reply),
+            asked: Asked::now(),
+        };
+        self.ask(request, Urgency::Background, answer).await
+    }
+
+    async fn look<T>(
+        &self,
+        client: &Client,
+        image: Image,
+        urgency: Urgency,
+        wanted: impl FnOnce(Image, Reply<T>) -> Wanted,
+    ) -> Result<T, EncodeError> {
+        let asked = Asked::now();
+        let DecodeCost { memory_bytes, nanoseconds, .. } = self.cost(image.file.clone()).await?;
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            client: client.clone(),
+            memory_bytes,
+            is_slow: nanoseconds > SLOW_NANOSECONDS,
+            wanted: wanted(image, reply),
+            asked,
+        };
+        self.ask(request, urgency, answer).await
+    }
+
+    /// What an image will cost, before it takes a place in the line.
+    async fn cost(&self, image: Bytes) -> Result<DecodeCost, EncodeError> {
+        let limits = self.limits;
+        let reading = tokio::task::spawn_blocking(move || ImageHeader::read(&image, &limits));
+        let broke_off = |_| ImageError::Invalid { reason: "reading its header broke off".into() };
+        Ok(reading.await.map_err(broke_off)??.cost)
+    }
+
+    async fn ask<T>(
+        &self,
+        request: Request,
+        urgency: Urgency,
+        answer: oneshot::Receiver<Result<T, EncodeError>>,
+    ) -> Result<T, EncodeError> {
         let gone = || EncodeError::Unavailable("the engine has stopped".into());
         self.line.send(request, urgency).await.map_err(|Stopped| gone())?;
         answer.await.map_err(|_| gone())?

@@ -3,17 +3,22 @@
 
 mod embedded;
 mod line;
+mod memory;
 mod models;
 mod remote;
 mod thread;
 mod timed;
+mod turns;
 
 use bytes::Bytes;
+use entity::ids::Tenant;
 use vision::{DetectedFace, ImageError, ModelCard};
 
+use crate::caller::{Actor, Caller};
 use crate::metrics::ServiceMetrics;
 
 pub use embedded::{EmbeddedEncoder, EngineConfig, MakeEngine, StartError};
+pub use line::Reservation;
 pub use models::KnownModels;
 pub use remote::{RemoteConfig, RemoteEncoder, RemoteError};
 
@@ -76,6 +81,29 @@ impl From<EmbeddedEncoder> for Engines {
     }
 }
 
+/// For whom the engine works. Its threads take turns among tenants, and among the keys of each.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Client {
+    /// Whose data it is.
+    pub tenant: Tenant,
+    /// By what it was let in; `None` for a job, which is no longer anybody's request.
+    pub actor: Option<Actor>,
+}
+
+impl Client {
+    /// A job of that tenant.
+    #[must_use]
+    pub fn job(tenant: &Tenant) -> Self {
+        Self { tenant: tenant.clone(), actor: None }
+    }
+}
+
+impl From<&Caller> for Client {
+    fn from(caller: &Caller) -> Self {
+        Self { tenant: caller.tenant.clone(), actor: Some(caller.actor) }
+    }
+}
+
 /// Who waits for the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
@@ -133,9 +161,9 @@ impl Encoder {
     ///
     /// # Errors
     /// [`EncodeError`] says whether another attempt is worth while.
-    pub async fn encode(&self, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
+    pub async fn encode(&self, client: &Client, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
         match self {
-            Self::Embedded(embedded) => embedded.encode(image).await,
+            Self::Embedded(embedded) => embedded.encode(client, image).await,
             Self::Remote(remote) => remote.encode(image).await,
         }
     }

@@ -13,9 +13,9 @@ use vision::{
 };
 
 use super::embedded::MakeEngine;
-use super::line::Waiting;
+use super::line::{Reservation, Taken, Waiting};
 use super::timed::{TimedEngine, timed};
-use super::{AnnotatedImage, EncodeError, Urgency};
+use super::{AnnotatedImage, Client, EncodeError, Urgency};
 use crate::metrics::{EngineMetrics, Step};
 use crate::telemetry::TRACED;
 
@@ -25,12 +25,21 @@ const NICENESS: i32 = 5;
 /// Most images that one call of the engine takes.
 const MAX_BATCH: usize = 4;
 
-/// An image to look at.
+/// Something to be done when its turn comes.
 pub(super) struct Request {
-    pub(super) image: Bytes,
-    pub(super) options: DetectOptions,
+    pub(super) client: Client,
+    /// What it takes at most while it is done.
+    pub(super) memory_bytes: u64,
+    /// Whether it keeps a thread busy for long.
+    pub(super) is_slow: bool,
     pub(super) wanted: Wanted,
     pub(super) asked: Asked,
+}
+
+/// An image to look at.
+pub(super) struct Image {
+    pub(super) file: Bytes,
+    pub(super) options: DetectOptions,
 }
 
 /// When an image was asked about, and what for.
@@ -43,6 +52,11 @@ pub(super) struct Asked {
 }
 
 impl Request {
+    /// Whether nobody waits for it any longer.
+    pub(super) fn is_unwanted(&self) -> bool {
+        self.wanted.is_unwanted()
+    }
+
     /// The request in a thread's hands: it waits no longer.
     fn taken(mut self, urgency: Urgency, metrics: &EngineMetrics) -> Self {
         metrics.waited(urgency.name(), self.asked.at.elapsed());
@@ -62,31 +76,24 @@ impl Asked {
     }
 }
 
-/// What is wanted of an image, and where it goes.
+/// What is wanted, and where it goes.
 pub(super) enum Wanted {
-    /// Its faces with their vectors.
-    Encodings(Reply<Vec<EncodedFace>>),
-    /// Its faces, and a copy with them drawn in.
-    Annotation(Reply<AnnotatedImage>),
+    /// An image's faces with their vectors.
+    Encodings(Image, Reply<Vec<EncodedFace>>),
+    /// An image's faces, and a copy with them drawn in.
+    Annotation(Image, Reply<AnnotatedImage>),
+    /// Memory, for a picture that is decoded elsewhere.
+    Memory(Reply<Reservation>),
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, EncodeError>>;
 
-pub(super) type Answer<T> = oneshot::Receiver<Result<T, EncodeError>>;
-
 impl Wanted {
-    /// Whether nobody waits for it any longer.
     fn is_unwanted(&self) -> bool {
         match self {
-            Self::Encodings(reply) => reply.is_closed(),
-            Self::Annotation(reply) => reply.is_closed(),
-        }
-    }
-
-    fn refuse(self, error: EncodeError) {
-        match self {
-            Self::Encodings(reply) => send(reply, Err(error)),
-            Self::Annotation(reply) => send(reply, Err(error)),
+            Self::Encodings(_, reply) => reply.is_closed(),
+            Self::Annotation(_, reply) => reply.is_closed(),
+            Self::Memory(reply) => reply.is_closed(),
         }
     }
 }
@@ -146,56 +153,57 @@ impl EngineThread {
     }
 
     /// Takes this thread's fair share of what waits, so that no thread idles beside a batch. Who waits for an answer
-    /// does not wait for background work as well.
-    fn batch(&self, first: Request, urgency: Urgency) -> Vec<Request> {
+    /// does not wait for background work as well, and nobody for a slow picture that somebody else sent.
+    fn batch(&self, first: Taken, urgency: Urgency) -> Vec<Taken> {
         let share = (self.waiting.len(urgency) + 1).div_ceil(self.threads).min(MAX_BATCH);
+        let share = if first.request.is_slow { 1 } else { share };
         let more = std::iter::from_fn(|| self.waiting.more(urgency)).take(share - 1);
-        let wanted = std::iter::once(first).chain(more).filter(|request| !request.wanted.is_unwanted());
-        let batch: Vec<_> = wanted.map(|request| request.taken(urgency, &self.metrics)).collect();
+        let wanted = std::iter::once(first).chain(more).filter(|taken| !taken.request.is_unwanted());
+        let taken = |Taken { request, reservation }| Taken {
+            request: request.taken(urgency, &self.metrics),
+            reservation,
+        };
+        let batch: Vec<_> = wanted.map(taken).collect();
         if !batch.is_empty() {
             self.metrics.took_together(batch.len());
         }
         batch
     }
 
-    fn answer(&self, engine: &mut dyn FaceEngine, requests: Vec<Request>) {
-        let (mut askers, mut pictures) = (Vec::new(), Vec::new());
-        for Request { image, options, wanted, asked: Asked { by, .. } } in requests {
+    fn answer(&self, engine: &mut dyn FaceEngine, batch: Vec<Taken>) {
+        // What was decoded is held until all are answered.
+        let (mut askers, mut pictures, mut reservations) = (Vec::new(), Vec::new(), Vec::new());
+        for Taken { request: Request { wanted, asked: Asked { by, .. }, .. }, reservation } in batch {
             let entered = by.enter();
-            let decode = || timed(&self.metrics, Step::Decode, || Picture::decode(&image, &self.limits));
-            let picture = match guarded(decode) {
-                Ok(Ok(picture)) => picture,
-                Ok(Err(error)) => {
-                    wanted.refuse(error.into());
-                    continue;
-                }
-                Err(Panicked) => {
-                    wanted.refuse(ImageError::Invalid { reason: "the decoder broke off".into() }.into());
-                    continue;
-                }
-            };
             match wanted {
-                Wanted::Encodings(reply) => {
-                    drop(entered);
-                    askers.push(Asker { reply, by });
-                    pictures.push((picture, options));
-                }
-                Wanted::Annotation(reply) => send(reply, self.annotate(engine, &picture, &options)),
+                Wanted::Encodings(image, reply) => match self.decode(&image) {
+                    Ok(picture) => {
+                        drop(entered);
+                        askers.push(Asker { reply, by });
+                        pictures.push((picture, image.options));
+                        reservations.push(reservation);
+                    }
+                    Err(error) => send(reply, Err(error.into())),
+                },
+                Wanted::Annotation(image, reply) => send(reply, self.annotate(engine, &image)),
+                Wanted::Memory(reply) => send(reply, Ok(reservation)),
             }
         }
         encode(engine, askers, &pictures);
     }
 
-    fn annotate(
-        &self,
-        engine: &mut dyn FaceEngine,
-        picture: &Picture,
-        options: &DetectOptions,
-    ) -> Result<AnnotatedImage, EncodeError> {
+    fn decode(&self, image: &Image) -> Result<Picture, ImageError> {
+        let decode = || timed(&self.metrics, Step::Decode, || Picture::decode(&image.file, &self.limits));
+        let broke_off = |Panicked| ImageError::Invalid { reason: "the decoder broke off".into() };
+        guarded(decode).map_err(broke_off)?
+    }
+
+    fn annotate(&self, engine: &mut dyn FaceEngine, image: &Image) -> Result<AnnotatedImage, EncodeError> {
+        let picture = self.decode(image)?;
         let broke_off = |Panicked| failed("it broke off");
-        let faces = guarded(|| engine.detect(picture, options)).map_err(broke_off)?;
+        let faces = guarded(|| engine.detect(&picture, &image.options)).map_err(broke_off)?;
         let faces = faces.map_err(|error| failed(&error.to_string()))?;
-        let draw = || timed(&self.metrics, Step::Annotate, || vision::annotate(picture, &faces));
+        let draw = || timed(&self.metrics, Step::Annotate, || vision::annotate(&picture, &faces));
         let jpeg = guarded(draw).map_err(broke_off)??;
         Ok(AnnotatedImage { faces, jpeg: jpeg.into() })
     }

@@ -157,6 +157,8 @@ pub enum ImageMistake {
     TooManyBytes,
     /// Too many pixels.
     TooManyPixels,
+    /// More scans, or more memory to decode it, than is allowed.
+    TooCostly,
     /// A format that is not read.
     Unsupported,
     /// Broken or cut short.
@@ -169,6 +171,7 @@ impl From<ImageError> for Rejection {
             ImageError::Empty => ImageMistake::Empty,
             ImageError::TooManyBytes { .. } => ImageMistake::TooManyBytes,
             ImageError::TooManyPixels { .. } => ImageMistake::TooManyPixels,
+            ImageError::TooManySamples { .. } | ImageError::TooMuchMemory { .. } => ImageMistake::TooCostly,
             ImageError::Unsupported => ImageMistake::Unsupported,
             ImageError::Invalid { .. } => ImageMistake::Invalid,
         };

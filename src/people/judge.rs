@@ -61,7 +61,7 @@ impl People {
         let image_sha256 = digest(image.clone()).await?;
         let refused =
             |quality, reason| Ok(Judged { image_sha256: image_sha256.clone(), quality, face: Err(reason) });
-        let mut faces = match self.engine.analyse(image, at_most(2), urgency).await {
+        let mut faces = match self.engine.analyse(&caller.into(), image, at_most(2), urgency).await {
             Ok(faces) => faces,
             Err(EncodeError::Image(error)) => return refused(None, error.into()),
             Err(error) => return Err(error.into()),
@@ -94,8 +94,9 @@ impl People {
     ///
     /// # Errors
     /// [`PeopleError::Rejected`] when there is none, or it is not clear which.
-    pub(super) async fn only_face(&self, image: Bytes) -> Result<EncodedFace, PeopleError> {
-        let mut faces = self.engine.analyse(image, at_most(2), Urgency::Urgent).await?.into_iter();
+    pub(super) async fn only_face(&self, caller: &Caller, image: Bytes) -> Result<EncodedFace, PeopleError> {
+        let faces = self.engine.analyse(&caller.into(), image, at_most(2), Urgency::Urgent).await?;
+        let mut faces = faces.into_iter();
         let area = |face: &EncodedFace| face.face.bounding_box.area();
         match (faces.next(), faces.next()) {
             (None, _) => Err(Rejection::NoFace.into()),

@@ -94,7 +94,7 @@ impl People {
     ) -> Result<Verified, PeopleError> {
         let person = self.find(caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
         caller.trail.about([person.id.into()]);
-        let found = self.only_face(image).await?;
+        let found = self.only_face(caller, image).await?;
         let faces: Vec<FaceId> =
             self.faces_of(caller, &[person.id]).await?.into_iter().map(|face| face.id).collect();
         let templates = templates_of(self.database.reader(), &faces, &self.scale.model).await?;
@@ -123,7 +123,7 @@ impl People {
     ) -> Result<(Identified, usize), PeopleError> {
         check_name("gallery", gallery)?;
         limits.check()?;
-        let face = self.only_face(image).await?;
+        let face = self.only_face(caller, image).await?;
         let (mut identified, searched) = self.look_for(caller, gallery, vec![face], limits).await?;
         let identified = identified.pop().ok_or_else(|| PeopleError::Internal("a face was lost".into()))?;
         Ok((identified, searched))
@@ -146,7 +146,7 @@ impl People {
         let most = usize::try_from(max_faces).ok().filter(|_| (1..=MAX_FACES).contains(&max_faces));
         let most = most.ok_or_else(|| PeopleError::BadInput(format!("maxFaces is from 1 to {MAX_FACES}")))?;
         let options = DetectOptions { max_faces: Some(most), ..DetectOptions::default() };
-        let faces = self.engine.analyse(image, options, Urgency::Urgent).await?;
+        let faces = self.engine.analyse(&caller.into(), image, options, Urgency::Urgent).await?;
         if faces.is_empty() {
             return Err(super::Rejection::NoFace.into());
         }
@@ -157,8 +157,14 @@ impl People {
     ///
     /// # Errors
     /// [`PeopleError::Rejected`] when it is not clear which face is meant.
-    pub async fn compare(&self, source: Bytes, target: Bytes) -> Result<Compared, PeopleError> {
-        let (source, target) = tokio::try_join!(self.only_face(source), self.only_face(target))?;
+    pub async fn compare(
+        &self,
+        caller: &Caller,
+        source: Bytes,
+        target: Bytes,
+    ) -> Result<Compared, PeopleError> {
+        let (source, target) =
+            tokio::try_join!(self.only_face(caller, source), self.only_face(caller, target))?;
         let distance = self.scale.metric.distance(source.embedding.values(), target.embedding.values());
         let score = self.score(distance, self.scale.matching.verify);
         Ok(Compared { score, source: source.face, target: target.face })

@@ -20,7 +20,7 @@ use super::{Verification, VerificationError};
 use crate::caller::Caller;
 use crate::database::Write;
 use crate::failure::{Explanation, WorkError};
-use crate::inference::{Encoder, Encoding};
+use crate::inference::{Client, Encoder, Encoding};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
 
 /// Encodings inserted by one statement: SQLite takes 32,766 variables, and a row has seven.
@@ -75,7 +75,7 @@ impl Handler for EncodeImage {
     async fn perform(&self, job: &Job) -> Result<Vec<Encoding>, Failure<WorkError>> {
         let name = blob_name(&job.tenant, ImageId(job.subject));
         let bytes = self.verification.blobs.get(&name).await?;
-        Ok(self.encoder.encode(bytes).await?)
+        Ok(self.encoder.encode(&Client::job(&job.tenant), bytes).await?)
     }
 
     async fn finish(&self, write: &mut Write, done: &[&Done<Vec<Encoding>>]) -> Result<(), DbErr> {

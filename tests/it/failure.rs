@@ -1,6 +1,5 @@
 //! The engine fails, waits or comes too late: retries with backoff, giving up, trying again by hand, deleting.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -9,12 +8,11 @@ use chrono::TimeDelta;
 use faceql::clock::Clock;
 use faceql::sweeper::Sweep;
 use futures_util::future::join_all;
-use futures_util::poll;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::support::client::text;
-use crate::support::engine::Script;
+use crate::support::engine::{Script, client_of, in_line};
 use crate::support::pictures::bmp_header;
 use crate::support::server::{Overrides, eventually};
 use crate::support::socket::settle;
@@ -70,14 +68,12 @@ async fn picture_that_the_engine_fails_at_does_not_fail_those_beside_it() {
     let encoder = script.encoder().await;
     let encode = || {
         let encoder = encoder.clone();
-        tokio::spawn(async move { encoder.encode(drawn(1).into()).await.is_ok() })
+        tokio::spawn(async move { encoder.encode(&client_of("a"), drawn(1).into()).await.is_ok() })
     };
     let first = encode();
     script.asked(1).await;
     let beside = [encode(), encode()];
-    while !encoder.health().unwrap().contains("2 image(s) waiting") {
-        tokio::task::yield_now().await;
-    }
+    in_line(&encoder, 2).await;
     // The first alone, and then the first of two at once.
     script.fail(2);
     script.open();
@@ -91,16 +87,22 @@ async fn picture_that_the_engine_fails_at_does_not_fail_those_beside_it() {
 async fn engine_holds_no_more_pictures_than_its_line_has_room_for() {
     let script = Script::gated();
     let encoder = script.encoder().await;
-    let mut first = pin!(encoder.encode(drawn(1).into()));
-    assert!(poll!(&mut first).is_pending());
+    let encode = |tenant: &str| {
+        let (encoder, client) = (encoder.clone(), client_of(tenant));
+        tokio::spawn(async move { encoder.encode(&client, drawn(1).into()).await.is_ok() })
+    };
+    let first = encode("a");
     script.asked(1).await;
-    let mut others: Vec<_> = (0..70).map(|_| Box::pin(encoder.encode(drawn(1).into()))).collect();
-    for other in &mut others {
-        assert!(poll!(other).is_pending());
-    }
-    assert_eq!(encoder.waiting().map(|(_, pictures)| pictures), [0, 64]);
+    let mut others: Vec<_> = (0..70).map(|_| encode("a")).collect();
+    // A third of the line, which is all that one tenant's jobs may have of it.
+    in_line(&encoder, 22).await;
+    others.extend((0..70).map(|_| encode("b")));
+    in_line(&encoder, 33).await;
+    assert!(others.iter().all(|other| !other.is_finished()));
+    assert!(encoder.waiting()[1].1 < 64, "there is a place left for somebody else");
     script.open();
-    assert!(first.await.is_ok() && join_all(others).await.iter().all(Result::is_ok));
+    assert!(first.await.unwrap());
+    assert!(join_all(others).await.into_iter().all(Result::unwrap));
 }
 
 #[tokio::test]

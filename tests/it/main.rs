@@ -9,6 +9,7 @@ mod conformance;
 mod connections;
 mod contours;
 mod cost;
+mod decoding;
 mod detection;
 mod documents;
 mod encoder;

@@ -112,6 +112,13 @@ impl Binary {
         self.process.wait().unwrap();
     }
 
+    /// The most memory that it has had, in bytes.
+    pub(crate) fn most_resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
+    }
+
     /// Asks the process to end.
     fn ask_to_end(&self) {
         let id = self.process.id().to_string();

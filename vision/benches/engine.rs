@@ -24,7 +24,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 
 /// The argument that makes this program the process of [`Bare`].
 const BARE: &str = "--bare-session";
-const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000 };
+const LIMITS: ImageLimits =
+    ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000, max_decode_bytes: 1 << 30 };
 const TURNS: usize = 11;
 const TURNS_OF_LARGE_PICTURE: usize = 3;
 const RUNS_PER_TURN: usize = 9;

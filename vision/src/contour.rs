@@ -35,7 +35,7 @@ pub use self::position::Position;
 use self::simplify::simplify;
 use self::smooth::smooth;
 use self::svg::Backdrop;
-use crate::image::Picture;
+use crate::image::{ImageHeader, Picture};
 
 /// Rises whenever the same request may give another drawing than before, so that it belongs into the key of a cache.
 pub const ALGORITHM_VERSION: u32 = 2;
@@ -154,6 +154,20 @@ pub struct Region {
     pub polygons: Vec<Vec<Position>>,
     /// Square pixels, by counting those of the map.
     pub area: f64,
+}
+
+/// What a drawing holds besides the map's cells and the picture: outlines, and the document.
+const OUTLINES_BYTES: u64 = 64 << 20;
+/// What it holds for each pixel of the map: cells, those of the grid and of its halves, and what was seen of them.
+const BYTES_PER_PIXEL: u64 = 6;
+
+/// Bytes that [`SegmentationMap::decode`], [`Picture::decode`] and [`draw`] hold at most, one after the other, besides the
+/// files. picture: of the image, when it is to be embedded.
+#[must_use]
+pub fn drawing_memory(map: &ImageHeader, picture: Option<&ImageHeader>) -> u64 {
+    let pixels = u64::from(map.width) * u64::from(map.height);
+    let drawing = pixels * BYTES_PER_PIXEL + OUTLINES_BYTES;
+    map.cost.map_memory_bytes.max(drawing + picture.map_or(0, |picture| picture.cost.memory_bytes))
 }
 
 /// Draws the regions of a map. picture: the image itself, to be embedded under them; it may be of a reduced scale.

@@ -1,13 +1,24 @@
 //! Bytes into pixels: sniffs the format by content, holds to size limits before anything is allocated, decodes,
 //! and turns the picture the way a person sees it. Everything that follows works on a [`Picture`].
 
+mod cost;
 mod jpeg;
+mod png;
 mod raster;
+mod webp;
 
+use image::metadata::Orientation;
 use serde::{Deserialize, Serialize};
+
+pub use self::cost::DecodeCost;
+use self::cost::Pace;
 
 /// The long side that a reduced picture keeps at least: three times the 640 pixels at which faces are searched.
 const MIN_REDUCED_SIDE: u16 = 1920;
+
+/// Samples that decoding may visit, for each pixel of the largest picture that is taken. Ordinary progressive files have
+/// 8 to 14 for each of their own, the most thorough encoders about 30.
+const MAX_VISITS: u64 = 32;
 
 /// A decoded picture: RGB, 8 bits, rows from the top, turned upright by its EXIF orientation.
 ///
@@ -33,8 +44,10 @@ impl Picture {
     /// A file that ends early is refused as [`ImageError::Invalid`], never half grey; bytes after its end are ignored.
     pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
         let header = ImageHeader::read(bytes, limits)?;
+        header.check_complete()?;
         match header.format {
             ImageFormat::Jpeg => jpeg::decode(bytes, &header),
+            ImageFormat::Png => png::decode(bytes, &header),
             _ => raster::decode(bytes, &header),
         }
     }
@@ -101,14 +114,27 @@ impl Picture {
 /// Decodes an image file at full size and in the colours that it stores, turned upright: for files whose values are not
 /// looked at but counted. Callers hold several bytes a pixel, so let it go soon.
 pub(crate) fn decode_whole(bytes: &[u8], limits: &ImageLimits) -> Result<image::DynamicImage, ImageError> {
-    let header = ImageHeader::read(bytes, limits)?;
+    let header = ImageHeader::read_map(bytes, limits)?;
+    header.check_complete()?;
     match header.format {
         ImageFormat::Jpeg => jpeg::decode_whole(bytes),
         _ => raster::decode_whole(bytes, &header),
     }
 }
 
-/// What the first bytes of an image file say.
+/// By what a picture of that size is reduced: 1, 2, 4 or 8.
+fn divisor(width: u32, height: u32) -> u32 {
+    let parts = width.max(height) / u32::from(MIN_REDUCED_SIDE);
+    [8, 4, 2].into_iter().find(|divisor| *divisor <= parts).unwrap_or(1)
+}
+
+fn turn(pixels: image::RgbImage, orientation: Orientation) -> image::RgbImage {
+    let mut image = image::DynamicImage::ImageRgb8(pixels);
+    image.apply_orientation(orientation);
+    image.into_rgb8()
+}
+
+/// What can be told of an image file without decoding it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageHeader {
     /// Told by the content; a file's name is never looked at.
@@ -117,34 +143,60 @@ pub struct ImageHeader {
     pub width: u32,
     /// Rows as a person sees them, that is after EXIF orientation.
     pub height: u32,
+    /// What decoding it takes at most.
+    pub cost: DecodeCost,
+    /// Whether the file reaches the end that its format marks.
+    is_complete: bool,
 }
 
 impl ImageHeader {
-    /// Reads format and size and holds them to the limits. Decodes no pixels and allocates nothing that grows with
-    /// the claimed size, so that a header that lies costs nothing.
+    /// Reads format, size and cost of a picture and holds them to the limits. Decodes no pixels and allocates nothing that
+    /// grows with the claimed size, so that a header that lies costs nothing.
     pub fn read(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
+        let header = Self::read_any(bytes, limits)?;
+        limits.check_memory(header.cost.memory_bytes)?;
+        Ok(header)
+    }
+
+    /// As [`Self::read`], of a file that is to be decoded as a segmentation map, for which memory counts differently.
+    pub fn read_map(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
+        let header = Self::read_any(bytes, limits)?;
+        limits.check_memory(header.cost.map_memory_bytes)?;
+        Ok(header)
+    }
+
+    fn read_any(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
         limits.check_bytes(bytes.len() as u64)?;
         let format = ImageFormat::sniff(bytes)?;
         let header = match format {
             ImageFormat::Jpeg => jpeg::read_header(bytes)?,
+            ImageFormat::Png => png::read_header(bytes)?,
             _ => raster::read_header(bytes, format)?,
         };
         limits.check_pixels(header.width, header.height)?;
-        Ok(header)
+        limits.check_samples(header.cost.samples)?;
+        let nanoseconds = format.pace().nanoseconds(header.cost.samples, bytes);
+        Ok(Self { cost: DecodeCost { nanoseconds, ..header.cost }, ..header })
     }
 
+    /// Of a file whose stored picture is to be turned by `orientation`.
     fn turned(
         format: ImageFormat,
-        width: u32,
-        height: u32,
-        orientation: image::metadata::Orientation,
+        (width, height): (u32, u32),
+        orientation: Orientation,
+        cost: DecodeCost,
     ) -> Self {
-        use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-        match orientation {
-            Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => {
-                Self { format, width: height, height: width }
-            }
-            _ => Self { format, width, height },
+        use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+        let is_on_its_side = matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
+        let (width, height) = if is_on_its_side { (height, width) } else { (width, height) };
+        Self { format, width, height, cost, is_complete: true }
+    }
+
+    fn check_complete(&self) -> Result<(), ImageError> {
+        if self.is_complete {
+            Ok(())
+        } else {
+            Err(ImageError::Invalid { reason: "it ends early".to_owned() })
         }
     }
 }
@@ -177,6 +229,16 @@ impl ImageFormat {
         }
     }
 
+    fn pace(self) -> Pace {
+        let (of_sample, of_byte) = match self {
+            Self::Jpeg => (1, 10),
+            Self::Png => (2, 5),
+            Self::WebP => (10, 50),
+            Self::Gif | Self::Bmp => (6, 5),
+        };
+        Pace { of_sample, of_byte }
+    }
+
     fn sniff(bytes: &[u8]) -> Result<Self, ImageError> {
         match bytes {
             [] => Err(ImageError::Empty),
@@ -197,6 +259,8 @@ pub struct ImageLimits {
     pub max_bytes: u64,
     /// The largest picture, in pixels (width times height).
     pub max_pixels: u64,
+    /// The most memory that decoding a picture may take, in bytes.
+    pub max_decode_bytes: u64,
 }
 
 impl ImageLimits {
@@ -216,6 +280,18 @@ impl ImageLimits {
             return Err(ImageError::TooManyPixels { width, height, limit: self.max_pixels });
         }
         Ok(())
+    }
+}
+
+impl ImageLimits {
+    fn check_samples(&self, samples: u64) -> Result<(), ImageError> {
+        let limit = MAX_VISITS.saturating_mul(self.max_pixels);
+        if samples > limit { Err(ImageError::TooManySamples { samples, limit }) } else { Ok(()) }
+    }
+
+    fn check_memory(&self, bytes: u64) -> Result<(), ImageError> {
+        let limit = self.max_decode_bytes;
+        if bytes > limit { Err(ImageError::TooMuchMemory { bytes, limit }) } else { Ok(()) }
     }
 }
 
@@ -241,6 +317,28 @@ pub enum ImageError {
         /// Rows as a person sees them.
         height: u32,
         /// The most pixels allowed.
+        limit: u64,
+    },
+    /// The file's scans go over its pixels too often.
+    #[error(
+        "decoding the image would go over {samples} samples in its scans, more than the limit of {limit}; \
+         save it with fewer scans"
+    )]
+    TooManySamples {
+        /// The samples of each scan, together.
+        samples: u64,
+        /// The most allowed.
+        limit: u64,
+    },
+    /// Decoding it would take more memory than there may be for it.
+    #[error(
+        "decoding the image would take up to {} MiB of memory, more than the limit of {} MiB; send a smaller one",
+        bytes.div_ceil(1 << 20), limit >> 20
+    )]
+    TooMuchMemory {
+        /// The most that its decoder may take.
+        bytes: u64,
+        /// The most allowed.
         limit: u64,
     },
     /// The content is none of the understood formats, or a variant of one that is not understood.

@@ -38,6 +38,6 @@ pub use detect::{DetectOptions, DetectedFace};
 pub use embedding::{Embedding, EmbeddingError, InvalidDigest, Metric, ModelDigest, ModelMismatch};
 pub use engine::{EmbeddedEngine, EncodedFace, EngineError, FaceEngine};
 pub use geometry::{BoundingBox, Landmarks, Point};
-pub use image::{ImageError, ImageFormat, ImageHeader, ImageLimits, Picture};
+pub use image::{DecodeCost, ImageError, ImageFormat, ImageHeader, ImageLimits, Picture};
 pub use pack::{Pack, PackError};
 pub use quality::{FaceQuality, LeastScores, QualityIssue};

@@ -73,10 +73,10 @@ impl RecognitionMutation {
         context: &Context<'_>,
         #[graphql(desc = "The two pictures.")] input: CompareFacesInput,
     ) -> Result<CompareFacesPayload, ApiError> {
-        context.reader()?;
+        let caller = context.reader()?;
         let (source, target) =
             futures_util::try_join!(input.source.bytes(context), input.target.bytes(context))?;
-        let compared = context.part::<People>()?.compare(source, target).await?;
+        let compared = context.part::<People>()?.compare(caller, source, target).await?;
         Ok(CompareFacesPayload {
             score: compared.score.into(),
             source_face: compared.source.into(),

@@ -61,7 +61,7 @@ async fn annotated_picture_is_bounded_while_the_data_keeps_original_pixels() {
     let area = &ended["faces"][0]["box"];
     assert!(area["x"].as_f64().unwrap() + area["width"].as_f64().unwrap() > 1000.0, "{area}");
     let answer = reqwest::get(ended["processedImageUrl"].as_str().unwrap()).await.unwrap();
-    let limits = ImageLimits { max_bytes: 1 << 24, max_pixels: 1 << 26 };
+    let limits = ImageLimits { max_bytes: 1 << 24, max_pixels: 1 << 26, max_decode_bytes: 1 << 30 };
     let header = ImageHeader::read(&answer.bytes().await.unwrap(), &limits).unwrap();
     assert_eq!(header.width.max(header.height), 1920);
     server.stop().await;

@@ -1,19 +1,12 @@
 //! Who waits for an answer goes before background work.
 
-use bytes::Bytes;
 use faceql::clock::Clock;
 use faceql::people::{PeopleError, Rejection};
 
 use crate::support::TestServer;
-use crate::support::engine::Script;
-use crate::support::pictures::bmp_header;
-
-/// A picture of one row and so many columns.
-fn wide(columns: u8) -> Bytes {
-    let mut file = bmp_header(columns.into(), 1);
-    file.resize(file.len() + usize::from(columns).next_multiple_of(4) * 3, 0);
-    file.into()
-}
+use crate::support::engine::{Script, client_of, in_line};
+use crate::support::pictures::wide;
+use crate::support::server::caller;
 
 #[tokio::test]
 async fn comparison_goes_before_the_images_that_wait_for_a_container() {
@@ -22,20 +15,31 @@ async fn comparison_goes_before_the_images_that_wait_for_a_container() {
     let server = TestServer::assemble(&[], Clock::system(), engine.clone()).await;
     let at_work = tokio::spawn({
         let engine = engine.clone();
-        async move { engine.encode(wide(1)).await }
+        async move { engine.encode(&client_of("a"), wide(1)).await }
     });
     script.asked(1).await;
+    let (jobs, caller) = (client_of("a"), caller());
     // Each is in the line before the next begins, and all before the gate opens.
     let (second, third, compared, ()) = tokio::join!(
-        engine.encode(wide(2)),
-        engine.encode(wide(3)),
-        server.people.compare(wide(10), wide(11)),
-        async { script.open() },
+        engine.encode(&jobs, wide(2)),
+        async {
+            in_line(&engine, 1).await;
+            engine.encode(&jobs, wide(3)).await
+        },
+        async {
+            in_line(&engine, 2).await;
+            server.people.compare(&caller, wide(10), wide(11)).await
+        },
+        async {
+            in_line(&engine, 4).await;
+            script.open();
+        },
     );
     assert!(matches!(compared, Err(PeopleError::Rejected(Rejection::NoFace))));
     assert!(second.is_ok() && third.is_ok() && at_work.await.unwrap().is_ok());
     let widths = script.widths();
-    assert_eq!(widths[..2], [1, 10], "{widths:?}");
+    // The two that are compared come at the same time.
+    assert!(widths[0] == 1 && [10, 11].contains(&widths[1]), "{widths:?}");
     assert_eq!(widths[widths.len() - 2..], [2, 3], "{widths:?}");
     server.stop().await;
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use faceql::inference::{EmbeddedEncoder, EngineConfig};
+use entity::ids::Tenant;
+use faceql::inference::{Client, EmbeddedEncoder, EngineConfig};
 use tokio::sync::watch;
 use vision::{
     Chip, DetectOptions, DetectedFace, Embedding, EngineError, FaceEngine, ImageLimits, Landmarks,
@@ -18,6 +19,18 @@ pub(crate) struct Script {
     widths: Mutex<Vec<u32>>,
     shut: Mutex<bool>,
     opened: Condvar,
+}
+
+/// A tenant's jobs.
+pub(crate) fn client_of(tenant: &str) -> Client {
+    Client::job(&Tenant::parse(tenant).unwrap())
+}
+
+/// Returns once so many images wait for the engine.
+pub(crate) async fn in_line(encoder: &EmbeddedEncoder, images: usize) {
+    while encoder.waiting().iter().map(|(_, images)| images).sum::<usize>() < images {
+        tokio::task::yield_now().await;
+    }
 }
 
 impl Script {
@@ -62,7 +75,7 @@ impl Script {
             pack: PathBuf::new(),
             threads: 1,
             queue: 64,
-            limits: ImageLimits { max_bytes: 1 << 20, max_pixels: 1 << 20 },
+            limits: ImageLimits { max_bytes: 1 << 20, max_pixels: 1 << 20, max_decode_bytes: 1 << 28 },
             least_scores: LeastScores::default(),
         };
         let script = self.clone();

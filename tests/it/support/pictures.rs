@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use vision::{ImageLimits, Picture};
 
 /// What `make prepare` has laid out.
@@ -23,6 +24,13 @@ pub(crate) fn drawn(shade: u8) -> Vec<u8> {
     let row = |y: u8| (0..64).flat_map(move |x| [shade, y * 4, x * 4]);
     file.extend((0..64).flat_map(row));
     file
+}
+
+/// A picture of one row and so many columns.
+pub(crate) fn wide(columns: u8) -> Bytes {
+    let mut file = bmp_header(columns.into(), 1);
+    file.resize(file.len() + usize::from(columns).next_multiple_of(4) * 3, 0);
+    file.into()
 }
 
 /// The header of a 24-bit BMP, without its pixels.
@@ -49,7 +57,7 @@ pub(crate) struct Canvas {
 impl Canvas {
     /// A photo of the set-up.
     pub(crate) fn photo(name: &str) -> Self {
-        let limits = ImageLimits { max_bytes: 1 << 24, max_pixels: 1 << 26 };
+        let limits = ImageLimits { max_bytes: 1 << 24, max_pixels: 1 << 26, max_decode_bytes: 1 << 30 };
         let picture = Picture::decode(&photo(name), &limits).unwrap();
         let pixels = picture.pixels().as_chunks().0.to_vec();
         Self { width: picture.width() as usize, pixels }

@@ -13,7 +13,8 @@ use crate::mazes::{comb, jagged_comb, noise, specks, spiral};
 use crate::memory::peak_of;
 use crate::{medians, row, timed};
 
-const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000 };
+const LIMITS: ImageLimits =
+    ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000, max_decode_bytes: 1 << 30 };
 const TURNS: usize = 9;
 const SIDE: u32 = 1000;
 const REGIONS: u8 = 20;

@@ -11,7 +11,8 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 
 use crate::{medians, row, timed};
 
-const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000 };
+const LIMITS: ImageLimits =
+    ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000, max_decode_bytes: 1 << 30 };
 const TURNS: usize = 9;
 /// Three parts by four, as the sensor of a phone.
 const WIDTH: u16 = 3000;

@@ -6,6 +6,8 @@
 //!
 //! Pictures are written by jpeg-encoder.
 
+mod layout;
+
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
 use jpeg_decoder::PixelFormat;
@@ -15,17 +17,20 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{ImageError, ImageFormat, ImageHeader, MIN_REDUCED_SIDE, Picture};
+use self::layout::Layout;
+use super::cost::{BESIDES_PIXELS, DecodeCost, RGB_BYTES};
+use super::{ImageError, ImageFormat, ImageHeader, MIN_REDUCED_SIDE, Picture, divisor};
 
-/// Scans of a progressive file, of which ordinary encoders write about ten. Each costs a walk over all pixels.
+/// Scans of a file, however small its picture is. Ordinary encoders write about ten, the most thorough thirty.
 const MAX_SCANS: usize = 100;
-const START_OF_SCAN: u8 = 0xDA;
-const END_OF_IMAGE: u8 = 0xD9;
+
+/// A coefficient before it becomes a sample.
+const COEFFICIENT_BYTES: u64 = 2;
+/// What a decoder holds for each column: rows of blocks of all components, before and after they are sampled up.
+const BYTES_PER_COLUMN: u64 = 512;
 
 pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, ImageError> {
-    check_markers(bytes)?;
-    let is_large = header.width.max(header.height) >= 2 * u32::from(MIN_REDUCED_SIDE);
-    let reduced = if is_large { decode_reduced(bytes)? } else { None };
+    let reduced = if divisor(header.width, header.height) > 1 { decode_reduced(bytes)? } else { None };
     let stored = match reduced {
         Some(stored) => stored,
         None => decode_full(bytes)?,
@@ -36,7 +41,6 @@ pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, Imag
 
 /// All pixels in RGB, turned upright.
 pub(super) fn decode_whole(bytes: &[u8]) -> Result<DynamicImage, ImageError> {
-    check_markers(bytes)?;
     Ok(DynamicImage::ImageRgb8(decode_full(bytes)?.upright()?))
 }
 
@@ -58,8 +62,34 @@ pub(super) fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options());
     decoder.decode_headers().map_err(refusal)?;
     let (width, height) = decoder.dimensions().ok_or_else(no_size)?;
+    let (width, height) = (u32_from(width)?, u32_from(height)?);
     let orientation = orientation(decoder.exif().map(Vec::as_slice));
-    Ok(ImageHeader::turned(ImageFormat::Jpeg, u32_from(width)?, u32_from(height)?, orientation))
+    let layout = Layout::read(bytes)?;
+    if layout.scans > MAX_SCANS {
+        return Err(ImageError::Invalid { reason: format!("it has more than {MAX_SCANS} scans") });
+    }
+    let header =
+        ImageHeader::turned(ImageFormat::Jpeg, (width, height), orientation, cost(width, height, &layout));
+    Ok(ImageHeader { is_complete: layout.is_complete, ..header })
+}
+
+fn cost(width: u32, height: u32, layout: &Layout) -> DecodeCost {
+    let pixels = u64::from(width) * u64::from(height);
+    let coefficients = layout.samples * COEFFICIENT_BYTES;
+    let kept = if layout.is_progressive || layout.scans > 1 { coefficients } else { 0 };
+    // Turning it upright takes a copy.
+    let whole = kept + 2 * RGB_BYTES * pixels + BYTES_PER_COLUMN * u64::from(width);
+    let divisor = u64::from(divisor(width, height));
+    // Its samples are computed by threads of the decoder's own, which it does not wait for: all coefficients may be on
+    // their way to them.
+    let reduced = kept + coefficients + (2 * layout.samples + 3 * RGB_BYTES * pixels) / (divisor * divisor);
+    let is_reduced = divisor > 1 && matches!(layout.components, 1 | 3);
+    DecodeCost {
+        memory_bytes: BESIDES_PIXELS + if is_reduced { reduced } else { whole },
+        map_memory_bytes: BESIDES_PIXELS + whole,
+        samples: layout.scanned_samples,
+        nanoseconds: 0,
+    }
 }
 
 /// Pixels as the file holds them, before they are turned upright.
@@ -120,36 +150,6 @@ fn options() -> DecoderOptions {
 
 fn orientation(exif: Option<&[u8]>) -> Orientation {
     exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
-}
-
-/// Walks the markers to the end of the image. Neither decoder misses the last bytes, and one of them would decode
-/// scans without end.
-fn check_markers(bytes: &[u8]) -> Result<(), ImageError> {
-    let mut scans = 0;
-    let mut rest = bytes;
-    while let Some(start) = rest.iter().position(|&byte| byte == 0xFF) {
-        let Some(&marker) = rest.get(start + 1) else { break };
-        let body = start + 2;
-        rest = match marker {
-            END_OF_IMAGE => return if scans > MAX_SCANS { Err(too_many_scans()) } else { Ok(()) },
-            // A fill byte may be the first byte of a marker.
-            0xFF => &rest[start + 1..],
-            // Escaped data, or a marker that stands alone.
-            0x00 | 0x01 | 0xD0..=0xD8 => &rest[body..],
-            _ => {
-                scans += usize::from(marker == START_OF_SCAN);
-                let length = rest
-                    .get(body..body + 2)
-                    .map_or(0, |length| usize::from(length[0]) << 8 | usize::from(length[1]));
-                rest.get(body + length..).unwrap_or_default()
-            }
-        };
-    }
-    Err(ImageError::Invalid { reason: "it ends early".to_owned() })
-}
-
-fn too_many_scans() -> ImageError {
-    ImageError::Invalid { reason: format!("it has more than {MAX_SCANS} scans") }
 }
 
 fn no_size() -> ImageError {

@@ -13,7 +13,7 @@ use crate::setup::{LIMITS, with_orientation};
 fn format_and_size_are_told_by_content() {
     for (format, file) in every_format() {
         let header = ImageHeader::read(&file, &LIMITS).unwrap();
-        assert_eq!(header, ImageHeader { format, width: 64, height: 48 });
+        assert_eq!((header.format, header.width, header.height), (format, 64, 48));
     }
 }
 

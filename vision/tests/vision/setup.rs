@@ -7,7 +7,8 @@ use serde::Deserialize;
 use vision::{EmbeddedEngine, Embedding, ImageLimits, Landmarks, Pack, Picture, Point};
 
 /// Limits that no test photo meets.
-pub(crate) const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000 };
+pub(crate) const LIMITS: ImageLimits =
+    ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000, max_decode_bytes: 1 << 30 };
 
 /// What `make prepare` has laid out: `$FACEQL_HOME`, or `.faceql` beside the workspace's manifest.
 pub(crate) fn home() -> PathBuf {

@@ -1,0 +1,46 @@
+//! WebPs of kinds that no encoder at hand writes. Their pixels are coded by zeros alone, which is a valid picture.
+
+/// A chunk of a lossy picture.
+pub(crate) fn lossy(width: u32, height: u32) -> Vec<u8> {
+    // Bits of the arithmetic coder for each block of 16x16: modes and "no coefficients", generously.
+    let partition = (width.div_ceil(16) * height.div_ceil(16) * 16) as usize + 4096;
+    // A key frame that is shown, and the length of its first partition.
+    let tag = (1 << 4) | (u32::try_from(partition).unwrap() << 5);
+    let sides = [(width as u16).to_le_bytes(), (height as u16).to_le_bytes()].concat();
+    let coded = vec![0; 2 * partition];
+    chunk(*b"VP8 ", &[&tag.to_le_bytes()[..3], &[0x9D, 0x01, 0x2A], &sides, &coded].concat())
+}
+
+/// A file of one chunk.
+pub(crate) fn riff(chunks: &[u8]) -> Vec<u8> {
+    [&b"RIFF"[..], &(4 + chunks.len() as u32).to_le_bytes(), b"WEBP", chunks].concat()
+}
+
+/// A picture on a canvas of that size.
+pub(crate) fn extended(canvas: (u32, u32), has_alpha: bool, picture: &[u8]) -> Vec<u8> {
+    let alpha = if has_alpha { alpha(canvas) } else { Vec::new() };
+    riff(&[header(canvas, if has_alpha { 0x10 } else { 0 }), alpha, picture.to_vec()].concat())
+}
+
+/// An animation of one frame, which fills the canvas.
+pub(crate) fn animation((width, height): (u32, u32), picture: &[u8]) -> Vec<u8> {
+    let sides = [&(width - 1).to_le_bytes()[..3], &(height - 1).to_le_bytes()[..3]].concat();
+    let frame = [&[0; 6][..], &sides, &[0; 4], &alpha((width, height)), picture].concat();
+    let chunks = [header((width, height), 0x12), chunk(*b"ANIM", &[0; 6]), chunk(*b"ANMF", &frame)];
+    riff(&chunks.concat())
+}
+
+fn header((width, height): (u32, u32), flags: u8) -> Vec<u8> {
+    let sides = [&(width - 1).to_le_bytes()[..3], &(height - 1).to_le_bytes()[..3]].concat();
+    chunk(*b"VP8X", &[&[flags, 0, 0, 0][..], &sides].concat())
+}
+
+/// Transparency that is not packed.
+fn alpha((width, height): (u32, u32)) -> Vec<u8> {
+    chunk(*b"ALPH", &vec![0; 1 + (width * height) as usize])
+}
+
+fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+    let padding = vec![0; body.len() % 2];
+    [&kind[..], &(body.len() as u32).to_le_bytes(), body, &padding].concat()
+}
