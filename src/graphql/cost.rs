@@ -49,7 +49,8 @@ impl QueryLimits {
             tokens: limit("FACEQL_MAX_QUERY_TOKENS", "Tokens that a query's text may have.", 10_000, 1 << 20),
             nesting: limit(
                 "FACEQL_MAX_QUERY_NESTING",
-                "How deep a query's brackets may be nested, those of fields, lists, objects and types together.",
+                "How deep a query's brackets may be nested, those of fields, lists, objects and types together, and how deep its \
+                 fields and fragments.",
                 100,
                 200,
             ),
@@ -96,7 +97,11 @@ impl QueryLimits {
 
     /// Refuses a document that is too much to be validated.
     pub(super) fn check_shape(&self, document: &ExecutableDocument) -> Result<(), ApiError> {
-        let mut shapes = Shapes { fragments: &document.fragments, known: HashMap::new() };
+        let mut shapes = Shapes::of_document(document, self.nesting);
+        // Validating follows the spreads of those that are never used as well.
+        for name in document.fragments.keys() {
+            shapes.of_fragment(name)?;
+        }
         let operations: Vec<&SelectionSet> = match &document.operations {
             DocumentOperations::Single(operation) => vec![&operation.node.selection_set.node],
             DocumentOperations::Multiple(operations) => {
@@ -104,7 +109,7 @@ impl QueryLimits {
             }
         };
         for operation in operations {
-            let Shape { depth, fields, aliases, directives, own_fields } = shapes.of(operation)?;
+            let Shape { depth, fields, aliases, directives, own_fields, .. } = shapes.of(operation)?;
             within("levels of fields", depth, self.depth)?;
             within("fields", fields, self.fields)?;
             within("aliases", aliases, self.aliases)?;
@@ -128,6 +133,9 @@ impl QueryLimits {
         Err(error)
     }
 }
+
+/// What [`Shape::levels`] counts.
+const LEVELS: &str = "levels of fields and fragments within each other";
 
 fn within(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
     if found <= limit {
@@ -169,6 +177,8 @@ impl Measure {
 #[derive(Clone, Copy, Default)]
 struct Shape {
     depth: usize,
+    /// Levels of selections, whether of fields, inline fragments or fragments.
+    levels: usize,
     fields: usize,
     aliases: usize,
     directives: usize,
@@ -180,6 +190,7 @@ impl Shape {
     /// Adds what lies beside it.
     fn beside(&mut self, other: Self) {
         self.depth = self.depth.max(other.depth);
+        self.levels = self.levels.max(other.levels);
         self.fields = self.fields.saturating_add(other.fields);
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.directives = self.directives.saturating_add(other.directives);
@@ -192,10 +203,32 @@ struct Shapes<'document> {
     fragments: &'document HashMap<Name, Positioned<FragmentDefinition>>,
     /// `None` while a fragment is being measured.
     known: HashMap<&'document str, Option<Shape>>,
+    /// Selections that are being measured, each within the one before.
+    open: usize,
+    /// How many there may be: whatever handles a document recurses at each.
+    nesting: usize,
 }
 
 impl<'document> Shapes<'document> {
+    fn of_document(document: &'document ExecutableDocument, nesting: usize) -> Self {
+        Self { fragments: &document.fragments, known: HashMap::new(), open: 0, nesting }
+    }
+
     fn of(&mut self, selections: &'document SelectionSet) -> Result<Shape, ApiError> {
+        if selections.items.is_empty() {
+            return Ok(Shape::default());
+        }
+        within(LEVELS, self.open + 1, self.nesting)?;
+        self.open += 1;
+        let mut shape = self.of_items(selections)?;
+        self.open -= 1;
+        shape.levels += 1;
+        // What is in a fragment that was measured before is not open now.
+        within(LEVELS, self.open + shape.levels, self.nesting)?;
+        Ok(shape)
+    }
+
+    fn of_items(&mut self, selections: &'document SelectionSet) -> Result<Shape, ApiError> {
         let mut shape = Shape::default();
         for selection in &selections.items {
             let (inner, directives) = match &selection.node {
@@ -326,6 +359,34 @@ mod tests {
             ("]]]]{", 1),
         ] {
             assert_eq!(Measure::of(text, 100).map(|measure| measure.nesting), Ok(expected), "{text}");
+        }
+    }
+
+    /// How many levels of selections there are in a document, or `None` when it has more than ten.
+    fn levels(text: &str) -> Option<usize> {
+        let document = async_graphql::parser::parse_query(text).unwrap();
+        let mut shapes = Shapes::of_document(&document, 10);
+        let names = document.fragments.keys();
+        let all: Result<Vec<Shape>, ApiError> = names.map(|name| shapes.of_fragment(name)).collect();
+        let (_, operation) = document.operations.iter().next()?;
+        let shape = shapes.of(&operation.node.selection_set.node).ok()?;
+        all.is_ok().then_some(shape.levels)
+    }
+
+    #[test]
+    fn levels_are_counted_through_fragments_of_every_kind_whichever_is_measured_first() {
+        let chain = |length: usize| {
+            let one = |index: usize| format!("fragment F{index} on Query {{ ...F{} }}", index + 1);
+            let links: String = (0..length - 1).map(one).collect();
+            format!("{links} fragment F{} on Query {{ a }}", length - 1)
+        };
+        assert_eq!(levels("{ a { ... { b } } }"), Some(3));
+        // The order of the fragments in the map is random.
+        for _ in 0..20 {
+            assert_eq!(levels(&format!("{{ ...F0 }} {}", chain(9))), Some(10));
+            assert_eq!(levels(&format!("{{ ...F0 }} {}", chain(10))), None);
+            assert_eq!(levels(&format!("{{ a }} {}", chain(10))), Some(1));
+            assert_eq!(levels(&format!("{{ a }} {}", chain(11))), None);
         }
     }
 }

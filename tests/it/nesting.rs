@@ -67,6 +67,21 @@ async fn documents_nested_ten_times_too_deep_are_refused_whichever_way_they_come
 }
 
 #[tokio::test]
+async fn fragments_that_spread_each_other_ten_times_too_deep_are_refused() {
+    let server = TestServer::with(&[("FACEQL_MAX_QUERY_TOKENS", "1000000")]).await;
+    let client = server.client();
+    let one = |index: usize| format!("fragment F{index} on Query {{ ...F{} }} ", index + 1);
+    let chain = (0..1000).map(one).collect::<String>() + "fragment F1000 on Query { service { ready } }";
+    for operation in ["{ ...F0 }", "{ service { ready } }"] {
+        let answer = client.send(&format!("{operation} {chain}"), json!({})).await;
+        assert_eq!(code(&answer), "QUERY_TOO_COSTLY", "{operation}");
+        assert!(answer["errors"][0]["message"].as_str().unwrap().contains("levels of fields and fragments"));
+    }
+    client.create_container().await;
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_deepest_documents_that_any_setting_takes_fit_the_stack() {
     let server = TestServer::with(&[("FACEQL_MAX_QUERY_NESTING", "200")]).await;
     let client = server.client();
