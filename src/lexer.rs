@@ -1,5 +1,5 @@
 //! Splits GraphQL text, and JSON, into tokens without recursion: what parsers that recurse may be given is judged by
-//! them. Called by [`crate::graphql`] and [`crate::metadata`].
+//! them. Called by [`crate::graphql`] and [`crate::exact`].
 
 /// A part of a text that belongs together: a name, a number, a string with its quotes, or a single byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,10 +10,25 @@ pub(crate) struct Token<'text> {
     pub(crate) bytes: &'text [u8],
 }
 
-impl Token<'_> {
+impl<'text> Token<'text> {
     /// Its first byte, which says what kind of token it is.
     pub(crate) fn first(&self) -> u8 {
         self.bytes.first().copied().unwrap_or_default()
+    }
+
+    /// Whether it is a number.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self.bytes, [b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..])
+    }
+
+    /// Whether it is a name.
+    pub(crate) fn is_name(&self) -> bool {
+        self.first().is_ascii_alphabetic() || self.first() == b'_'
+    }
+
+    /// Its text; empty where that is no UTF-8.
+    pub(crate) fn text(&self) -> &'text str {
+        std::str::from_utf8(self.bytes).unwrap_or_default()
     }
 }
 
@@ -22,6 +37,7 @@ impl Token<'_> {
 pub(crate) struct EndlessBlock;
 
 /// The tokens of a text, without white space, commas and comments. A string ends with its line at the latest.
+#[derive(Clone)]
 pub(crate) struct Tokens<'text> {
     text: &'text [u8],
     at: usize,
@@ -142,7 +158,7 @@ mod tests {
     use super::*;
 
     fn tokens(text: &str) -> Vec<&str> {
-        Tokens::of(text.as_bytes()).map(|token| std::str::from_utf8(token.unwrap().bytes).unwrap()).collect()
+        Tokens::of(text.as_bytes()).map(|token| token.unwrap().text()).collect()
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod decimal;
 pub mod detection;
 pub mod enrollment;
 pub mod events;
+mod exact;
 pub mod failure;
 pub mod files;
 pub mod graphql;

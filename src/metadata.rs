@@ -21,12 +21,18 @@ pub enum MetadataError {
     /// Text that not every database can store.
     #[error("metadata must not contain a NUL character (U+0000)")]
     Nul,
+    /// A key by which the JSON library marks values of its own: it would be read as something else.
+    #[error("metadata has no keys that begin with '{RESERVED_KEYS}'")]
+    ReservedKey,
 }
+
+/// How keys begin by which `serde_json` marks values of its own.
+pub const RESERVED_KEYS: &str = "$serde_json::private::";
 
 /// The metadata as compact JSON; `null` when there is none.
 ///
 /// # Errors
-/// When it is too large, is nested too deep or contains a NUL character.
+/// When it is too large, is nested too deep, or contains a NUL character or a key that cannot be read again.
 pub fn compact(metadata: Option<&Value>) -> Result<String, MetadataError> {
     let metadata = metadata.unwrap_or(&Value::Null);
     if !is_within(metadata, MAX_DEPTH) {
@@ -34,6 +40,9 @@ pub fn compact(metadata: Option<&Value>) -> Result<String, MetadataError> {
     }
     if has_nul(metadata) {
         return Err(MetadataError::Nul);
+    }
+    if has_reserved_key(metadata) {
+        return Err(MetadataError::ReservedKey);
     }
     let text = metadata.to_string();
     if text.len() > MAX_BYTES { Err(MetadataError::TooLarge) } else { Ok(text) }
@@ -57,6 +66,17 @@ fn has_nul(value: &Value) -> bool {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_nul),
         Value::Object(fields) => fields.iter().any(|(name, field)| name.contains('\0') || has_nul(field)),
+        _ => false,
+    }
+}
+
+/// Whether any key in `value`, which must not be nested too deep, is one that cannot be read again.
+fn has_reserved_key(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_reserved_key),
+        Value::Object(fields) => {
+            fields.iter().any(|(key, field)| key.starts_with(RESERVED_KEYS) || has_reserved_key(field))
+        }
         _ => false,
     }
 }

@@ -3,7 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::CONTENT_TYPE;
+use bytes::Bytes;
 use faceql::config::{Config, Settings};
+use futures_util::stream;
+
+/// What tokio gives a thread.
+pub const STACK_BYTES: usize = 2 << 20;
 
 /// Writes the inputs from which `target` starts into its corpus.
 pub fn plant(target: &str, seeds: impl IntoIterator<Item = (String, Vec<u8>)>) {
@@ -18,4 +26,13 @@ pub fn plant(target: &str, seeds: impl IntoIterator<Item = (String, Vec<u8>)>) {
 #[must_use]
 pub fn defaults() -> Config {
     Config::read(Settings::from_values::<&str, &str>([])).expect("the defaults are valid")
+}
+
+/// A request whose body arrives in pieces of so many bytes.
+#[must_use]
+pub fn request(body: &[u8], piece: usize, content_type: &str) -> Request {
+    let pieces: Vec<_> =
+        body.chunks(piece).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
+    let request = Request::post("/graphql").header(CONTENT_TYPE, content_type);
+    request.body(Body::from_stream(stream::iter(pieces))).expect("a request")
 }

@@ -4,13 +4,9 @@
 #![no_main]
 
 use async_graphql::Request as GraphQlRequest;
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use faceql::graphql::ApiError;
 use faceql::http::{Documents, DocumentsConfig, read_form};
-use futures_util::stream;
 use libfuzzer_sys::fuzz_target;
 
 const MAX_FILE_BYTES: u64 = 64;
@@ -33,13 +29,9 @@ fuzz_target!(init: faceql_fuzz::plant("multipart", seeds()), |bytes: &[u8]| {
 });
 
 async fn read(body: &[u8], piece: usize, documents: &Documents) -> Result<GraphQlRequest, ApiError> {
-    let pieces: Vec<_> =
-        body.chunks(piece).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
-    let request = Request::post("/graphql")
-        .header(CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"))
-        .body(Body::from_stream(stream::iter(pieces)))
-        .expect("a request");
-    read_form(request, documents, MAX_FILE_BYTES).await
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let request = faceql_fuzz::request(body, piece, &content_type);
+    read_form(request, documents, faceql_fuzz::defaults().http.json, MAX_FILE_BYTES).await
 }
 
 /// The files, which are within the bounds.

@@ -318,6 +318,7 @@ impl App {
             allowed_origins: self.config.http.allowed_origins.clone(),
             socket: self.config.http.streams.socket.clone(),
             limits,
+            json: http.json,
             links,
             audit: self.audit.clone(),
             metrics,

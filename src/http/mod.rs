@@ -14,6 +14,7 @@ mod graphiql;
 mod graphql;
 mod health;
 mod host;
+mod json;
 mod listen;
 mod multipart;
 mod observe;
@@ -32,6 +33,7 @@ mod streams;
 mod tls;
 mod transport_ws;
 mod unread;
+mod variables;
 mod websocket;
 
 use std::collections::BTreeSet;
@@ -47,8 +49,10 @@ pub use configured_key::ApiKey;
 pub use connections::ConnectionsConfig;
 pub use documents::{Documents, DocumentsConfig};
 pub use execute::Executor;
+pub use json::JsonLimits;
 pub use listen::{ServeError, serve};
 pub use multipart::read_form;
+pub use parameters::{Parameters, read_json};
 pub use room::Room;
 pub use router::{Edge, encoder_router, router, with_middleware};
 pub use scrape::Scrape;
@@ -80,6 +84,8 @@ pub struct HttpConfig {
     pub max_concurrent_requests: usize,
     /// Largest request, all its files and base64 together.
     pub max_request_bytes: usize,
+    /// What JSON a request may hold.
+    pub json: JsonLimits,
     /// What all requests together may hold at once, in bytes.
     pub max_bytes_in_flight: usize,
     /// How long a request may take to arrive.
@@ -174,6 +180,7 @@ impl HttpConfig {
         let keys = settings.parsed(keys, Vec::new(), "", expected, ApiKey::parse_list);
         let anonymous = settings.flag(anonymous, false);
         let hosts = settings.optional(hosts);
+        let max_request_bytes = settings.number(bytes, 67_108_864, 65_536..=4_294_967_295);
         Self {
             listen,
             metrics_listen,
@@ -186,7 +193,8 @@ impl HttpConfig {
             max_concurrent_requests: settings.number(requests, 256, 1..=100_000),
             streams: StreamsConfig::read(settings),
             shares: SharesConfig::read(settings),
-            max_request_bytes: settings.number(bytes, 67_108_864, 65_536..=4_294_967_295),
+            max_request_bytes,
+            json: JsonLimits::read(settings, max_request_bytes),
             max_bytes_in_flight: settings.number(in_flight, 1_073_741_824, 65_536..=1_099_511_627_776),
             body_timeout: settings.seconds(body, 60, 1..=3600),
             request_timeout: settings.seconds(timeout, 30, 1..=3600),

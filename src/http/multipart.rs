@@ -5,16 +5,15 @@ use std::collections::{HashMap, HashSet};
 
 use async_graphql::{Request as GraphQlRequest, UploadValue};
 use axum::extract::Request;
-use serde::de::DeserializeOwned;
+use bytes::Bytes;
 
 use super::documents::Documents;
 use super::form::{Form, content};
+use super::json::{JsonLimits, Meter};
 use super::parameters::of_json;
 use super::refusal::Refusal;
 use crate::graphql::{ApiError, ErrorCode};
 
-/// Largest `operations` and `map`.
-const MAX_JSON_BYTES: u64 = 1 << 20;
 /// Most files in a request, and most variables that they stand for.
 const MAX_FILES: usize = 20;
 
@@ -28,11 +27,13 @@ type Map = HashMap<String, Vec<String>>;
 pub async fn read_form(
     request: Request,
     documents: &Documents,
+    json: JsonLimits,
     max_file_bytes: u64,
 ) -> Result<GraphQlRequest, ApiError> {
     let mut form = Form::of(request).await?;
-    let mut request = of_json(json_part(&mut form, "operations").await?, documents)?;
-    let mut map: Map = json_part(&mut form, "map").await?;
+    let (operations, meter) = json_part(&mut form, "operations", json).await?;
+    let mut request = of_json(&operations, meter.may_change(), documents)?;
+    let mut map = read_map(&json_part(&mut form, "map", json).await?.0)?;
     check(&map)?;
     while let Some(field) = form.next().await? {
         let name = field.name().unwrap_or_default().to_owned();
@@ -75,15 +76,20 @@ fn check(map: &Map) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn json_part<T: DeserializeOwned>(form: &mut Form, name: &str) -> Result<T, Refusal> {
+fn read_map(json: &[u8]) -> Result<Map, Refusal> {
+    let map = serde_json::from_slice(json);
+    map.map_err(|error| Refusal::new(ErrorCode::BadUserInput, format!("'map' is not as expected: {error}")))
+}
+
+/// The next part, which has that name and is JSON.
+async fn json_part(form: &mut Form, name: &str, limits: JsonLimits) -> Result<(Bytes, Meter), Refusal> {
     let field = form.next().await?;
     let Some(field) = field.filter(|field| field.name() == Some(name)) else {
         let message =
             format!("the parts of a GraphQL upload are operations, map, files, in this order; no '{name}'");
         return Err(Refusal::new(ErrorCode::BadUserInput, message));
     };
-    let bytes = content(field, MAX_JSON_BYTES).await?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Refusal::new(ErrorCode::BadUserInput, format!("'{name}' is not as expected: {error}"))
-    })
+    let json = content(field, limits.bytes as u64).await?;
+    let meter = Meter::whole(limits, &json)?;
+    Ok((json, meter))
 }

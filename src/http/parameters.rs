@@ -2,41 +2,62 @@
 
 use std::collections::BTreeSet;
 
-use async_graphql::{Request as GraphQlRequest, Variables};
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Query, Request};
+use async_graphql::Request as GraphQlRequest;
+use axum::extract::{Query, Request};
 use axum::http::{HeaderMap, Uri, header};
+use futures_util::StreamExt;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::documents::Documents;
 use super::host::is_of_foreign_page;
+use super::json::{JsonLimits, Meter};
 use super::multipart::read_form;
 use super::refusal::Refusal;
 use super::router::Edge;
-use crate::graphql::ErrorCode;
+use super::variables::Unread;
+use crate::graphql::{ApiError, ErrorCode};
 
 /// Headers that a foreign page cannot send without asking first (a preflight request).
 const PREFLIGHTED: [&str; 5] =
     ["apollo-require-preflight", "x-apollo-operation-name", "x-requested-with", "x-api-key", "authorization"];
 
 /// What is to be executed.
-pub(super) enum Parameters {
+#[derive(Debug)]
+pub enum Parameters {
+    /// A request by itself.
     One(Box<GraphQlRequest>),
+    /// Several, in the order of their answers.
     Batch(Vec<GraphQlRequest>),
 }
 
 /// One request as it is written in JSON. What is not known is not minded.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an object with a query")]
-struct Written {
+struct Written<'body> {
     query: Option<String>,
     operation_name: Option<String>,
-    variables: Option<Map<String, Value>>,
-    extensions: Option<Map<String, Value>>,
+    #[serde(borrow)]
+    variables: Option<&'body RawValue>,
+    #[serde(borrow)]
+    extensions: Option<Extensions<'body>>,
     /// Names a trusted document.
     document_id: Option<String>,
+}
+
+/// Of the extensions, only those of persisted queries are known.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+struct Extensions<'body> {
+    #[serde(borrow)]
+    persisted_query: Option<&'body RawValue>,
+}
+
+/// A document that was brought before, or is now to be kept.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PersistedQuery {
+    sha256_hash: String,
 }
 
 /// One request as it is written in an address: variables and extensions are JSON.
@@ -50,18 +71,21 @@ struct Addressed {
     document_id: Option<String>,
 }
 
-impl Written {
-    fn request(self, documents: &Documents) -> Result<GraphQlRequest, Refusal> {
-        let extensions = self.extensions.unwrap_or_default();
-        let persisted = extensions.get("persistedQuery").and_then(|query| query["sha256Hash"].as_str());
-        let query = documents.find(self.query, self.document_id.as_deref().or(persisted))?;
+impl Extensions<'_> {
+    fn persisted(&self) -> Option<String> {
+        let query = serde_json::from_str::<PersistedQuery>(self.persisted_query?.get()).ok()?;
+        Some(query.sha256_hash)
+    }
+}
+
+impl Written<'_> {
+    /// The request, of which a number may be one that parsing changes.
+    fn request(self, documents: &Documents, may_change: bool) -> Result<GraphQlRequest, Refusal> {
+        let persisted = self.extensions.and_then(|extensions| extensions.persisted());
+        let query = documents.find(self.query, self.document_id.as_deref().or(persisted.as_deref()))?;
         let mut request = GraphQlRequest::new(query);
         request.operation_name = self.operation_name;
-        request.variables = Variables::from_json(Value::Object(self.variables.unwrap_or_default()));
-        let values = extensions.into_iter();
-        let values =
-            values.filter_map(|(name, value)| Some((name, async_graphql::Value::from_json(value).ok()?)));
-        request.extensions = async_graphql::Extensions(values.collect());
+        Unread { json: self.variables, may_change }.read_into(&mut request)?;
         Ok(request)
     }
 }
@@ -70,17 +94,14 @@ impl Written {
 pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Refusal> {
     check_page(request.headers(), &edge.allowed_origins)?;
     if request.method().is_safe() {
-        return in_address(request.uri(), &edge.documents).map(|request| Parameters::One(Box::new(request)));
+        return in_address(request.uri(), edge).map(|request| Parameters::One(Box::new(request)));
     }
     match media_type(request.headers()).as_str() {
-        "application/json" => {
-            let body =
-                Bytes::from_request(request, &()).await.map_err(|error| too_large_or_broken(&error))?;
-            in_body(&body, edge)
-        }
+        "application/json" => Ok(read_json(request, &edge.documents, edge.json, edge.max_batch).await?),
         "multipart/form-data" => {
             check_preflighted(request.headers())?;
-            let request = read_form(request, &edge.documents, edge.limits.max_upload_bytes).await?;
+            let request =
+                read_form(request, &edge.documents, edge.json, edge.limits.max_upload_bytes).await?;
             Ok(Parameters::One(Box::new(request)))
         }
         _ => {
@@ -90,47 +111,76 @@ pub(super) async fn read(edge: &Edge, request: Request) -> Result<Parameters, Re
     }
 }
 
-/// A request that was read as JSON, without files.
-pub(super) fn of_json(json: Value, documents: &Documents) -> Result<GraphQlRequest, Refusal> {
-    let written = serde_json::from_value::<Written>(json);
-    written.map_err(|error| bad(format!("no GraphQL request: {error}")))?.request(documents)
+/// A request without files, as its JSON has it, which was measured.
+pub(super) fn of_json(
+    json: &[u8],
+    may_change: bool,
+    documents: &Documents,
+) -> Result<GraphQlRequest, Refusal> {
+    written::<Written>(json, "no GraphQL request")?.request(documents, may_change)
 }
 
-fn in_body(body: &[u8], edge: &Edge) -> Result<Parameters, Refusal> {
+/// Reads the JSON that `request` carries: a GraphQL request, or a list of at most `max_batch`.
+///
+/// # Errors
+/// What is wrong with it, or too much of it.
+pub async fn read_json(
+    request: Request,
+    documents: &Documents,
+    limits: JsonLimits,
+    max_batch: usize,
+) -> Result<Parameters, ApiError> {
+    let (body, meter) = measured(request, limits).await?;
     if body.trim_ascii_start().first() != Some(&b'[') {
-        let request = written::<Written>(body, "the body is no GraphQL request")?.request(&edge.documents)?;
-        return Ok(Parameters::One(Box::new(request)));
+        let request = written::<Written>(&body, "the body is no GraphQL request")?;
+        return Ok(Parameters::One(Box::new(request.request(documents, meter.may_change())?)));
     }
-    let max_batch = edge.max_batch;
     if max_batch == 0 {
-        return Err(bad("batches are off; FACEQL_MAX_BATCH says how many requests one may hold"));
+        return Err(bad("batches are off; FACEQL_MAX_BATCH says how many requests one may hold").into());
     }
-    let requests: Vec<Written> = written(body, "the body is no batch of GraphQL requests")?;
+    let requests: Vec<Written> = written(&body, "the body is no batch of GraphQL requests")?;
     if requests.is_empty() || requests.len() > max_batch {
-        return Err(bad(format!("a batch holds 1 to {max_batch} requests")));
+        return Err(bad(format!("a batch holds 1 to {max_batch} requests")).into());
     }
-    let requests = requests.into_iter().map(|written| written.request(&edge.documents));
-    requests.collect::<Result<_, _>>().map(Parameters::Batch)
+    let requests = requests.into_iter().map(|written| written.request(documents, meter.may_change()));
+    Ok(Parameters::Batch(requests.collect::<Result<_, _>>()?))
 }
 
-fn in_address(uri: &Uri, documents: &Documents) -> Result<GraphQlRequest, Refusal> {
+/// The body of a request, measured while it arrives.
+async fn measured(request: Request, limits: JsonLimits) -> Result<(Vec<u8>, Meter), Refusal> {
+    let mut body = Vec::new();
+    let (mut meter, mut pieces) = (Meter::new(limits), request.into_body().into_data_stream());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| bad("the request was cut off"))?;
+        meter.read(&piece)?;
+        body.extend_from_slice(&piece);
+    }
+    Ok((body, meter))
+}
+
+fn in_address(uri: &Uri, edge: &Edge) -> Result<GraphQlRequest, Refusal> {
     let Query(addressed) = Query::<Addressed>::try_from_uri(uri).map_err(|error| bad(error.body_text()))?;
-    let object = |name: &str, text: Option<String>| {
-        // An empty parameter is one that is left out.
-        let text = text.filter(|text| !text.is_empty());
-        text.map(|text| written(text.as_bytes(), &format!("{name} is no JSON object"))).transpose()
-    };
+    // An empty parameter is one that is left out.
+    let object = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let (variables, extensions) = (object(addressed.variables), object(addressed.extensions));
+    let mut may_change = false;
+    for json in [&variables, &extensions].into_iter().flatten() {
+        may_change |= Meter::whole(edge.json, json.as_bytes())?.may_change();
+    }
+    let variables = variables.as_deref().map(|json| written(json.as_bytes(), "variables is no JSON object"));
+    let extensions =
+        extensions.as_deref().map(|json| written(json.as_bytes(), "extensions is no JSON object"));
     let request = Written {
         query: addressed.query,
         operation_name: addressed.operation_name.filter(|name| !name.is_empty()),
-        variables: object("variables", addressed.variables)?,
-        extensions: object("extensions", addressed.extensions)?,
+        variables: variables.transpose()?,
+        extensions: extensions.transpose()?,
         document_id: addressed.document_id.filter(|id| !id.is_empty()),
     };
-    request.request(documents)
+    request.request(&edge.documents, may_change)
 }
 
-fn written<T: DeserializeOwned>(json: &[u8], otherwise: &str) -> Result<T, Refusal> {
+fn written<'json, T: Deserialize<'json>>(json: &'json [u8], otherwise: &str) -> Result<T, Refusal> {
     serde_json::from_slice(json).map_err(|error| bad(format!("{otherwise}: {error}")))
 }
 
@@ -161,15 +211,6 @@ fn media_type(headers: &HeaderMap) -> String {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-fn too_large_or_broken(error: &axum::extract::rejection::BytesRejection) -> Refusal {
-    if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-        let message = "the request has more bytes than FACEQL_MAX_REQUEST_BYTES allows";
-        Refusal::new(ErrorCode::PayloadTooLarge, message)
-    } else {
-        bad("the request was cut off")
-    }
 }
 
 fn bad(message: impl Into<String>) -> Refusal {

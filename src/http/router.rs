@@ -14,6 +14,7 @@ use super::documents::Documents;
 use super::execute::Executor;
 use super::files::{self, Files};
 use super::host::Allowed;
+use super::json::JsonLimits;
 use super::observe::observe;
 use super::request_id::RequestId;
 use super::room::Room;
@@ -63,6 +64,8 @@ pub struct Edge {
     pub socket: SocketConfig,
     /// What is refused for being too much.
     pub limits: Limits,
+    /// What JSON a request may hold.
+    pub json: JsonLimits,
     /// Which file a link is for.
     pub links: FileLinks,
     /// Where is noted what requests do.

@@ -1,8 +1,12 @@
 //! What is said on a socket, by graphql-transport-ws.
 
+use std::collections::HashMap;
+
 use async_graphql::Response;
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::answer::{Body, was_not_executed};
 use super::auth::bearer;
@@ -11,15 +15,53 @@ use super::unread::{self, no_room};
 use crate::graphql::ApiError;
 use crate::shares::Held;
 
-/// What a client says.
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum ClientMessage {
-    ConnectionInit { payload: Option<Value> },
-    Ping { payload: Option<Value> },
+/// What a client says. Payloads are read once it is known what they are for.
+pub(super) enum ClientMessage<'text> {
+    ConnectionInit { payload: Option<&'text RawValue> },
+    Ping { payload: Option<&'text RawValue> },
     Pong,
-    Subscribe { id: String, payload: Value },
+    Subscribe { id: String, payload: &'text RawValue },
     Complete { id: String },
+}
+
+/// A message as it is written.
+#[derive(Deserialize)]
+struct Message<'text> {
+    r#type: Kind,
+    id: Option<String>,
+    #[serde(borrow)]
+    payload: Option<&'text RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    ConnectionInit,
+    Ping,
+    Pong,
+    Subscribe,
+    Complete,
+}
+
+impl<'text> ClientMessage<'text> {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn read(text: &'text str) -> serde_json::Result<Self> {
+        let Message { r#type, id, payload } = serde_json::from_str(text)?;
+        let id = || id.ok_or_else(|| serde_json::Error::missing_field("id"));
+        Ok(match r#type {
+            Kind::ConnectionInit => Self::ConnectionInit { payload },
+            Kind::Ping => Self::Ping { payload },
+            Kind::Pong => Self::Pong,
+            Kind::Subscribe => {
+                let payload = payload.ok_or_else(|| serde_json::Error::missing_field("payload"))?;
+                Self::Subscribe { id: id()?, payload }
+            }
+            Kind::Complete => Self::Complete { id: id()? },
+        })
+    }
 }
 
 /// What the server says about an operation.
@@ -73,19 +115,30 @@ pub(super) fn complete(id: &str) -> String {
     text(&OperationMessage { id, r#type: "complete", payload: None })
 }
 
-fn text(message: &OperationMessage<'_>) -> String {
+fn text(message: &impl Serialize) -> String {
     // What we say can always be written as JSON.
     serde_json::to_string(message).unwrap_or_default()
 }
 
+/// The answer to a ping, with its payload.
+#[derive(Serialize)]
+struct Pong<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<&'a RawValue>,
+}
+
+/// Answers a ping with its payload.
+pub(super) fn pong(payload: Option<&RawValue>) -> String {
+    text(&Pong { r#type: "pong", payload })
+}
+
 /// The key in the payload of `connection_init`, by the names of its headers.
-pub(super) fn key_in(payload: &Value) -> Option<&str> {
-    let payload = payload.as_object()?;
+pub(super) fn key_in(payload: &RawValue) -> Option<String> {
+    let payload: HashMap<String, &RawValue> = serde_json::from_str(payload.get()).ok()?;
     let text = |wanted: &str| {
-        payload
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
-            .and_then(|(_, value)| value.as_str())
+        let (_, value) = payload.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+        serde_json::from_str::<String>(value.get()).ok()
     };
-    text("x-api-key").or_else(|| text("authorization").and_then(bearer))
+    text("x-api-key").or_else(|| text("authorization").and_then(|header| bearer(&header).map(str::to_owned)))
 }

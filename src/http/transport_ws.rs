@@ -14,7 +14,8 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use futures_util::stream::{BoxStream, once};
 use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::StreamMap;
 use tokio_util::sync::CancellationToken;
@@ -23,11 +24,12 @@ use tracing::{Instrument, info};
 
 use super::auth;
 use super::execute::Operation;
+use super::json::Meter;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::socket_end::{Close, End};
-use super::socket_message::{ClientMessage, Waiting, complete, key_in, refused};
+use super::socket_message::{ClientMessage, Waiting, complete, key_in, pong, refused};
 use super::{parameters, sent, streams};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
@@ -50,6 +52,15 @@ const SILENT_PINGS: u32 = 3;
 enum Outcome {
     Message(Waiting),
     Complete,
+}
+
+/// The request of an operation, as it is written.
+struct Payload<'text> {
+    json: &'text RawValue,
+    /// Whether a number in it may be one that parsing changes.
+    may_change: bool,
+    /// What is paid for: those of the whole message.
+    bytes: usize,
 }
 
 /// The request that opened a socket.
@@ -191,8 +202,10 @@ impl Socket {
             let reason = format!("before connection_ack a message has at most {MAX_STRANGER_BYTES} bytes");
             return Err(Close::new(1009, reason).into());
         }
-        let message = serde_json::from_str(&text)
-            .map_err(|error| Close::new(4400, format!("Invalid message received: {error}")))?;
+        let invalid = |error: String| Close::new(4400, format!("Invalid message received: {error}"));
+        let meter = Meter::whole(self.edge.json, text.as_bytes())
+            .map_err(|refusal| invalid(ApiError::from(refusal).message))?;
+        let message = ClientMessage::read(&text).map_err(|error| invalid(error.to_string()))?;
         let is_free = match message {
             // It pays where it can be refused by its id.
             ClientMessage::Subscribe { .. } => true,
@@ -204,16 +217,13 @@ impl Socket {
             self.pay(text.len()).map_err(Close::of_refusal)?;
         }
         match message {
-            ClientMessage::ConnectionInit { payload } => self.init(payload.as_ref()).await,
-            ClientMessage::Ping { payload } => {
-                let pong = match payload {
-                    Some(payload) => json!({ "type": "pong", "payload": payload }),
-                    None => json!({ "type": "pong" }),
-                };
-                self.say(pong.to_string()).await
-            }
+            ClientMessage::ConnectionInit { payload } => self.init(payload).await,
+            ClientMessage::Ping { payload } => self.say(pong(payload)).await,
             ClientMessage::Pong => Ok(()),
-            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload, text.len()).await,
+            ClientMessage::Subscribe { id, payload } => {
+                let payload = Payload { json: payload, may_change: meter.may_change(), bytes: text.len() };
+                self.subscribe(id, payload).await
+            }
             ClientMessage::Complete { id } => {
                 self.operations.remove(&id);
                 Ok(())
@@ -228,7 +238,7 @@ impl Socket {
     }
 
     /// Lets the client in by the key in `payload`, or in the request that opened the socket.
-    async fn init(&mut self, payload: Option<&Value>) -> Result<(), End> {
+    async fn init(&mut self, payload: Option<&RawValue>) -> Result<(), End> {
         if self.caller.is_some() {
             return Err(Close::new(4429, "Too many initialisation requests").into());
         }
@@ -239,16 +249,17 @@ impl Socket {
         self.say(json!({ "type": "connection_ack" }).to_string()).await
     }
 
-    async fn let_in(&mut self, payload: Option<&Value>) -> Result<(), Refusal> {
+    async fn let_in(&mut self, payload: Option<&RawValue>) -> Result<(), Refusal> {
         let headers = mem::take(&mut self.opening.headers);
-        let key = payload.and_then(key_in).or_else(|| auth::key_in(&headers));
+        let key = payload.and_then(key_in);
+        let key = key.as_deref().or_else(|| auth::key_in(&headers));
         let caller = self.edge.authenticator.by_key(key, self.opening.address).await?;
         self.place = self.edge.streams.take(&Party::caller(&caller), 1).map_err(streams::refusal)?;
         self.caller = Some(caller);
         Ok(())
     }
 
-    async fn subscribe(&mut self, id: String, payload: Value, bytes: usize) -> Result<(), End> {
+    async fn subscribe(&mut self, id: String, payload: Payload<'_>) -> Result<(), End> {
         self.asked += 1;
         let Some(caller) = self.caller.clone() else {
             return Err(Close::new(4401, "Unauthorized").into());
@@ -256,7 +267,7 @@ impl Socket {
         if self.operations.contains_key(&id) {
             return Err(Close::new(4409, format!("Subscriber for {id} already exists")).into());
         }
-        match self.begin(id.clone(), payload, caller, bytes) {
+        match self.begin(id.clone(), payload, caller) {
             Ok(outcomes) => {
                 self.operations.insert(id, outcomes);
                 Ok(())
@@ -273,9 +284,8 @@ impl Socket {
     fn begin(
         &self,
         id: String,
-        payload: Value,
+        Payload { json, may_change, bytes }: Payload<'_>,
         caller: Caller,
-        bytes: usize,
     ) -> Result<BoxStream<'static, Outcome>, Refusal> {
         let (edge, most) = (self.edge.clone(), self.edge.socket.max_operations);
         if edge.stop.is_cancelled() {
@@ -289,7 +299,7 @@ impl Socket {
         self.pay(bytes)?;
         let party = Party::caller(&caller);
         let room = edge.room.take(&party, bytes)?;
-        let mut request = parameters::of_json(payload, &edge.documents)?;
+        let mut request = parameters::of_json(json.get().as_bytes(), may_change, &edge.documents)?;
         let operation = edge.executor.operation(&mut request);
         let complete = once(async { Outcome::Complete });
         if operation.is(OperationType::Subscription) {

@@ -21,6 +21,7 @@ mod forms;
 mod graphiql;
 mod hostile;
 mod house;
+mod json;
 mod keys;
 mod limits;
 mod lists;

@@ -2,7 +2,6 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, OneofObject};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use crate::graphql::context::ContextExt;
 use crate::graphql::{ApiError, ids};
@@ -74,13 +73,5 @@ pub(super) fn change<T>(field: MaybeUndefined<T>) -> Change<T> {
         MaybeUndefined::Undefined => Change::Keep,
         MaybeUndefined::Null => Change::Clear,
         MaybeUndefined::Value(value) => Change::Set(value),
-    }
-}
-
-/// JSON whose null clears as well.
-pub(super) fn change_json(field: MaybeUndefined<Value>) -> Change<Value> {
-    match change(field) {
-        Change::Set(Value::Null) => Change::Clear,
-        other => other,
     }
 }

@@ -4,12 +4,13 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, Simp
 use entity::ids::FaceId;
 use futures_util::future::try_join_all;
 
-use super::input::{change, change_json};
+use super::input::change;
 use super::{ConsentInput, Face, Person, PersonRefInput};
 use crate::graphql::context::ContextExt;
 use crate::graphql::cost;
 use crate::graphql::faces::QualityIssue;
 use crate::graphql::images::ImageInput;
+use crate::graphql::metadata::Metadata;
 use crate::graphql::{ApiError, ErrorCode, ids};
 use crate::inference::Urgency;
 use crate::people::{self, EnrollRequest, People, PersonChanges, PersonKey, Rejected};
@@ -27,12 +28,13 @@ impl PeopleMutation {
         #[graphql(desc = "Whom, and the pictures.")] input: EnrollPersonInput,
     ) -> Result<EnrollPersonPayload, ApiError> {
         let (caller, people) = (context.writer()?, context.part::<People>()?);
+        let metadata = Metadata::change(input.metadata, context)?;
         let images = try_join_all(input.images.into_iter().map(|image| image.bytes(context))).await?;
         let request = EnrollRequest {
             key: PersonKey { gallery: input.gallery, external_id: input.external_id },
             changes: PersonChanges {
                 display_name: change(input.display_name),
-                metadata: change_json(input.metadata),
+                metadata,
                 consent: input.consent.map(Into::into),
             },
             mode: input.mode.into(),
@@ -63,7 +65,7 @@ impl PeopleMutation {
         };
         let changes = PersonChanges {
             display_name: change(input.display_name),
-            metadata: change_json(input.metadata),
+            metadata: Metadata::change(input.metadata, context)?,
             consent,
         };
         let who = input.person.target(context)?;
@@ -106,8 +108,9 @@ struct EnrollPersonInput {
     external_id: String,
     /// What people call the person; 1 to 255 characters. Absent leaves it as it is, null clears it.
     display_name: MaybeUndefined<String>,
-    /// Any JSON of up to 16,384 bytes; kept, never read. Absent leaves it as it is, null clears it.
-    metadata: MaybeUndefined<serde_json::Value>,
+    /// Any JSON of up to 16,384 bytes and 64 levels; kept, never read. A number that 64 bits do not hold as it is written
+    /// is refused: send it as text. Absent leaves it as it is, null clears it.
+    metadata: MaybeUndefined<Metadata>,
     /// Required when the person is new.
     consent: Option<ConsentInput>,
     /// 1 to 20 pictures of the person alone. Each is judged by itself.
@@ -183,7 +186,7 @@ struct UpdatePersonInput {
     /// What people call the person; null clears it.
     display_name: MaybeUndefined<String>,
     /// The caller's own JSON; null clears it.
-    metadata: MaybeUndefined<serde_json::Value>,
+    metadata: MaybeUndefined<Metadata>,
     /// Replaces the former one; cannot be cleared.
     consent: MaybeUndefined<ConsentInput>,
 }

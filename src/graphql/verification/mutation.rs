@@ -7,6 +7,7 @@ use super::{Container, Image};
 use crate::graphql::context::ContextExt;
 use crate::graphql::cost;
 use crate::graphql::images::ImageInput;
+use crate::graphql::metadata::Metadata;
 use crate::graphql::{ApiError, ids};
 use crate::verification::Verification;
 
@@ -24,7 +25,8 @@ impl VerificationMutation {
         let (caller, input) = (context.writer()?, input.unwrap_or_default());
         let verification = context.part::<Verification>()?;
         let key = input.idempotency_key.as_deref();
-        let container = verification.create_container(caller, input.metadata, key).await?;
+        let metadata = input.metadata.map(|metadata| metadata.kept(context)).transpose()?;
+        let container = verification.create_container(caller, metadata, key).await?;
         Ok(CreateContainerPayload { container: container.into() })
     }
 
@@ -71,8 +73,9 @@ impl VerificationMutation {
 /// What a new container is given.
 #[derive(Default, InputObject)]
 struct CreateContainerInput {
-    /// Any JSON of up to 16,384 bytes; kept, never read. The order of keys is not kept.
-    metadata: Option<serde_json::Value>,
+    /// Any JSON of up to 16,384 bytes and 64 levels; kept, never read. The order of keys is not kept. A number that 64 bits
+    /// do not hold as it is written is refused: send it as text.
+    metadata: Option<Metadata>,
     /// Up to 255 bytes; a repeat with the same input returns the first container.
     idempotency_key: Option<String>,
 }

@@ -5,6 +5,8 @@ use std::io::{BufRead, ErrorKind, Read};
 use serde::de::DeserializeOwned;
 
 use super::TransferError;
+use crate::exact::{Fate, Part, Shown, Step, json_tokens, walk};
+use crate::metadata::MetadataError;
 
 /// Longest line. A person with a hundred faces of 512 values has less than half a megabyte.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
@@ -55,6 +57,9 @@ impl<R: BufRead> Lines<R> {
         if self.line.len() > MAX_LINE_BYTES {
             return Err(self.wrong(format!("longer than {MAX_LINE_BYTES} bytes")));
         }
+        if let Some(reason) = self.changed_by_parsing() {
+            return Err(self.wrong(reason));
+        }
         match serde_json::from_slice(&self.line) {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.is_eof() && !self.line.ends_with(b"\n") => {
@@ -62,6 +67,25 @@ impl<R: BufRead> Lines<R> {
             }
             Err(error) => Err(self.wrong(error.to_string().replace(" at line 1 column ", " at column "))),
         }
+    }
+
+    /// Why the line would not be kept as it is written, if it would not. What is not kept may have any number.
+    fn changed_by_parsing(&self) -> Option<String> {
+        let mut reason = None;
+        walk(&mut json_tokens(&self.line), |path, part| {
+            let is_metadata = path.first().is_some_and(|step| step.is_to("metadata"));
+            match part {
+                Part::Number(written) if is_metadata && Fate::of(written) != Fate::Kept => {
+                    let path = Shown(path);
+                    reason = Some(format!("{path}: the number {written} would not be kept as it is written"));
+                }
+                Part::Key if path.last().is_some_and(Step::is_reserved) => {
+                    reason = Some(MetadataError::ReservedKey.to_string());
+                }
+                _ => {}
+            }
+        });
+        reason
     }
 
     /// What is wrong with the line that was read last.
@@ -93,6 +117,18 @@ mod tests {
         let worker = std::thread::Builder::new().stack_size(2 << 20);
         let refused = worker.spawn(read).unwrap().join().unwrap().unwrap_err();
         assert!(refused.contains("recursion limit"), "{refused}");
+    }
+
+    #[test]
+    fn metadata_that_would_not_be_kept_as_it_is_written_is_refused() {
+        let read = |line: &str| {
+            Lines::new(line.as_bytes()).read::<serde_json::Value>().map_err(|error| error.to_string())
+        };
+        read(r#"{"metadata": {"a": 1.50}, "quality": {"a": 0.30000000000000001}}"#).unwrap();
+        let refused = read(r#"{"metadata": {"a": [1, 18446744073709551617]}}"#).unwrap_err();
+        assert!(refused.contains("metadata.a.1: the number 18446744073709551617"), "{refused}");
+        let refused = read(r#"{"metadata": {"$serde_json::private::RawValue": "[1]"}}"#).unwrap_err();
+        assert!(refused.contains("no keys that begin with"), "{refused}");
     }
 
     #[test]
