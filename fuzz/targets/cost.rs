@@ -7,11 +7,9 @@ use std::thread;
 
 use async_graphql::{Request, Variables};
 use faceql::graphql::{FaceQlSchema, QueryLimits, schema_without_domains};
+use faceql_fuzz::STACK_BYTES;
 use futures_util::StreamExt;
 use libfuzzer_sys::fuzz_target;
-
-/// What tokio gives a thread.
-const STACK_BYTES: usize = 2 << 20;
 
 static LIMITS: LazyLock<QueryLimits> = LazyLock::new(|| faceql_fuzz::defaults().documents.limits);
 static SCHEMA: LazyLock<FaceQlSchema> = LazyLock::new(|| schema_without_domains(*LIMITS));
