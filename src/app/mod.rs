@@ -304,7 +304,12 @@ impl App {
             links.clone(),
         );
         Edge {
-            executor: Executor::new(api, self.config.http.request_timeout, metrics.clone()),
+            executor: Executor::new(
+                api,
+                self.config.http.request_timeout,
+                self.config.documents.limits.response_bytes,
+                metrics.clone(),
+            ),
             domains: Arc::new(self.domains.clone()),
             authenticator: self.authenticator(),
             turns: limit(http.max_concurrent_requests),

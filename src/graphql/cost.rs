@@ -38,6 +38,8 @@ pub struct QueryLimits {
     pub root_fields: usize,
     /// What all fields cost together.
     pub cost: usize,
+    /// Bytes of its response, as it is written and in memory.
+    pub response_bytes: usize,
 }
 
 impl QueryLimits {
@@ -79,6 +81,12 @@ impl QueryLimits {
                 "What a query may cost: a field costs 1, what is in a list as often as the list may be long.",
                 20_000,
                 MOST,
+            ),
+            response_bytes: limit(
+                "FACEQL_MAX_RESPONSE_BYTES",
+                "Bytes that the response to a request may have, and may take in memory while it is made.",
+                32 << 20,
+                1 << 30,
             ),
         }
     }

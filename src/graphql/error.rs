@@ -162,6 +162,15 @@ impl ApiError {
         Self::new(ErrorCode::Overloaded, "the server has too much to do; try again later")
     }
 
+    /// `QUERY_TOO_COSTLY`: the response takes more than it may, which is `max_bytes`.
+    #[must_use]
+    pub fn response_too_large(max_bytes: usize) -> Self {
+        let message = format!(
+            "the response takes more than {max_bytes} bytes (FACEQL_MAX_RESPONSE_BYTES, which a batch shares); ask for less, or in parts"
+        );
+        Self::new(ErrorCode::QueryTooCostly, message)
+    }
+
     /// A defect: the cause goes to the log, the client learns that there was one.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed by a defect");

@@ -6,10 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use async_graphql::extensions::{
     Extension, ExtensionContext, ExtensionFactory, NextExecute, NextParseQuery, NextPrepareRequest,
-    NextRequest, NextSubscribe, NextValidation,
+    NextRequest, NextResolve, NextSubscribe, NextValidation, ResolveInfo,
 };
 use async_graphql::parser::types::ExecutableDocument;
-use async_graphql::{Request, Response, ServerError, ServerResult, ValidationResult, Variables, async_trait};
+use async_graphql::{
+    QueryPathSegment, Request, Response, ServerError, ServerResult, ValidationResult, Value, Variables,
+    async_trait,
+};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
@@ -17,6 +20,8 @@ use super::conformance::{self, Outline};
 use super::context::RequestContext;
 use super::cost::{Bill, Charge, QueryLimits};
 use super::error::give_code;
+use super::introspection;
+use super::meter::{Meter, ResponseLimit, TooLarge};
 use super::parsed::Parsed;
 use super::{ApiError, ErrorCode};
 use crate::caller::Actor;
@@ -39,7 +44,14 @@ impl Treatment {
 impl ExtensionFactory for Treatment {
     fn create(&self) -> Arc<dyn Extension> {
         let (limits, rates) = (self.limits, self.rates.clone());
-        Arc::new(TreatmentOfRequest { limits, rates, asked: OnceLock::new(), outline: Arc::default() })
+        Arc::new(TreatmentOfRequest {
+            limits,
+            rates,
+            asked: OnceLock::new(),
+            introspection_cost: OnceLock::new(),
+            outline: Arc::default(),
+            meter: Meter::default(),
+        })
     }
 }
 
@@ -47,7 +59,10 @@ struct TreatmentOfRequest {
     limits: QueryLimits,
     rates: Rates,
     asked: OnceLock<Asked>,
+    /// Unknown while there is a verdict, which holds it.
+    introspection_cost: OnceLock<usize>,
     outline: Arc<OnceLock<Outline>>,
+    meter: Meter,
 }
 
 /// What is known of a request before its document is looked at.
@@ -55,6 +70,7 @@ struct Asked {
     operation_name: Option<String>,
     /// Without a caller nothing can be resolved.
     payer: Option<(Actor, Bill)>,
+    response: Option<ResponseLimit>,
     parsed: Option<Arc<Parsed>>,
 }
 
@@ -63,6 +79,7 @@ impl Asked {
         Self {
             operation_name: request.operation_name.clone(),
             payer: data_of::<RequestContext>(request).map(RequestContext::payer),
+            response: data_of::<ResponseLimit>(request).copied(),
             parsed: data_of::<Arc<Parsed>>(request).cloned(),
         }
     }
@@ -79,6 +96,23 @@ fn data_of<T: Any>(request: &Request) -> Option<&T> {
 impl TreatmentOfRequest {
     fn operation_name(&self) -> Option<&str> {
         self.asked.get()?.operation_name.as_deref()
+    }
+
+    fn max_response_bytes(&self) -> usize {
+        let own = self.asked.get().and_then(|asked| asked.response);
+        own.map_or(self.limits.response_bytes, |limit| limit.max_bytes)
+    }
+
+    /// What came of validating the same document before.
+    fn known_verdict(&self) -> Option<ValidationResult> {
+        self.asked.get()?.verdict()?.get().copied()
+    }
+
+    /// async-graphql takes the lists of introspection for single fields.
+    fn with_introspection(&self, mut result: ValidationResult) -> ValidationResult {
+        let more = self.introspection_cost.get().copied().unwrap_or_default();
+        result.complexity = result.complexity.saturating_add(more);
+        result
     }
 
     /// Takes `cost` from what the key has left.
@@ -130,6 +164,12 @@ impl Extension for TreatmentOfRequest {
         if let Some(outline) = conformance::prepare(&mut document, self.operation_name(), variables)? {
             let _ = self.outline.set(outline);
         }
+        if self.known_verdict().is_none() {
+            let registry = &context.schema_env.registry;
+            let (name, limit) = (self.operation_name(), self.limits.cost);
+            let cost = introspection::cost(&document, name, variables, registry, limit);
+            let _ = self.introspection_cost.set(cost);
+        }
         Ok(document)
     }
 
@@ -138,12 +178,11 @@ impl Extension for TreatmentOfRequest {
         context: &ExtensionContext<'_>,
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
-        let verdict = self.asked.get().and_then(Asked::verdict);
-        let result = match verdict.and_then(OnceLock::get) {
-            Some(known) => *known,
-            None => next.run(context).await.map_err(coded_by_validation)?,
+        let result = match self.known_verdict() {
+            Some(known) => known,
+            None => self.with_introspection(next.run(context).await.map_err(coded_by_validation)?),
         };
-        if let Some(verdict) = verdict {
+        if let Some(verdict) = self.asked.get().and_then(Asked::verdict) {
             // Another request may have been as fast.
             let _ = verdict.set(result);
         }
@@ -158,11 +197,35 @@ impl Extension for TreatmentOfRequest {
         operation_name: Option<&str>,
         next: NextExecute<'_>,
     ) -> Response {
-        let response = next.run(context, operation_name).await;
+        let max_bytes = self.max_response_bytes();
+        let response = match self.meter.run(max_bytes, next.run(context, operation_name)).await {
+            Ok(response) => response,
+            Err(TooLarge) => {
+                let error = ApiError::response_too_large(max_bytes);
+                return Response::from_errors(vec![error.into_server_error()]);
+            }
+        };
         match self.outline.get() {
             Some(outline) => conformance::complete(response, outline, &context.schema_env.registry),
             None => response,
         }
+    }
+
+    async fn resolve(
+        &self,
+        context: &ExtensionContext<'_>,
+        info: ResolveInfo<'_>,
+        next: NextResolve<'_>,
+    ) -> ServerResult<Option<Value>> {
+        // A list is a scalar when its items are; they are counted with it.
+        let is_item = matches!(info.path_node.segment, QueryPathSegment::Index(_));
+        let is_scalar = info.field.selection_set.node.items.is_empty() && !is_item;
+        self.meter.turn().await;
+        let value = next.run(context, info).await?;
+        if let Some(scalar) = value.as_ref().filter(|_| is_scalar) {
+            self.meter.hold(scalar);
+        }
+        Ok(value)
     }
 
     async fn request(&self, context: &ExtensionContext<'_>, next: NextRequest<'_>) -> Response {

@@ -11,8 +11,9 @@ use futures_util::{Stream, StreamExt};
 use tracing::field::Empty;
 use tracing::{Instrument, debug_span};
 
+use super::answer::Answer;
 use crate::graphql::{
-    ApiError, Bill, Charge, ErrorCode, FaceQlSchema, ParsedDocuments, RequestContext, chosen,
+    ApiError, Bill, Charge, ErrorCode, FaceQlSchema, ParsedDocuments, RequestContext, ResponseLimit, chosen,
 };
 use crate::metrics::{EdgeMetrics, Open, Transport};
 use crate::rates::Left;
@@ -25,15 +26,22 @@ pub struct Executor {
     names: HashSet<String>,
     parsed: ParsedDocuments,
     timeout: Duration,
+    max_response_bytes: usize,
     metrics: Arc<EdgeMetrics>,
 }
 
 impl Executor {
-    /// Executes operations of `schema`; a query or a mutation may take as long as `timeout`.
+    /// Executes operations of `schema`; a query or a mutation may take as long as `timeout`, and the response to a
+    /// request may have `max_response_bytes`.
     #[must_use]
-    pub fn new(schema: FaceQlSchema, timeout: Duration, metrics: Arc<EdgeMetrics>) -> Self {
+    pub fn new(
+        schema: FaceQlSchema,
+        timeout: Duration,
+        max_response_bytes: usize,
+        metrics: Arc<EdgeMetrics>,
+    ) -> Self {
         let names = schema.names().into_iter().collect();
-        Self { schema, names, parsed: ParsedDocuments::default(), timeout, metrics }
+        Self { schema, names, parsed: ParsedDocuments::default(), timeout, max_response_bytes, metrics }
     }
 
     /// The operation that `request` means; of no kind when it cannot be told, and executing it says why.
@@ -48,23 +56,28 @@ impl Executor {
     }
 
     /// Executes a query or a mutation, within the time that one may take. What a mutation did is not written when the time
-    /// is over, unless it was committed already. The response says what it cost, if it `tells_cost`.
+    /// is over, unless it was committed already.
     pub(super) async fn execute(
         &self,
         operation: &Operation,
         request: Request,
         context: RequestContext,
-        tells_cost: bool,
+        terms: Terms,
     ) -> Executed {
         let span = debug_span!(
             target: TRACED, "operation",
             otel.name = %operation, otel.status_code = Empty, error.r#type = Empty,
         );
         let (start, bill) = (Instant::now(), Bill::default());
-        let execution = self.schema.execute(request.data(context.billed(bill.clone())));
+        let max_bytes = self.max_response_bytes / terms.shared_by.max(1);
+        let request = request.data(context.billed(bill.clone())).data(ResponseLimit { max_bytes });
+        let execution = self.schema.execute(request);
         let execution = tokio::time::timeout(self.timeout, execution);
         let response = execution.instrument(span.clone()).await.unwrap_or_else(|_| late());
-        let (code, charge) = (ErrorCode::of(&response), bill.charge());
+        let charge = bill.charge();
+        let response = if terms.tells_cost { telling(response, charge) } else { response };
+        let answer = Answer::of(response, max_bytes);
+        let code = answer.code;
         self.metrics.executed(operation.kind_name(), start.elapsed());
         self.metrics.ended(operation.kind_name(), outcome(code), charge.cost);
         if let Some(code) = code {
@@ -73,8 +86,7 @@ impl Executor {
                 span.record("otel.status_code", "ERROR");
             }
         }
-        let response = if tells_cost { telling(response, charge) } else { response };
-        Executed { response, left: charge.left }
+        Executed { answer, left: charge.left }
     }
 
     /// Executes a subscription. Its first response says what it cost, if it `tells_cost`.
@@ -84,14 +96,17 @@ impl Executor {
         context: RequestContext,
         transport: Transport,
         mut tells_cost: bool,
-    ) -> impl Stream<Item = Response> + Send + use<> {
+    ) -> impl Stream<Item = Answer> + Send + use<> {
+        let max_bytes = self.max_response_bytes;
         let (open, bill) = (self.metrics.subscription(transport), Bill::default());
         let request = request.data(context.billed(bill.clone()));
         let mut following = Following { metrics: self.metrics.clone(), bill, code: None, _open: open };
         self.schema.execute_stream(request).map(move |response| {
-            following.saw(&response);
             let is_to_tell = mem::take(&mut tells_cost);
-            if is_to_tell { telling(response, following.bill.charge()) } else { response }
+            let response = if is_to_tell { telling(response, following.bill.charge()) } else { response };
+            let answer = Answer::of(response, max_bytes);
+            following.code = answer.code;
+            answer
         })
     }
 
@@ -101,16 +116,25 @@ impl Executor {
     }
 }
 
+/// On what terms an operation is executed.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    /// Whether the response is to say what it cost.
+    pub(super) tells_cost: bool,
+    /// How many operations of a request share what its response may have.
+    pub(super) shared_by: usize,
+}
+
 /// What came of a query or a mutation.
 pub(super) struct Executed {
-    pub(super) response: Response,
+    pub(super) answer: Answer,
     /// What its key has left, where there is a limit.
     pub(super) left: Option<Left>,
 }
 
 impl From<ApiError> for Executed {
     fn from(error: ApiError) -> Self {
-        Self { response: Response::from_errors(vec![error.into_server_error()]), left: None }
+        Self { answer: error.into(), left: None }
     }
 }
 
@@ -193,12 +217,6 @@ struct Following {
     bill: Bill,
     code: Option<ErrorCode>,
     _open: Open,
-}
-
-impl Following {
-    fn saw(&mut self, response: &Response) {
-        self.code = ErrorCode::of(response);
-    }
 }
 
 impl Drop for Following {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 
-use super::execute::{Executed, Operation};
+use super::execute::{Executed, Operation, Terms};
 use super::format::{Accepted, Format};
 use super::observe::Told;
 use super::parameters::{self, Parameters};
@@ -97,13 +97,14 @@ async fn one(
             return Err(Refusal::new(ErrorCode::NotAcceptable, message));
         }
         let place = edge.streams.take(&Party::caller(caller), 1).map_err(streams::refusal)?;
-        let responses = edge.executor.follow(request, context, Transport::Events, tells_cost);
+        let answers = edge.executor.follow(request, context, Transport::Events, tells_cost);
         // The stream holds its place to its end.
-        let responses = responses.inspect(move |_| _ = &place);
-        (answer::events(responses, over(edge, caller)), None)
+        let answers = answers.inspect(move |_| _ = &place);
+        (answer::events(answers, over(edge, caller)), None)
     } else {
-        let executed = edge.executor.execute(&operation, request, context, tells_cost).await;
-        let code = ErrorCode::of(&executed.response);
+        let terms = Terms { tells_cost, shared_by: 1 };
+        let executed = edge.executor.execute(&operation, request, context, terms).await;
+        let code = executed.answer.code;
         let answer = match accepted.format {
             Some(format) => answer::one(executed, format),
             None => answer::only_event(executed),
@@ -134,6 +135,7 @@ async fn batch(
     let Some(format) = accepted.format else {
         return Err(Refusal::new(ErrorCode::NotAcceptable, "a batch is answered by JSON, not by events"));
     };
+    let terms = Terms { tells_cost, shared_by: requests.len() };
     let executed = requests.into_iter().map(|mut request| async {
         let operation = edge.executor.operation(&mut request);
         if operation.is(OperationType::Subscription) {
@@ -142,12 +144,12 @@ async fn batch(
             return ApiError::new(code, "a batch takes no subscriptions").into();
         }
         let context = edge.request_context(caller.clone(), &id);
-        edge.executor.execute(&operation, request, context, tells_cost).await
+        edge.executor.execute(&operation, request, context, terms).await
     });
     let executed: Vec<Executed> = join_all(executed).await;
     let mut answer = answer::batch(&executed, format);
     // Of several operations, the metrics and the trace tell; the log, that there were some.
-    let code = executed.iter().find_map(|executed| ErrorCode::of(&executed.response));
+    let code = executed.iter().find_map(|executed| executed.answer.code);
     answer.extensions_mut().insert(Told { operation: Some(Operation::batch()), code });
     Ok(answer)
 }

@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 
 use serde_json::json;
 
-use super::answer::body;
+use super::answer::Answer;
 use super::format::Format;
 use super::observe::Told;
 use crate::graphql::{ApiError, ErrorCode};
@@ -29,8 +29,7 @@ impl Refusal {
     /// The refusal in the form that the client takes.
     pub(super) fn in_format(self, format: Format) -> Response {
         let (code, status, wait) = (self.0.code, status(self.0.code), self.retry_after());
-        let refused = async_graphql::Response::from_errors(vec![self.0.into_server_error()]);
-        let mut response = (status, body(&refused)).into_response();
+        let mut response = (status, Answer::from(self.0).json).into_response();
         let content_type = HeaderValue::from_static(format.content_type());
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response.extensions_mut().insert(Told { operation: None, code: Some(code) });

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use async_graphql::Response;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use super::answer::{Body, was_not_executed};
+use super::answer::Answer;
 use super::auth::bearer;
 use super::refusal::Refusal;
 use super::unread::{self, no_room};
@@ -64,15 +63,6 @@ impl<'text> ClientMessage<'text> {
     }
 }
 
-/// What the server says about an operation.
-#[derive(Serialize)]
-struct OperationMessage<'a> {
-    id: &'a str,
-    r#type: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<Body<'a>>,
-}
-
 /// A message about an operation that waits to be sent.
 pub(super) struct Waiting {
     pub(super) text: String,
@@ -83,15 +73,16 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// A response of the operation `id`, which counts as `held` until it is sent. One for which there is no room ends the
+    /// An answer to the operation `id`, which counts as `held` until it is sent. One for which there is no room ends the
     /// operation.
-    pub(super) fn of(id: &str, response: &Response, mut held: Held) -> Self {
+    pub(super) fn of(id: &str, answer: &Answer, mut held: Held) -> Self {
         // An operation that was not executed ends with its errors: there is no `complete` then.
-        if was_not_executed(response) {
-            let text = json!({ "id": id, "type": "error", "payload": response.errors }).to_string();
+        if !answer.was_executed {
+            let text = json!({ "id": id, "type": "error", "payload": answer.errors }).to_string();
             return Self { text, is_last: true, _held: held };
         }
-        let text = text(&OperationMessage { id, r#type: "next", payload: Some(Body::of(response)) });
+        // The answer is JSON already, and may be long.
+        let text = format!(r#"{{"id":{},"type":"next","payload":{}}}"#, Value::from(id), answer.json);
         match unread::hold(&mut held, text.len() as u64) {
             Ok(()) => Self { text, is_last: false, _held: held },
             Err(full) => Self::refusal(id, no_room(full), held),
@@ -112,12 +103,7 @@ pub(super) fn refused(id: &str, refusal: Refusal) -> String {
 
 /// Says that the operation `id` has ended.
 pub(super) fn complete(id: &str) -> String {
-    text(&OperationMessage { id, r#type: "complete", payload: None })
-}
-
-fn text(message: &impl Serialize) -> String {
-    // What we say can always be written as JSON.
-    serde_json::to_string(message).unwrap_or_default()
+    json!({ "id": id, "type": "complete" }).to_string()
 }
 
 /// The answer to a ping, with its payload.
@@ -130,7 +116,8 @@ struct Pong<'a> {
 
 /// Answers a ping with its payload.
 pub(super) fn pong(payload: Option<&RawValue>) -> String {
-    text(&Pong { r#type: "pong", payload })
+    // What we say can always be written as JSON.
+    serde_json::to_string(&Pong { r#type: "pong", payload }).unwrap_or_default()
 }
 
 /// The key in the payload of `connection_init`, by the names of its headers.

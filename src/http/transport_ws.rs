@@ -23,7 +23,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info};
 
 use super::auth;
-use super::execute::Operation;
+use super::execute::{Operation, Terms};
 use super::json::Meter;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
@@ -304,19 +304,20 @@ impl Socket {
         let complete = once(async { Outcome::Complete });
         if operation.is(OperationType::Subscription) {
             let context = edge.request_context(caller, &self.opening.id);
-            let responses = edge.executor.follow(request, context, Transport::WebSocket, false);
+            let answers = edge.executor.follow(request, context, Transport::WebSocket, false);
             let stop = edge.stop.clone().cancelled_owned();
-            let responses =
-                responses.map(move |response| Outcome::Message(Waiting::of(&id, &response, room.another())));
-            return Ok(responses.chain(complete).take_until(stop).boxed());
+            let messages =
+                answers.map(move |answer| Outcome::Message(Waiting::of(&id, &answer, room.another())));
+            return Ok(messages.chain(complete).take_until(stop).boxed());
         }
         let turn = edge.turns.take(&party, 1)?;
         let context = edge.request_context(caller, &self.opening.id);
         let (failed, nothing) = (id.clone(), room.another());
         let execution = async move {
-            let executed = edge.executor.execute(&operation, request, context, false).await;
+            let terms = Terms { tells_cost: false, shared_by: 1 };
+            let executed = edge.executor.execute(&operation, request, context, terms).await;
             drop(turn);
-            Waiting::of(&id, &executed.response, room)
+            Waiting::of(&id, &executed.answer, room)
         };
         let execution = AbortOnDropHandle::new(tokio::spawn(execution.in_current_span()));
         let message = async move {

@@ -16,7 +16,7 @@ mod outline;
 mod root_fields;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod typed;
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};

@@ -13,7 +13,7 @@ use crate::graphql::QueryLimits;
 use crate::graphql::treatment::Treatment;
 
 /// More than any document here asks for.
-const LIMITS: QueryLimits = QueryLimits {
+pub(in crate::graphql) const LIMITS: QueryLimits = QueryLimits {
     bytes: 1000,
     tokens: 1000,
     nesting: 100,
@@ -23,6 +23,7 @@ const LIMITS: QueryLimits = QueryLimits {
     directives: 100,
     root_fields: 100,
     cost: 1000,
+    response_bytes: 1 << 20,
 };
 
 /// All responses to `request`: the data of each as it is written, and where an error comes from.

@@ -66,6 +66,11 @@ impl Socket {
         self.send(json!({ "id": operation, "type": "subscribe", "payload": payload })).await;
     }
 
+    /// Ends an operation.
+    pub(crate) async fn complete(&mut self, operation: &str) {
+        self.send(json!({ "id": operation, "type": "complete" })).await;
+    }
+
     /// What happens next, to whichever operation.
     pub(crate) async fn next(&mut self) -> Event {
         let mut message = self.message().await.expect("the socket was closed");
