@@ -222,9 +222,11 @@ async fn job_of_a_server_that_went_away_is_done_by_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let (database, blobs) = (folder.path().join("faceql.db"), folder.path().join("blobs"));
     let (database, blobs) = (format!("sqlite:{}", database.display()), blobs.display().to_string());
+    let secret = folder.path().join("secret").display().to_string();
     let shared: Overrides<'_> = &[
         ("DATABASE_URL", &database),
         ("FACEQL_BLOB_FOLDER", &blobs),
+        ("FACEQL_SECRET_FILE", &secret),
         ("FACEQL_SHUTDOWN_GRACE_SECONDS", "0"),
         ("FACEQL_JOBS_LEASE_SECONDS", "3600"),
         ("FACEQL_JOBS_MAX_ATTEMPTS", "2"),
