@@ -9,8 +9,9 @@ use std::mem;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::OperationType;
 use async_graphql::registry::{MetaTypeName, Registry};
-use async_graphql::{Name, PathSegment, QueryPathNode, QueryPathSegment, Response, ServerError, Value};
+use async_graphql::{Name, QueryPathNode, QueryPathSegment, Response, Value};
 
+use super::failures::Failures;
 use super::outline::{Field, Outline, Part};
 use super::typed::TYPE_KEY;
 
@@ -29,7 +30,9 @@ pub(in crate::graphql) fn complete(
         OperationType::Mutation => registry.mutation_type.as_ref(),
         OperationType::Subscription => registry.subscription_type.as_ref(),
     };
-    let completion = Completion { outline, registry, errors: &response.errors };
+    let failures = Failures::of(&response.errors);
+    let has_failed = !response.errors.is_empty();
+    let completion = Completion { outline, registry, failures, has_failed };
     let mut fields = match mem::take(&mut response.data) {
         Value::Object(fields) => fields,
         _ => Fields::new(),
@@ -47,7 +50,8 @@ struct Broken;
 struct Completion<'request> {
     outline: &'request Outline,
     registry: &'request Registry,
-    errors: &'request [ServerError],
+    failures: Failures<'request>,
+    has_failed: bool,
 }
 
 /// Where a value stands in the response; `None` is the root.
@@ -79,7 +83,7 @@ impl<'request> Completion<'request> {
         }
         for (key, asked) in collected {
             let value = unordered.swap_remove(key);
-            if value.is_none() && !self.has_failed() {
+            if value.is_none() && !self.has_failed {
                 continue;
             }
             let mut value = value.unwrap_or_default();
@@ -128,7 +132,7 @@ impl<'request> Completion<'request> {
         value: &mut Value,
         place: Place<'_>,
     ) -> Result<(), Broken> {
-        if is_leaf(asked) && !self.has_failed() {
+        if is_leaf(asked) && !self.has_failed {
             return Ok(());
         }
         let of = self.registry.types.get(of);
@@ -150,7 +154,7 @@ impl<'request> Completion<'request> {
         match MetaTypeName::create(of) {
             MetaTypeName::NonNull(of) => {
                 self.value(of, asked, value, place)?;
-                if *value == Value::Null && self.has_failed() { Err(Broken) } else { Ok(()) }
+                if *value == Value::Null && self.has_failed { Err(Broken) } else { Ok(()) }
             }
             MetaTypeName::List(of) => {
                 if self.items(of, asked, value, place).is_err() {
@@ -160,7 +164,7 @@ impl<'request> Completion<'request> {
             }
             MetaTypeName::Named(of) => {
                 // All of its fields failed.
-                if *value == Value::Null && self.has_failed_within(place) {
+                if *value == Value::Null && self.failures.are_within(place) {
                     *value = Value::Object(Fields::new());
                 }
                 if let Value::Object(fields) = value
@@ -185,23 +189,6 @@ impl<'request> Completion<'request> {
         items.iter_mut().enumerate().try_for_each(|(index, item)| {
             let place = QueryPathNode { parent: Some(place), segment: QueryPathSegment::Index(index) };
             self.value(of, asked, item, &place)
-        })
-    }
-
-    fn has_failed(&self) -> bool {
-        !self.errors.is_empty()
-    }
-
-    fn has_failed_within(&self, place: &QueryPathNode<'_>) -> bool {
-        let depth = 1 + place.parents().count();
-        self.errors.iter().any(|error| {
-            let around = error.path.iter().take(depth).rev();
-            let is_same = |(own, other): (&QueryPathNode<'_>, &PathSegment)| match (own.segment, other) {
-                (QueryPathSegment::Name(own), PathSegment::Field(other)) => own == other,
-                (QueryPathSegment::Index(own), PathSegment::Index(other)) => own == *other,
-                _ => false,
-            };
-            error.path.len() > depth && std::iter::once(place).chain(place.parents()).zip(around).all(is_same)
         })
     }
 }

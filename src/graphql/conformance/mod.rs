@@ -10,6 +10,7 @@
 //! All work on the document before it is validated or on the response after it was executed, and know no resolver.
 
 mod completion;
+mod failures;
 mod fragments;
 mod omitted;
 mod outline;
