@@ -17,9 +17,11 @@ pub struct Model {
     pub kind: String,
     /// What the work is about; one job per kind and subject.
     pub subject: Uuid,
-    /// Higher goes first.
+    /// Higher goes first among the jobs of its tenant.
     pub priority: i32,
-    /// Not before this time.
+    /// Lower goes first among those of the same priority: a number and no time, which may be set back.
+    pub place: i64,
+    /// Since when it waits, or will once its pause is over: for metrics, nothing is decided by it.
     pub run_at: DateTimeUtc,
     /// How often it was claimed.
     pub attempt: i32,
@@ -27,8 +29,9 @@ pub struct Model {
     pub lost_leases: i32,
     /// Who holds it: every ending is fenced by this token.
     pub lease_token: Option<Uuid>,
-    /// Until when it is held, unless renewed.
-    pub lease_until: Option<DateTimeUtc>,
+    /// Until when nobody may take it: its lease's end, unless renewed, or without a token the end of its pause after a
+    /// failure. `None` means that it waits, whatever the time is.
+    pub held_until: Option<DateTimeUtc>,
     /// Why the last attempt failed, for operators.
     pub last_error: Option<String>,
     /// When it was enqueued.

@@ -9,6 +9,7 @@ mod m0004_contours;
 mod m0005_api_keys;
 mod m0006_audit;
 mod m0007_job_trace;
+mod m0008_job_turns;
 mod m0010_identity;
 mod m0012_name_keys;
 mod whole;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_api_keys::Step),
             Box::new(m0006_audit::Step),
             Box::new(m0007_job_trace::Step),
+            Box::new(m0008_job_turns::Step),
             Box::new(m0010_identity::Step),
             Box::new(m0012_name_keys::Step),
         ];

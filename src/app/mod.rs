@@ -130,7 +130,7 @@ impl App {
         identity::note_place(&database, &secret).await?;
         let (audit, recorder) = AuditLog::new(database.clone(), &secret, clock.clone(), &config.audit);
         audit.see_to_note().await?;
-        let queue = Queue::new(database.clone(), clock.clone(), config.jobs.lease);
+        let queue = Queue::new(database.clone(), &clock, &config.jobs);
         let verification = Verification {
             database: database.clone(),
             blobs: blobs.clone(),

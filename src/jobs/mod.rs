@@ -7,6 +7,7 @@
 mod finisher;
 mod handler;
 mod queue;
+mod statements;
 #[cfg(test)]
 mod tests;
 mod worker;

@@ -1,20 +1,26 @@
 //! The jobs table: enqueue, claim, renew, end. Every change of a claimed job is fenced by its lease token.
+//!
+//! A waiting job waits for its turn and for no time. Times only end what holds a job, and who sets the machine's clock
+//! neither shortens nor lengthens that: the queue has a clock that nobody sets, and a job is held for no longer than
+//! its kind of hold lasts, whatever a process before this one has written.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entity::ids::{JobId, Tenant};
 use entity::job::{ActiveModel, Column, Entity, Model};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, UpdateMany,
+    ActiveValue::Set, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    Select, UpdateMany,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::JobsConfig;
+use super::statements::{self, Hold};
 use crate::clock::Clock;
 use crate::database::{Database, Write};
 use crate::metrics::JobCount;
@@ -23,22 +29,36 @@ use crate::telemetry::traceparent;
 /// A job as it was when it was claimed.
 pub type Job = Model;
 
+/// How long a count of the jobs holds: it looks at every one that waits, and may be asked for by many.
+const COUNTS_KEPT: Duration = Duration::from_secs(2);
+
 /// The queue of all kinds of jobs. Cloning shares it.
 #[derive(Clone)]
 pub struct Queue {
     database: Database,
+    /// Nobody sets it: see [`Clock::steady`].
     clock: Clock,
     lease: Duration,
+    longest_pause: Duration,
+    counted: Arc<tokio::sync::Mutex<Option<(Instant, Vec<JobCount>)>>>,
     /// Counts what is enqueued in this process, kind by kind.
     enqueued: Arc<Mutex<HashMap<&'static str, watch::Sender<u64>>>>,
     running: Arc<Mutex<HashMap<JobId, CancellationToken>>>,
 }
 
 impl Queue {
-    /// The queue in `database`; a claim lasts for `lease` unless it is renewed.
+    /// The queue in `database`; a claim lasts for a lease unless it is renewed.
     #[must_use]
-    pub fn new(database: Database, clock: Clock, lease: Duration) -> Self {
-        Self { database, clock, lease, enqueued: Arc::default(), running: Arc::default() }
+    pub fn new(database: Database, clock: &Clock, config: &JobsConfig) -> Self {
+        Self {
+            database,
+            clock: clock.steady(),
+            lease: config.lease,
+            longest_pause: config.max_backoff,
+            counted: Arc::default(),
+            enqueued: Arc::default(),
+            running: Arc::default(),
+        }
     }
 
     /// Puts a job into the queue as part of `write`: both happen, or neither.
@@ -53,25 +73,33 @@ impl Queue {
         subject: Uuid,
     ) -> Result<(), DbErr> {
         let now = self.clock.now();
+        let last_place = statements::last_place().into_tuple::<Option<i64>>().one(&**write).await?.flatten();
         let job = ActiveModel {
             id: Set(JobId(Uuid::now_v7())),
             tenant: Set(tenant.clone()),
             kind: Set(kind.to_owned()),
             subject: Set(subject),
             priority: Set(0),
+            place: Set(last_place.unwrap_or(0) + 1),
             run_at: Set(now),
             attempt: Set(0),
             lost_leases: Set(0),
             lease_token: Set(None),
-            lease_until: Set(None),
+            held_until: Set(None),
             last_error: Set(None),
             created_at: Set(now),
             traceparent: Set(traceparent()),
         };
         Entity::insert(job).exec_without_returning(&**write).await?;
-        let enqueued = self.enqueued(kind);
-        write.after_commit(move || enqueued.send_modify(|count| *count += 1));
+        self.wake(write, kind);
         Ok(())
+    }
+
+    /// Has the workers of `kind` in this process look at the queue once `write` is committed.
+    fn wake(&self, write: &mut Write, kind: &str) {
+        if let Some(enqueued) = self.counters().get(kind).cloned() {
+            write.after_commit(move || enqueued.send_modify(|count| *count += 1));
+        }
     }
 
     /// Removes the jobs of `kind` about `subjects` as part of `write`, and stops those at work in this process.
@@ -79,8 +107,7 @@ impl Queue {
     /// # Errors
     /// When the database fails.
     pub async fn cancel(&self, write: &mut Write, kind: &str, subjects: &[Uuid]) -> Result<(), DbErr> {
-        let about = Column::Kind.eq(kind).and(Column::Subject.is_in(subjects.iter().copied()));
-        let jobs = Entity::delete_many().filter(about).exec_with_returning(&**write).await?;
+        let jobs = statements::remove_about(kind, subjects).exec_with_returning(&**write).await?;
         let queue = self.clone();
         write.after_commit(move || {
             let running = queue.running();
@@ -97,26 +124,35 @@ impl Queue {
         Entity::find().count(self.database.reader()).await
     }
 
-    /// The same, kind by kind, as far as there are workers for them in this process.
+    /// The same, kind by kind, as far as there are workers for them in this process; as it was two seconds ago at most.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn counts(&self) -> Result<Vec<JobCount>, DbErr> {
-        let rows: Vec<(String, i64, i64)> = Entity::find()
-            .select_only()
-            .column(Column::Kind)
-            .column_as(Column::Id.count(), "jobs")
-            .column_as(Column::LeaseToken.count(), "running")
-            .group_by(Column::Kind)
-            .into_tuple()
-            .all(self.database.reader())
-            .await?;
-        let count_of = |kind: &'static str| {
-            let row = rows.iter().find(|(of, ..)| of == kind);
-            let (jobs, running) = row.map_or((0, 0), |(_, jobs, running)| (*jobs, *running));
-            JobCount { kind, waiting: jobs - running, running }
-        };
-        Ok(self.counters().keys().map(|kind| count_of(kind)).collect())
+        let mut counted = self.counted.lock().await;
+        if let Some((at, counts)) = counted.as_ref()
+            && at.elapsed() < COUNTS_KEPT
+        {
+            return Ok(counts.clone());
+        }
+        let kinds: Vec<&'static str> = self.counters().keys().copied().collect();
+        let mut counts = Vec::new();
+        for kind in kinds {
+            counts.push(self.count(kind).await?);
+        }
+        *counted = Some((Instant::now(), counts.clone()));
+        Ok(counts)
+    }
+
+    async fn count(&self, kind: &'static str) -> Result<JobCount, DbErr> {
+        let waiting = self.number(statements::count_waiting(kind)).await?;
+        let paused = self.number(statements::count_held(kind, Hold::Pause)).await?;
+        let running = self.number(statements::count_held(kind, Hold::Lease)).await?;
+        Ok(JobCount { kind, waiting: waiting + paused, running })
+    }
+
+    async fn number(&self, count: Select<Entity>) -> Result<i64, DbErr> {
+        Ok(count.into_tuple().one(self.database.reader()).await?.unwrap_or(0))
     }
 
     /// Tells of each enqueueing of `kind` in this process.
@@ -124,31 +160,29 @@ impl Queue {
         self.enqueued(kind).subscribe()
     }
 
-    /// Whether a job of `kind` is due; a look that does not take the writer's turn.
-    pub(super) async fn has_due(&self, kind: &str) -> Result<bool, DbErr> {
-        let due = Entity::find().select_only().column(Column::Id).filter(self.is_due(kind)).limit(1);
-        Ok(due.into_tuple::<JobId>().one(self.database.reader()).await?.is_some())
+    /// Whether a job of `kind` waits; a look that does not take the writer's turn.
+    pub(super) async fn has_waiting(&self, kind: &str) -> Result<bool, DbErr> {
+        let waiting = statements::waiting(kind).into_tuple::<JobId>();
+        Ok(waiting.one(self.database.reader()).await?.is_some())
     }
 
-    /// Claims up to `limit` jobs of `kind` as part of `write`, the most urgent and oldest first.
-    pub(super) async fn claim(&self, write: &Write, kind: &str, limit: u64) -> Result<Vec<Claim>, DbErr> {
-        let due = Entity::find()
-            .select_only()
-            .column(Column::Id)
-            .filter(self.is_due(kind))
-            .order_by_desc(Column::Priority)
-            .order_by_asc(Column::RunAt)
-            .order_by_asc(Column::Id)
-            .limit(limit)
-            .into_query();
+    /// Claims up to `limit` jobs of `kind` as part of `write`. The tenants take turns from the one behind `served` on,
+    /// which becomes the last that had one; each tenant's most urgent and oldest go first.
+    pub(super) async fn claim(
+        &self,
+        write: &Write,
+        kind: &str,
+        limit: u64,
+        served: &mut Option<Tenant>,
+    ) -> Result<Vec<Claim>, DbErr> {
+        let turns = Turn::find_by_statement(statements::in_turn(kind, served.as_ref(), limit));
+        let turns = turns.all(&**write).await?;
+        let Some(last) = turns.last() else { return Ok(Vec::new()) };
+        *served = Some(last.tenant.clone());
+        let ids: Vec<JobId> = turns.iter().map(|turn| turn.id).collect();
         let token = Uuid::now_v7();
-        let jobs = Entity::update_many()
-            .col_expr(Column::LeaseToken, Expr::value(token))
-            .col_expr(Column::LeaseUntil, Expr::value(self.lease_end()))
-            .col_expr(Column::Attempt, Expr::col(Column::Attempt).add(1))
-            .filter(Column::Id.in_subquery(due))
-            .exec_with_returning(&**write)
-            .await?;
+        let mut jobs = statements::take(&ids, token, self.lease_end()).exec_with_returning(&**write).await?;
+        jobs.sort_by_key(|job| ids.iter().position(|id| *id == job.id));
         Ok(jobs.into_iter().map(|job| Claim { job, token, queue: self.clone() }).collect())
     }
 
@@ -160,24 +194,46 @@ impl Queue {
         claims: impl IntoIterator<Item = &'a Claim>,
     ) -> Result<HashSet<Lease>, DbErr> {
         let held = claims.into_iter().fold(Condition::any(), |held, claim| held.add(claim.is_held()));
-        let ended = Entity::delete_many().filter(held).exec_with_returning(&**write).await?;
+        let ended = statements::end(held).exec_with_returning(&**write).await?;
         Ok(ended.into_iter().filter_map(|job| Some((job.id, job.lease_token?))).collect())
     }
 
-    /// Takes back the jobs whose lease ran out.
-    pub(super) async fn reap(&self) -> Result<u64, DbErr> {
-        let expired = Column::LeaseUntil.lt(self.clock.now());
-        if Entity::find().filter(expired.clone()).count(self.database.reader()).await? == 0 {
-            return Ok(0);
+    /// Takes back the jobs of `kind` whose lease ran out, and says how many; has those wait again whose pause is over.
+    ///
+    /// A hold that lasts for longer than any is given was written by a clock that has been set back since: from now on
+    /// it lasts for as long as it would have.
+    pub(super) async fn reap(&self, kind: &str) -> Result<u64, DbErr> {
+        for (hold, longest) in [(Hold::Lease, self.lease), (Hold::Pause, self.longest_pause)] {
+            let latest = self.clock.now() + longest;
+            self.change(kind, &hold.is_longer(kind, latest), &statements::hold_until(latest)).await?;
         }
-        let write = self.database.write().await?;
-        let taken = freed(Entity::update_many())
-            .col_expr(Column::LostLeases, Expr::col(Column::LostLeases).add(1))
-            .filter(expired)
-            .exec(&*write)
-            .await?;
-        write.commit().await?;
-        Ok(taken.rows_affected)
+        let over = |hold: Hold| hold.is_over(kind, self.clock.now());
+        self.change(kind, &over(Hold::Pause), &statements::free()).await?;
+        let lost = statements::free().col_expr(Column::LostLeases, Expr::col(Column::LostLeases).add(1));
+        self.change(kind, &over(Hold::Lease), &lost).await
+    }
+
+    /// Makes the change to all jobs of `kind` to which `filter` applies until then, some in a write. Returns how many.
+    async fn change(
+        &self,
+        kind: &str,
+        filter: &SimpleExpr,
+        change: &UpdateMany<Entity>,
+    ) -> Result<u64, DbErr> {
+        let mut changed = 0;
+        loop {
+            // A look that does not take the writer's turn.
+            let some = statements::some(filter.clone()).into_tuple::<JobId>();
+            let some = some.all(self.database.reader()).await?;
+            if some.is_empty() {
+                return Ok(changed);
+            }
+            let mut write = self.database.write().await?;
+            let these = change.clone().filter(statements::are(some)).filter(filter.clone());
+            changed += these.exec(&*write).await?.rows_affected;
+            self.wake(&mut write, kind);
+            write.commit().await?;
+        }
     }
 
     /// Marks a claim as at work in this process, so that it can be cancelled here.
@@ -185,10 +241,6 @@ impl Queue {
         let cancelled = CancellationToken::new();
         self.running().insert(id, cancelled.clone());
         Running { cancelled, id, queue: self.clone() }
-    }
-
-    fn is_due(&self, kind: &str) -> sea_orm::sea_query::SimpleExpr {
-        Column::Kind.eq(kind).and(Column::LeaseUntil.is_null()).and(Column::RunAt.lte(self.clock.now()))
     }
 
     fn lease_end(&self) -> chrono::DateTime<chrono::Utc> {
@@ -208,6 +260,13 @@ impl Queue {
         // No code that holds the lock can panic half-way through a change.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A waiting job, and whose turn it is with it.
+#[derive(FromQueryResult)]
+struct Turn {
+    id: JobId,
+    tenant: Tenant,
 }
 
 /// What tells a claim from every other of the same job: its token.
@@ -245,8 +304,7 @@ impl Claim {
 
     /// Holds the job for another lease.
     pub(super) async fn renew(&self) -> Result<(), Lost> {
-        let until = Expr::value(self.queue.lease_end());
-        self.update(Entity::update_many().col_expr(Column::LeaseUntil, until)).await
+        self.update(statements::hold_until(self.queue.lease_end())).await
     }
 
     /// Puts the job back for another attempt after `pause`.
@@ -260,14 +318,16 @@ impl Claim {
     }
 
     fn again_after(&self, pause: Duration, error: &str) -> UpdateMany<Entity> {
-        freed(Entity::update_many())
-            .col_expr(Column::RunAt, Expr::value(self.queue.clock.now() + pause))
+        let until = Expr::value(self.queue.clock.now() + pause);
+        statements::free()
+            .col_expr(Column::HeldUntil, until.clone())
+            .col_expr(Column::RunAt, until)
             .col_expr(Column::LastError, Expr::value(error))
     }
 
     /// Gives the job back as if it had not been claimed.
     pub(super) async fn release(&self) -> Result<(), Lost> {
-        self.update(uncounted(freed(Entity::update_many()))).await
+        self.update(uncounted(statements::free())).await
     }
 
     /// How often the work itself failed, this attempt included: vanished workers do not count.
@@ -287,8 +347,8 @@ impl Claim {
         if changed.rows_affected == 1 { Ok(()) } else { Err(Lost::Fenced) }
     }
 
-    fn is_held(&self) -> sea_orm::sea_query::SimpleExpr {
-        Column::Id.eq(self.job.id).and(Column::LeaseToken.eq(self.token))
+    fn is_held(&self) -> SimpleExpr {
+        statements::is_held(self.job.id, self.token)
     }
 }
 
@@ -307,10 +367,4 @@ impl Drop for Running {
 
 fn uncounted(update: UpdateMany<Entity>) -> UpdateMany<Entity> {
     update.col_expr(Column::Attempt, Expr::col(Column::Attempt).sub(1))
-}
-
-fn freed(update: UpdateMany<Entity>) -> UpdateMany<Entity> {
-    update
-        .col_expr(Column::LeaseToken, Expr::value(None::<Uuid>))
-        .col_expr(Column::LeaseUntil, Expr::value(None::<chrono::DateTime<chrono::Utc>>))
 }

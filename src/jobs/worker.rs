@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use entity::ids::Tenant;
 use sea_orm::DbErr;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -73,10 +74,11 @@ impl<H: Handler> Worker<H> {
     async fn claim_until(&self, stop: &CancellationToken) {
         let mut enqueued = self.queue.watch(H::KIND);
         let mut wanted = 1;
+        let mut served = None;
         while let Some(slots) = self.free_slots(wanted, stop).await {
             // Look at the counter before the queue: what is enqueued in between wakes us again.
             enqueued.borrow_and_update();
-            match self.claim_and_start(slots).await {
+            match self.claim_and_start(slots, &mut served).await {
                 Ok(true) => {
                     // There is a backlog: claim by the handful, while the other half keeps the engine busy.
                     wanted = (self.config.concurrency / 2).max(1);
@@ -93,7 +95,7 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    /// Takes back, now and again, the jobs whose worker vanished.
+    /// Takes back, now and again, the jobs whose worker vanished, and ends pauses.
     async fn reap_until(&self, stop: &CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(self.config.poll)).await.is_some() {
             self.reap().await;
@@ -118,16 +120,21 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    /// Fills the free slots, `slots` being some of them. Returns whether there may be more to claim.
-    async fn claim_and_start(&self, mut slots: OwnedSemaphorePermit) -> Result<bool, DbErr> {
-        if !self.queue.has_due(H::KIND).await? {
+    /// Fills the free slots, `slots` being some of them, with jobs of the tenants behind `served`. Returns whether there
+    /// may be more to claim.
+    async fn claim_and_start(
+        &self,
+        mut slots: OwnedSemaphorePermit,
+        served: &mut Option<Tenant>,
+    ) -> Result<bool, DbErr> {
+        if !self.queue.has_waiting(H::KIND).await? {
             return Ok(false);
         }
         while let Ok(slot) = self.slots.clone().try_acquire_owned() {
             slots.merge(slot);
         }
         let mut write = self.database.write().await?;
-        let claims = self.queue.claim(&write, H::KIND, slots.num_permits() as u64).await?;
+        let claims = self.queue.claim(&write, H::KIND, slots.num_permits() as u64, served).await?;
         let jobs: Vec<&Job> = claims.iter().map(|claim| &claim.job).collect();
         self.handler.begin(&mut write, &jobs).await?;
         write.commit().await?;
@@ -160,7 +167,7 @@ impl<H: Handler> Worker<H> {
     }
 
     async fn reap(&self) {
-        match self.queue.reap().await {
+        match self.queue.reap(H::KIND).await {
             Ok(0) => {}
             Ok(jobs) => warn!(jobs, "took back jobs whose worker vanished"),
             Err(error) => warn!(%error, "could not look for vanished workers"),

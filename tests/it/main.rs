@@ -46,5 +46,6 @@ mod telemetry;
 mod tenants;
 mod tls;
 mod transport;
+mod turns;
 mod walk;
 mod worker;

@@ -1,9 +1,15 @@
-//! The worker on a real database, with work that is nothing but a wait.
+//! The worker on a real database, with work that is nothing but a wait, and a clock that is moved by hand.
+
+mod fairness;
+mod migrated;
+mod plans;
+mod times;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::ids::Tenant;
 use sea_orm::{DbErr, EntityTrait};
 use tempfile::TempDir;
@@ -59,9 +65,46 @@ impl Handler for Waiting {
     }
 }
 
+/// The hand of a machine's clock: time passes, and somebody sets it.
+#[derive(Clone, Default)]
+struct Hand {
+    passed: Arc<AtomicI64>,
+    set: Arc<AtomicI64>,
+}
+
+impl Hand {
+    /// The clock of a process that starts now.
+    fn clock(&self) -> Clock {
+        let (hand, passed) = (self.clone(), self.passed.clone());
+        Clock::from_fns(move || hand.now(), move || TimeDelta::microseconds(passed.load(Ordering::SeqCst)))
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        let [passed, set] = [&self.passed, &self.set].map(|by| by.load(Ordering::SeqCst));
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::microseconds(passed + set)
+    }
+
+    /// Time passes.
+    fn wait(&self, time: Duration) {
+        self.passed.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Somebody sets the machine's clock.
+    fn set(&self, by: TimeDelta) {
+        self.set.fetch_add(by.num_microseconds().unwrap(), Ordering::SeqCst);
+    }
+}
+
+fn config(concurrency: usize) -> JobsConfig {
+    let settings = [("FACEQL_JOBS_POLL_MS", "20"), ("FACEQL_JOBS_MAX_BACKOFF_MS", "60000")];
+    let read = JobsConfig::read(&mut Settings::from_values(settings));
+    JobsConfig { concurrency, lease: LEASE, ..read }
+}
+
 struct House {
     database: Database,
     queue: Queue,
+    hand: Hand,
     _folder: TempDir,
 }
 
@@ -70,26 +113,50 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("faceql.db");
         let database = Database::open(&DatabaseConfig { file, readers: 1, durable: false }).await.unwrap();
-        let queue = Queue::new(database.clone(), Clock::system(), LEASE);
-        Self { database, queue, _folder: folder }
+        let hand = Hand::default();
+        let queue = Queue::new(database.clone(), &hand.clock(), &config(1));
+        Self { database, queue, hand, _folder: folder }
     }
 
     async fn enqueue(&self, jobs: usize) -> Vec<Uuid> {
+        self.enqueue_for("acme", jobs).await
+    }
+
+    async fn enqueue_for(&self, tenant: &str, jobs: usize) -> Vec<Uuid> {
         let subjects: Vec<Uuid> = (0..jobs).map(|_| Uuid::now_v7()).collect();
         let mut write = self.database.write().await.unwrap();
         for subject in &subjects {
-            let tenant = Tenant::parse("acme").unwrap();
+            let tenant = Tenant::parse(tenant).unwrap();
             self.queue.enqueue(&mut write, &tenant, Waiting::KIND, *subject).await.unwrap();
         }
         write.commit().await.unwrap();
         subjects
     }
 
+    /// What a worker claims that has served nobody yet.
+    async fn claim(&self, limit: u64) -> Vec<Claim> {
+        self.claim_behind(&mut None, limit).await
+    }
+
+    async fn claim_behind(&self, served: &mut Option<Tenant>, limit: u64) -> Vec<Claim> {
+        let write = self.database.write().await.unwrap();
+        let claims = self.queue.claim(&write, Waiting::KIND, limit, served).await.unwrap();
+        write.commit().await.unwrap();
+        claims
+    }
+
+    async fn reap(&self) -> u64 {
+        self.queue.reap(Waiting::KIND).await.unwrap()
+    }
+
+    /// The process ends, and another one starts on its database.
+    fn restart(&mut self) {
+        self.queue = Queue::new(self.database.clone(), &self.hand.clock(), &config(1));
+    }
+
     /// Works with `concurrency` jobs at once until `done` says so.
     async fn work_until(&self, handler: &Waiting, concurrency: usize, done: impl Fn() -> bool) {
-        let mut config = JobsConfig::read(&mut Settings::from_values([("FACEQL_JOBS_POLL_MS", "20")]));
-        config.concurrency = concurrency;
-        config.lease = LEASE;
+        let config = config(concurrency);
         let worker = Worker::new(
             self.database.clone(),
             self.queue.clone(),
@@ -140,11 +207,10 @@ async fn a_vanished_workers_job_is_taken_back_while_a_backlog_lasts() {
     let (house, handler) = (House::new().await, Waiting::default());
     let lost = house.enqueue(1).await[0];
     // Claimed by a worker that is never heard of again.
-    let write = house.database.write().await.unwrap();
-    assert_eq!(house.queue.claim(&write, Waiting::KIND, 1).await.unwrap().len(), 1);
-    write.commit().await.unwrap();
+    assert_eq!(house.claim(1).await.len(), 1);
+    house.hand.wait(LEASE);
 
-    // Far more than is done by the time the lost job's lease is over.
+    // Far more than is done by the time somebody looks for it.
     house.enqueue(1000).await;
     let done = || handler.together.lock().unwrap().iter().flatten().any(|subject| *subject == lost);
     house.work_until(&handler, 2, done).await;
@@ -155,14 +221,12 @@ async fn a_vanished_workers_job_is_taken_back_while_a_backlog_lasts() {
 async fn a_claim_that_was_taken_over_ends_nothing() {
     let house = House::new().await;
     house.enqueue(1).await;
-    let write = house.database.write().await.unwrap();
-    let first = house.queue.claim(&write, Waiting::KIND, 1).await.unwrap();
-    write.commit().await.unwrap();
-    tokio::time::sleep(LEASE * 2).await;
-    assert_eq!(house.queue.reap().await.unwrap(), 1);
+    let first = house.claim(1).await;
+    house.hand.wait(LEASE);
+    assert_eq!(house.reap().await, 1);
 
+    let second = house.claim(1).await;
     let write = house.database.write().await.unwrap();
-    let second = house.queue.claim(&write, Waiting::KIND, 1).await.unwrap();
     assert!(house.queue.end(&write, &first).await.unwrap().is_empty());
     // Also when the claim that took over ends beside it.
     let held = house.queue.end(&write, first.iter().chain(&second)).await.unwrap();
