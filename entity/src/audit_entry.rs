@@ -27,6 +27,8 @@ pub struct Model {
     pub ids_left_out: i64,
     /// `OK`, or the code of the error.
     pub outcome: String,
+    /// How often that was done: more than once within a request, or refused in a flood.
+    pub times: i64,
     /// HMAC over the one of the entry before, and all of the above.
     pub mac: Vec<u8>,
 }

@@ -11,6 +11,7 @@ mod m0006_audit;
 mod m0007_job_trace;
 mod m0008_job_turns;
 mod m0010_identity;
+mod m0011_audit_times;
 mod m0012_name_keys;
 mod whole;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_job_trace::Step),
             Box::new(m0008_job_turns::Step),
             Box::new(m0010_identity::Step),
+            Box::new(m0011_audit_times::Step),
             Box::new(m0012_name_keys::Step),
         ];
         steps.into_iter().map(|step| Box::new(Whole(step)) as Box<dyn MigrationTrait>).collect()

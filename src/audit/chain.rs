@@ -62,6 +62,7 @@ impl Chain {
             ids: entry.about.to_json(),
             ids_left_out: entry.about.left_out,
             outcome: entry.outcome.clone().into_owned(),
+            times: entry.times,
             mac: Vec::new(),
         };
         row.mac = hmac::sign(&self.entries, &chained(&ends.last_mac, &row)).as_ref().to_vec();
@@ -182,7 +183,8 @@ pub(super) fn behind_gap(last: i64) -> audit_head::Model {
 
 /// What an entry's MAC is made of. Each text comes behind its length, so that no two entries give the same bytes.
 fn chained(before: &[u8], row: &Model) -> Vec<u8> {
-    let Model { sequence, time, tenant, actor, request, act, ids, ids_left_out, outcome, mac: _ } = row;
+    let Model { sequence, time, tenant, actor, request, act, ids, ids_left_out, outcome, times, mac: _ } =
+        row;
     let mut bytes = Vec::with_capacity(256 + ids.len());
     for number in [*sequence, time.timestamp(), time.timestamp_subsec_nanos().into(), *ids_left_out] {
         bytes.extend(number.to_be_bytes());
@@ -190,6 +192,10 @@ fn chained(before: &[u8], row: &Model) -> Vec<u8> {
     let texts = [tenant.as_str(), actor, request, act, ids, outcome].map(str::as_bytes);
     for part in std::iter::once(before).chain(texts) {
         push(&mut bytes, part);
+    }
+    // As it was before entries said so: what was done once has no such part.
+    if *times != 1 {
+        push(&mut bytes, &times.to_be_bytes());
     }
     bytes
 }

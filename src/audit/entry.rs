@@ -14,6 +14,7 @@ use crate::type_id;
 const MOST_IDS: usize = 1000;
 
 /// Where acts come from.
+#[derive(Clone)]
 pub(super) struct Origin {
     pub(super) tenant: Tenant,
     /// By what the one who acts was let in.
@@ -30,6 +31,7 @@ pub(super) struct Entry {
     pub(super) act: Cow<'static, str>,
     pub(super) about: Ids,
     pub(super) outcome: Cow<'static, str>,
+    pub(super) times: i64,
 }
 
 impl Entry {
@@ -40,7 +42,26 @@ impl Entry {
         about: Ids,
         outcome: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { time: origin.clock.now(), origin, act: act.into(), about, outcome: outcome.into() }
+        Self { time: origin.clock.now(), origin, act: act.into(), about, outcome: outcome.into(), times: 1 }
+    }
+
+    /// What it has in common with others that can be counted together: whose it is, who did what, and what came of it.
+    pub(super) fn kind(&self) -> (Tenant, String, Cow<'static, str>, Cow<'static, str>) {
+        let Origin { tenant, actor, .. } = &*self.origin;
+        (tenant.clone(), actor.clone(), self.act.clone(), self.outcome.clone())
+    }
+
+    /// Takes in another one of its kind; of several requests it names none. Gives it back when the ids of both are more
+    /// than an entry holds.
+    pub(super) fn absorb(&mut self, other: Self) -> Result<(), Self> {
+        if !self.about.absorb(&other.about) {
+            return Err(other);
+        }
+        if !Arc::ptr_eq(&self.origin, &other.origin) {
+            self.origin = Arc::new(Origin { request: String::new(), ..(*self.origin).clone() });
+        }
+        self.times += other.times;
+        Ok(())
     }
 }
 
@@ -59,6 +80,17 @@ impl Ids {
             self.held.insert(id);
         }
         self.held.contains(&id)
+    }
+
+    /// Takes all of them in, if there is room for all.
+    fn absorb(&mut self, others: &Self) -> bool {
+        let new = others.held.difference(&self.held).count();
+        let has_room = self.held.len() + new <= MOST_IDS;
+        if has_room {
+            self.held.extend(&others.held);
+            self.left_out += others.left_out;
+        }
+        has_room
     }
 
     /// As a JSON list of TypeIDs.

@@ -1,5 +1,6 @@
 //! Writes down what is part of no write: many entries together, soon after they were noted.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sea_orm::DbErr;
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::entry::Entry;
+use super::trail::DONE;
 use super::{AuditLog, BUFFER};
 
 /// Entries written at once.
@@ -25,6 +27,9 @@ const LAST_ATTEMPTS: usize = 5;
 
 /// How long is waited at the end for those who still have a seat.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Refusals of one kind, for one key, that are told apart within a batch; those beyond have one entry that counts them.
+const REFUSALS: usize = 16;
 
 /// Writes what waits in the buffer.
 pub struct Recorder {
@@ -74,6 +79,7 @@ impl Recorder {
 
     /// Whether all `entries` are written; they are gone then.
     async fn write(&self, entries: &mut Vec<Entry>) -> bool {
+        fold_refusals(entries);
         match self.log.write_down(entries).await {
             Ok(()) => {
                 entries.clear();
@@ -87,6 +93,31 @@ impl Recorder {
             }
         }
     }
+}
+
+/// Counts a flood together of what did not succeed: whoever is refused as fast as possible shall not fill the disk. What
+/// succeeded keeps an entry for each request.
+fn fold_refusals(entries: &mut Vec<Entry>) {
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    // How many there are of each kind, and where the last of them is.
+    let mut refused = HashMap::new();
+    for entry in entries.drain(..) {
+        if entry.outcome == DONE {
+            kept.push(entry);
+            continue;
+        }
+        let (count, last) = refused.entry(entry.kind()).or_insert((0, 0));
+        let counting = kept.get_mut(*last).filter(|_| *count > REFUSALS);
+        let rest = match counting {
+            Some(counting) => counting.absorb(entry).err(),
+            None => Some(entry),
+        };
+        if let Some(entry) = rest {
+            (*count, *last) = (*count + 1, kept.len());
+            kept.push(entry);
+        }
+    }
+    *entries = kept;
 }
 
 impl AuditLog {

@@ -14,7 +14,7 @@ use super::{AuditLog, Overrun, Seat};
 use crate::database::Write;
 
 /// What is noted of something that was done.
-const DONE: &str = "OK";
+pub(super) const DONE: &str = "OK";
 
 /// What is noted of something that came to no end: its client went away, or it took too long.
 const BROKEN_OFF: &str = "BROKEN_OFF";
@@ -31,31 +31,34 @@ struct Steps {
     origin: Arc<Origin>,
     /// What is being done: a request does one thing after the other.
     act: Mutex<Option<Arc<Act>>>,
+    ended: Arc<Ended>,
     /// What was shown so far.
     shown: Mutex<Option<Shown>>,
 }
 
 impl Trail {
     pub(super) fn new(log: AuditLog, origin: Arc<Origin>) -> Self {
-        Self(Some(Arc::new(Steps { log, origin, act: Mutex::default(), shown: Mutex::default() })))
+        let (act, ended, shown) = (Mutex::default(), Arc::default(), Mutex::default());
+        Self(Some(Arc::new(Steps { log, origin, act, ended, shown })))
     }
 
     /// Of a command, which is one act with any number of writes.
     pub(super) fn of_command(log: AuditLog, origin: Arc<Origin>, command: &str) -> Self {
-        let act = Act::new(origin.clone(), command.to_owned(), None);
+        let ended = Arc::<Ended>::default();
+        let act = Act::new(origin.clone(), command.to_owned(), None, ended.clone());
         let act = Mutex::new(Some(Arc::new(act)));
-        Self(Some(Arc::new(Steps { log, origin, act, shown: Mutex::default() })))
+        Self(Some(Arc::new(Steps { log, origin, act, ended, shown: Mutex::default() })))
     }
 
     /// Begins to do something. However it ends, there will be an entry: in the write that [`Self::record`]s it, or else
-    /// from the buffer.
+    /// from the buffer, with what else the request did by that name and with that outcome.
     ///
     /// # Errors
     /// [`Overrun`] when there is no room for the entry; it must not be done then.
     pub async fn begin(&self, act: &str) -> Result<Doing, Overrun> {
         if let Some(steps) = &self.0 {
             let seat = steps.log.seat().await?;
-            let act = Act::new(steps.origin.clone(), act.to_owned(), Some(seat));
+            let act = Act::new(steps.origin.clone(), act.to_owned(), Some(seat), steps.ended.clone());
             *lock(&steps.act) = Some(Arc::new(act));
         }
         Ok(Doing(self.clone()))
@@ -94,6 +97,12 @@ impl Trail {
             steps.show_first(id, seat);
         }
         Ok(())
+    }
+
+    /// Whether what is shown next begins an entry.
+    #[must_use]
+    pub fn begins_showing(&self) -> bool {
+        self.0.as_ref().is_some_and(|steps| lock(&steps.shown).is_none())
     }
 
     /// What was shown so far has an entry of its own.
@@ -146,12 +155,14 @@ struct Act {
     is_recorded: AtomicBool,
     /// None for commands: what they do not write leaves nothing.
     seat: Option<Seat>,
+    /// Where it is noted.
+    ended: Arc<Ended>,
 }
 
 impl Act {
-    fn new(origin: Arc<Origin>, name: String, seat: Option<Seat>) -> Self {
+    fn new(origin: Arc<Origin>, name: String, seat: Option<Seat>, ended: Arc<Ended>) -> Self {
         let (about, outcome) = (Mutex::default(), Mutex::new(BROKEN_OFF.into()));
-        Self { origin, name, about, outcome, is_recorded: AtomicBool::new(false), seat }
+        Self { origin, name, about, outcome, is_recorded: AtomicBool::new(false), seat, ended }
     }
 }
 
@@ -160,7 +171,40 @@ impl Drop for Act {
         let Some(seat) = self.seat.take() else { return };
         if !self.is_recorded.load(Ordering::Relaxed) {
             let (about, outcome) = (mem::take(&mut *lock(&self.about)), lock(&self.outcome).clone());
-            seat.send(Entry::new(self.origin.clone(), mem::take(&mut self.name), about, outcome));
+            let entry = Entry::new(self.origin.clone(), mem::take(&mut self.name), about, outcome);
+            self.ended.take(entry, seat);
+        }
+    }
+}
+
+/// What a request has done and no write has recorded, each with its place in the buffer. It goes there when the request
+/// and all that it began are over: nothing has been answered before.
+#[derive(Default)]
+struct Ended(Mutex<Vec<(Entry, Seat)>>);
+
+impl Ended {
+    /// Takes an entry in. Its place is free again when there is one like it that has room for it.
+    fn take(&self, entry: Entry, seat: Seat) {
+        let mut ended = lock(&self.0);
+        let rest = match ended.iter_mut().rev().find(|(other, _)| is_like(other, &entry)) {
+            Some((other, _)) => other.absorb(entry).err(),
+            None => Some(entry),
+        };
+        if let Some(entry) = rest {
+            ended.push((entry, seat));
+        }
+    }
+}
+
+/// Of one request.
+fn is_like(one: &Entry, other: &Entry) -> bool {
+    one.act == other.act && one.outcome == other.outcome
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        for (entry, seat) in mem::take(&mut *lock(&self.0)) {
+            seat.send(entry);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::enrollment::{EnrollmentError, FrameRejection};
 use crate::failure::ImageFailure;
 use crate::idempotency::IdempotencyError;
 use crate::people::{ImageMistake, PeopleError, Rejection};
+use crate::rates::Short;
 use crate::verification::VerificationError;
 
 impl From<Overrun> for ApiError {
@@ -21,6 +22,13 @@ impl From<Overrun> for ApiError {
             Overrun::Unwritable => ErrorCode::StorageUnavailable,
         };
         Self::new(code, overrun.to_string())
+    }
+}
+
+impl From<Short> for ApiError {
+    fn from(short: Short) -> Self {
+        let message = "this key's queries cost more than FACEQL_RATE_COST_PER_SECOND allows; try again later";
+        Self::rate_limited(short.wait, message)
     }
 }
 

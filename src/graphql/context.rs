@@ -17,6 +17,7 @@ use crate::contours::Contours;
 use crate::detection::Detections;
 use crate::enrollment::Enrollments;
 use crate::people::People;
+use crate::rates::Rates;
 use crate::verification::Verification;
 
 /// The limits that clients may want to know.
@@ -82,6 +83,14 @@ impl RequestContext {
         (self.caller.actor, self.bill.clone())
     }
 
+    /// Takes from what the key has left for what is only known while the request is executed.
+    pub(super) fn pay(&self, rates: &Rates, cost: usize) -> Result<(), ApiError> {
+        if cost > 0 {
+            rates.spend_cost(self.caller.actor, cost)?;
+        }
+        Ok(())
+    }
+
     /// What the request leaves in the audit log.
     pub(super) fn trail(&self) -> &Trail {
         &self.caller.trail
@@ -98,6 +107,8 @@ pub(super) trait ContextExt {
     fn trail(&self) -> Result<&Trail, ApiError>;
     /// Reads the id of what a mutation is about, and notes it, so that a refused attempt says what it was aimed at.
     fn target<T: TypedId>(&self, id: &ID) -> Result<T, ApiError>;
+    /// Takes from what the key has left for what is only known while the request is executed.
+    fn pay(&self, cost: usize) -> Result<(), ApiError>;
     /// Loads by key, many at once.
     fn loaders(&self) -> Result<&DataLoader<Loaders>, ApiError>;
     /// What the schema was built with.
@@ -123,6 +134,10 @@ impl ContextExt for Context<'_> {
         let id: T = ids::parse(id)?;
         self.trail()?.about([id.into()]);
         Ok(id)
+    }
+
+    fn pay(&self, cost: usize) -> Result<(), ApiError> {
+        self.part::<RequestContext>()?.pay(self.part()?, cost)
     }
 
     fn loaders(&self) -> Result<&DataLoader<Loaders>, ApiError> {

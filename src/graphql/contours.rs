@@ -162,7 +162,7 @@ pub(super) struct ContourMutation;
 #[Object]
 impl ContourMutation {
     /// Returns at once: the contour of an identical request, or a new one as PENDING, which is drawn in the background.
-    #[graphql(complexity = "cost::work(50, child_complexity)")]
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn submit_contour(
         &self,
         context: &Context<'_>,
@@ -181,6 +181,7 @@ impl ContourMutation {
     }
 
     /// Deletes a contour with its drawing, stops work on it, and ends its subscriptions.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn delete_contour(
         &self,
         context: &Context<'_>,

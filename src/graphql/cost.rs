@@ -78,7 +78,8 @@ impl QueryLimits {
             ),
             cost: limit(
                 "FACEQL_MAX_QUERY_COST",
-                "What a query may cost: a field costs 1, what is in a list as often as the list may be long.",
+                "What a query may cost: a field costs 1, what is in a list as often as the list may be long, a mutation 20 \
+                 more, and a picture for the engine 800.",
                 20_000,
                 MOST,
             ),
@@ -286,6 +287,24 @@ impl<'document> Shapes<'document> {
 pub(super) fn list(times: i32, content: usize) -> usize {
     let times = usize::try_from(times.clamp(1, 100)).unwrap_or(100);
     times.saturating_mul(content.max(1)).saturating_add(1).min(MOST)
+}
+
+/// What it costs to look at a picture. The engine takes about 25 ms of a core to decode one of a megapixel, find its faces
+/// and encode one, so that a cost of 1 is some 30 microseconds. The default rate of a key, a million a second, is more than
+/// 24 cores can do; and the 20 pictures that `enrollPerson` takes at most fit into the default cost of a query.
+pub(super) const PICTURE: usize = 800;
+
+/// What an entry of the audit log costs: to chain and store it, and to keep it.
+pub(super) const ENTRY: usize = 20;
+
+/// The cost of a mutation, which leaves an entry in the audit log.
+pub(super) fn act(content: usize) -> usize {
+    work(ENTRY, content)
+}
+
+/// The cost of a mutation that has the engine look at so many pictures, at once or in the background.
+pub(super) fn look(pictures: usize, content: usize) -> usize {
+    work(pictures.saturating_mul(PICTURE).saturating_add(ENTRY), content)
 }
 
 /// The cost of a field that takes so much work of its own.

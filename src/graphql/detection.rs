@@ -157,7 +157,7 @@ pub(super) struct DetectionMutation;
 #[Object]
 impl DetectionMutation {
     /// Stores an image and returns at once with PENDING; its faces are looked for in the background.
-    #[graphql(complexity = "cost::work(50, child_complexity)")]
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn submit_detection(
         &self,
         context: &Context<'_>,
@@ -172,6 +172,7 @@ impl DetectionMutation {
     }
 
     /// Deletes a detection with its pictures, stops work on it, and ends its subscriptions.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn delete_detection(
         &self,
         context: &Context<'_>,

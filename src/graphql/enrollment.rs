@@ -144,6 +144,7 @@ pub(super) struct EnrollmentMutation;
 #[Object]
 impl EnrollmentMutation {
     /// Opens a guided enrollment.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn start_enrollment(
         &self,
         context: &Context<'_>,
@@ -162,7 +163,7 @@ impl EnrollmentMutation {
     }
 
     /// Judges a frame at once. A frame that will not do is no error: it says what to change.
-    #[graphql(complexity = "cost::work(50, child_complexity)")]
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn add_enrollment_frame(
         &self,
         context: &Context<'_>,
@@ -177,6 +178,7 @@ impl EnrollmentMutation {
     }
 
     /// Enrolls the person with the good frames, and ends the session.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn complete_enrollment(
         &self,
         context: &Context<'_>,
@@ -189,6 +191,7 @@ impl EnrollmentMutation {
     }
 
     /// Ends the session without enrolling anybody, and deletes its frames.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn cancel_enrollment(
         &self,
         context: &Context<'_>,

@@ -64,7 +64,8 @@ pub fn schema(
 ) -> FaceQlSchema {
     let Domains { verification, people, enrollments, detections, contours } = domains;
     builder()
-        .extension(Treatment { limits: queries, rates })
+        .extension(Treatment { limits: queries, rates: rates.clone() })
+        .data(rates)
         .data(verification)
         .data(people)
         .data(enrollments)

@@ -8,10 +8,11 @@ use async_graphql::registry::Registry;
 use async_graphql::{Context, ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
 use entity::ids::{AnyId, TypedId};
 
-use super::ApiError;
 use super::context::{ContextExt, RequestContext};
+use super::{ApiError, cost};
 use crate::blobs::BlobName;
 use crate::files::FileLinks;
+use crate::rates::Rates;
 
 /// A vector or a picture, in whatever form, and whose it is.
 pub(super) struct Shown<T> {
@@ -57,6 +58,10 @@ impl<T: OutputType> OutputType for Shown<T> {
     ) -> ServerResult<Value> {
         let at = |error: async_graphql::Error| context.set_error_path(error.into_server_error(field.pos));
         let request = context.data::<RequestContext>().map_err(at)?;
+        if request.trail().begins_showing() {
+            let rates = context.data::<Rates>().map_err(at)?;
+            request.pay(rates, cost::ENTRY).map_err(|error| at(error.into()))?;
+        }
         let noted = request.trail().show(self.of).await;
         noted.map_err(|overrun| at(ApiError::from(overrun).into()))?;
         self.what.resolve(context, field).await

@@ -25,7 +25,7 @@ use super::meter::{Meter, ResponseLimit, TooLarge};
 use super::parsed::Parsed;
 use super::{ApiError, ErrorCode};
 use crate::caller::Actor;
-use crate::rates::{Rates, RatesConfig, Short};
+use crate::rates::{Rates, RatesConfig};
 
 /// Holds every request to `limits`, and every key to its `rates`.
 pub(super) struct Treatment {
@@ -124,11 +124,9 @@ impl TreatmentOfRequest {
                 bill.settle(Charge { cost: Some(cost), left });
                 Ok(())
             }
-            Err(Short { wait, left }) => {
-                bill.settle(Charge { cost: None, left: Some(left) });
-                let message =
-                    "this key's queries cost more than FACEQL_RATE_COST_PER_SECOND allows; try again later";
-                Err(ApiError::rate_limited(wait, message))
+            Err(short) => {
+                bill.settle(Charge { cost: None, left: Some(short.left) });
+                Err(short.into())
             }
         }
     }

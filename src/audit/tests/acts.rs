@@ -1,7 +1,9 @@
 //! Everything that is done or shown has its entry.
 
+use entity::audit_entry::Entity;
 use entity::ids::Tenant;
 use futures_util::FutureExt;
+use sea_orm::EntityTrait;
 use tokio_util::sync::CancellationToken;
 
 use super::{House, acts, database_config, id};
@@ -19,6 +21,7 @@ async fn entry_of_a_write_comes_and_goes_with_the_write() {
     trail.record(&mut write, [id()]).await.unwrap();
     drop(write);
     doing.end(Some("STORAGE_UNAVAILABLE".into()));
+    drop(trail);
     house.write_one().await;
     assert_eq!(acts(&house.entries().await), [("deletePerson", "OK")], "it is there with the commit");
     let house = house.reopen().await;
@@ -43,6 +46,7 @@ async fn whatever_becomes_of_an_act_it_has_one_entry() {
     trail.record(&mut write, [id()]).await.unwrap();
     drop(doing);
     write.commit().await.unwrap();
+    drop(trail);
     let house = house.reopen().await;
     let entries = house.entries().await;
     let mut acts = acts(&entries);
@@ -57,6 +61,62 @@ async fn whatever_becomes_of_an_act_it_has_one_entry() {
     let search = entries.iter().find(|entry| entry.act == "identifyPerson").unwrap();
     assert_eq!(search.ids.matches("person_").count(), 1, "{}", search.ids);
     assert_eq!((search.tenant.as_str(), &*search.actor, &*search.request), ("acme", "key_1", "request-1"));
+}
+
+#[tokio::test]
+async fn acts_of_a_request_that_came_to_the_same_have_one_entry_with_all_ids() {
+    let house = House::idle().await;
+    let trail = house.trail();
+    for outcome in [None, None, Some("NO_FACE".to_owned()), None] {
+        let doing = trail.begin("identifyPerson").await.unwrap();
+        trail.about([id(), id()]);
+        doing.end(outcome);
+    }
+    drop(trail);
+    let trail = house.trail();
+    for _ in 0..3 {
+        let doing = trail.begin("identifyFaces").await.unwrap();
+        trail.about((0..400).map(|_| id()));
+        doing.end(None);
+    }
+    drop(trail);
+    let house = house.reopen().await;
+    let told = |entry: &entity::audit_entry::Model| {
+        (entry.act.clone(), entry.times, entry.ids.matches("person_").count(), entry.ids_left_out)
+    };
+    let told: Vec<_> = house.entries().await.iter().map(told).collect();
+    let (person, faces) = (|| "identifyPerson".to_owned(), || "identifyFaces".to_owned());
+    assert_eq!(told, [(person(), 3, 6, 0), (person(), 1, 2, 0), (faces(), 2, 800, 0), (faces(), 1, 400, 0)]);
+    assert_eq!(house.faults().await, []);
+}
+
+#[tokio::test]
+async fn flood_of_refusals_is_counted_and_what_succeeds_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = Secret::make(&SecretConfig { file: folder.path().join("secret") }).unwrap();
+    let database = Database::open(&database_config(&folder)).await.unwrap();
+    let (log, recorder) =
+        AuditLog::new(database.clone(), &secret, Clock::system(), &AuditConfig { retention: None });
+    for number in 0..2000 {
+        let (key, request) = (format!("key_{}", number % 2), number.to_string());
+        let trail = log.trail(&Tenant::parse("acme").unwrap(), key, request);
+        let doing = trail.begin("compareFaces").await.unwrap();
+        doing.end((number >= 100).then(|| "NO_FACE".to_owned()));
+    }
+    let stop = CancellationToken::new();
+    stop.cancel();
+    recorder.run(stop).await;
+    let entries = Entity::find().all(database.reader()).await.unwrap();
+    let of =
+        |key, outcome| entries.iter().filter(move |entry| (&*entry.actor, &*entry.outcome) == (key, outcome));
+    for key in ["key_0", "key_1"] {
+        assert_eq!(of(key, "OK").count(), 50);
+        assert_eq!(of(key, "NO_FACE").count(), 17);
+        assert_eq!(of(key, "NO_FACE").map(|entry| entry.times).sum::<i64>(), 950);
+        let counting: Vec<_> = of(key, "NO_FACE").filter(|entry| entry.times > 1).collect();
+        assert_eq!((counting.len(), &*counting[0].request), (1, ""), "it names no single request");
+    }
+    assert_eq!(log.verify(None, |_| {}).await.unwrap().faults, []);
 }
 
 #[tokio::test]

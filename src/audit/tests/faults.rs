@@ -44,6 +44,7 @@ async fn every_changed_column_is_found_and_the_entry_named() {
             Column::Ids => ("ids", "'[]'"),
             Column::IdsLeftOut => ("ids_left_out", "1"),
             Column::Outcome => ("outcome", "'NOT_FOUND'"),
+            Column::Times => ("times", "2"),
             Column::Mac => ("mac", "zeroblob(32)"),
         };
         house.tamper(&format!("UPDATE audit_entries SET {name} = {changed} WHERE sequence = 3")).await;
@@ -79,7 +80,8 @@ async fn removed_swapped_and_added_entries_are_found() {
             vec![Fault::Changed(2), Fault::Changed(3), Fault::Changed(4)],
         ),
         (
-            "INSERT INTO audit_entries SELECT 6, time, tenant, actor, request, act, ids, ids_left_out, outcome, mac
+            "INSERT INTO audit_entries (sequence, time, tenant, actor, request, act, ids, ids_left_out, outcome, mac)
+             SELECT 6, time, tenant, actor, request, act, ids, ids_left_out, outcome, mac
              FROM audit_entries WHERE sequence = 5",
             vec![Fault::Foreign(6)],
         ),

@@ -21,7 +21,7 @@ pub(in crate::graphql) struct PeopleMutation;
 #[Object]
 impl PeopleMutation {
     /// Adds faces to a person, creating the person when the gallery has none by that externalId.
-    #[graphql(complexity = "cost::work(200, child_complexity)")]
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn enroll_person(
         &self,
         context: &Context<'_>,
@@ -29,6 +29,8 @@ impl PeopleMutation {
     ) -> Result<EnrollPersonPayload, ApiError> {
         let (caller, people) = (context.writer()?, context.part::<People>()?);
         let metadata = Metadata::change(input.metadata, context)?;
+        // The first one is paid for already.
+        context.pay(cost::PICTURE * input.images.len().saturating_sub(1))?;
         let images = try_join_all(input.images.into_iter().map(|image| image.bytes(context))).await?;
         let request = EnrollRequest {
             key: PersonKey { gallery: input.gallery, external_id: input.external_id },
@@ -49,6 +51,7 @@ impl PeopleMutation {
     }
 
     /// Changes what is said of a person: what is absent stays, null clears.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn update_person(
         &self,
         context: &Context<'_>,
@@ -75,6 +78,7 @@ impl PeopleMutation {
     }
 
     /// Deletes one face of a person; no search that begins afterwards finds it.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn delete_face(
         &self,
         context: &Context<'_>,
@@ -87,6 +91,7 @@ impl PeopleMutation {
     }
 
     /// Deletes a person with all faces; no search that begins afterwards finds the person.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn delete_person(
         &self,
         context: &Context<'_>,

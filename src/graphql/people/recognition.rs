@@ -17,7 +17,7 @@ pub(in crate::graphql) struct RecognitionMutation;
 #[Object]
 impl RecognitionMutation {
     /// 1:1, is this face that person?
-    #[graphql(complexity = "cost::work(50, child_complexity)")]
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn verify_person(
         &self,
         context: &Context<'_>,
@@ -34,7 +34,7 @@ impl RecognitionMutation {
     }
 
     /// 1:N, who in the gallery is this?
-    #[graphql(complexity = "cost::work(50, child_complexity)")]
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn identify_person(
         &self,
         context: &Context<'_>,
@@ -50,7 +50,7 @@ impl RecognitionMutation {
     }
 
     /// 1:N for every face of one picture, largest first: a group photo, a webcam frame.
-    #[graphql(complexity = "cost::work(50, child_complexity)")]
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn identify_faces(
         &self,
         context: &Context<'_>,
@@ -67,7 +67,7 @@ impl RecognitionMutation {
     }
 
     /// 1:1 between two images; nothing is stored.
-    #[graphql(complexity = "cost::work(50, child_complexity)")]
+    #[graphql(complexity = "cost::look(2, child_complexity)")]
     async fn compare_faces(
         &self,
         context: &Context<'_>,

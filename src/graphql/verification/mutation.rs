@@ -17,6 +17,7 @@ pub(in crate::graphql) struct VerificationMutation;
 #[Object]
 impl VerificationMutation {
     /// Creates an empty container.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn create_container(
         &self,
         context: &Context<'_>,
@@ -31,7 +32,7 @@ impl VerificationMutation {
     }
 
     /// Stores the image and returns at once with PROCESSING; encoding happens in the background.
-    #[graphql(complexity = "cost::work(50, child_complexity)")]
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn upload_image(
         &self,
         context: &Context<'_>,
@@ -46,6 +47,7 @@ impl VerificationMutation {
     }
 
     /// Puts a FAILED image back to work. It already counts toward the limit.
+    #[graphql(complexity = "cost::look(1, child_complexity)")]
     async fn retry_image(
         &self,
         context: &Context<'_>,
@@ -58,6 +60,7 @@ impl VerificationMutation {
     }
 
     /// Deletes a container with its images, encodings and bytes, stops work on them, and ends its subscriptions.
+    #[graphql(complexity = "cost::act(child_complexity)")]
     async fn delete_container(
         &self,
         context: &Context<'_>,

@@ -1,6 +1,7 @@
 //! The audit log: everything that is done or shown has its entry, whatever the schema has; and what was changed is found.
 
 mod commands;
+mod flood;
 mod killed;
 mod mutations;
 mod reads;
