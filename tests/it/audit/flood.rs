@@ -35,7 +35,7 @@ async fn refused_comparisons_of_one_request_have_one_entry_and_too_many_none() {
     futures_util::future::join_all(flood).await;
     let log = log_of(server).await;
     let [entry] = of(&log, "many")[..] else { panic!("{log:?}") };
-    assert_eq!((&*entry.act, &*entry.outcome, entry.times), ("compareFaces", "INVALID_IMAGE", 10));
+    assert_eq!((&*entry.act, &*entry.outcome, entry.times), ("compareFaces", "UNSUPPORTED_IMAGE", 10));
     assert_eq!(log.iter().map(|entry| entry.times).sum::<i64>(), 1010);
     assert!(log.len() <= 101, "{} entries", log.len());
 }
