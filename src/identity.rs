@@ -213,7 +213,7 @@ enum Evidence {
     /// A fingerprint.
     Fingerprint(Model),
     /// None, since it was last used before there were fingerprints; but its audit log was written with the secret.
-    Log(Handwriting),
+    Log(Box<Handwriting>),
     /// There are keys that were made with it, and nothing to compare it with.
     Keys,
     /// There never was one.
@@ -226,7 +226,7 @@ impl Evidence {
             return Ok(Self::Fingerprint(identity));
         }
         if let Some(handwriting) = Handwriting::of(reader).await? {
-            return Ok(Self::Log(handwriting));
+            return Ok(Self::Log(Box::new(handwriting)));
         }
         let key = api_key::Entity::find().one(reader).await?;
         Ok(if key.is_some() { Self::Keys } else { Self::Nothing })

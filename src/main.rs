@@ -11,5 +11,5 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    faceql::cli::run().await
+    Box::pin(faceql::cli::run()).await
 }

@@ -25,7 +25,7 @@ pub fn idle_engines(config: &EngineConfig) -> Result<Engines, AppError> {
 pub async fn engines(config: &Config) -> Result<Engines, AppError> {
     let embedded = embedded_encoder(&config.engine).await?;
     let encoder = match &config.remote {
-        None => Encoder::Embedded(embedded.clone()),
+        None => Encoder::Embedded(Box::new(embedded.clone())),
         Some(remote) => {
             let known = remote.model.as_deref().and_then(|name| model_of_pack(&config.engine, name));
             info!("the images of containers are encoded by an external service");

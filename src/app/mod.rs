@@ -123,7 +123,7 @@ impl App {
     /// Which part did not open, and why.
     pub async fn new(config: Config, clock: Clock, engines: impl Into<Engines>) -> Result<Self, AppError> {
         let engines = engines.into();
-        let people = open_people(&config, clock.clone(), &engines).await?;
+        let people = Box::pin(open_people(&config, clock.clone(), &engines)).await?;
         let (database, blobs, models) =
             (people.database.clone(), people.blobs.clone(), people.models.clone());
         let secret = identity::secret_of(&database, &config.secret).await?;

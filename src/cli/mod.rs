@@ -154,7 +154,7 @@ async fn perform(task: Task, config: Config) -> Result<ExitCode, Fault> {
 /// The people of a database that must be there, for work that looks at no picture.
 async fn stored_people(config: &Config) -> Result<People, Fault> {
     Database::find(&config.database)?;
-    Ok(open_people(config, Clock::system(), &idle_engines(&config.engine)?).await?)
+    Ok(Box::pin(open_people(config, Clock::system(), &idle_engines(&config.engine)?)).await?)
 }
 
 fn complain(error: &dyn Error) {

@@ -100,7 +100,10 @@ async fn statement_that_nobody_waited_for_breaks_its_write() {
     let (_folder, database) = database().await;
     let write = database.write().await.unwrap();
     {
-        let mut unheard = std::pin::pin!(note(&write, "unheard"));
+        // Long enough that it is still under way when it is looked at.
+        let long = "INSERT INTO notes WITH RECURSIVE numbers (n) AS
+            (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000000) SELECT max(n) FROM numbers";
+        let mut unheard = std::pin::pin!(write.execute_unprepared(long));
         assert!(futures_util::poll!(&mut unheard).is_pending());
     }
     assert!(note(&write, "later").await.is_err());

@@ -21,7 +21,7 @@ use super::context::RequestContext;
 use super::cost::{Bill, Charge, QueryLimits};
 use super::error::give_code;
 use super::introspection;
-use super::meter::{Meter, ResponseLimit, TooLarge};
+use super::meter::{Meter, ResponseLimit};
 use super::parsed::Parsed;
 use super::{ApiError, ErrorCode};
 use crate::caller::Actor;
@@ -196,12 +196,9 @@ impl Extension for TreatmentOfRequest {
         next: NextExecute<'_>,
     ) -> Response {
         let max_bytes = self.max_response_bytes();
-        let response = match self.meter.run(max_bytes, next.run(context, operation_name)).await {
-            Ok(response) => response,
-            Err(TooLarge) => {
-                let error = ApiError::response_too_large(max_bytes);
-                return Response::from_errors(vec![error.into_server_error()]);
-            }
+        let Ok(response) = self.meter.run(max_bytes, next.run(context, operation_name)).await else {
+            let error = ApiError::response_too_large(max_bytes);
+            return Response::from_errors(vec![error.into_server_error()]);
         };
         match self.outline.get() {
             Some(outline) => conformance::complete(response, outline, &context.schema_env.registry),

@@ -26,7 +26,7 @@ pub use remote::{RemoteConfig, RemoteEncoder, RemoteError};
 #[derive(Clone)]
 pub enum Encoder {
     /// The engine in this process.
-    Embedded(EmbeddedEncoder),
+    Embedded(Box<EmbeddedEncoder>),
     /// Another server.
     Remote(RemoteEncoder),
 }
@@ -77,7 +77,7 @@ impl Engines {
 
 impl From<EmbeddedEncoder> for Engines {
     fn from(embedded: EmbeddedEncoder) -> Self {
-        Self { encoder: Encoder::Embedded(embedded.clone()), embedded }
+        Self { encoder: Encoder::Embedded(Box::new(embedded.clone())), embedded }
     }
 }
 

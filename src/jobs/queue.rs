@@ -32,6 +32,8 @@ pub type Job = Model;
 /// How long a count of the jobs holds: it looks at every one that waits, and may be asked for by many.
 const COUNTS_KEPT: Duration = Duration::from_secs(2);
 
+type Counted = (Instant, Vec<JobCount>);
+
 /// The queue of all kinds of jobs. Cloning shares it.
 #[derive(Clone)]
 pub struct Queue {
@@ -40,7 +42,8 @@ pub struct Queue {
     clock: Clock,
     lease: Duration,
     longest_pause: Duration,
-    counted: Arc<tokio::sync::Mutex<Option<(Instant, Vec<JobCount>)>>>,
+    /// What [`Self::counts`] found last, and when.
+    counted: Arc<tokio::sync::Mutex<Option<Counted>>>,
     /// Counts what is enqueued in this process, kind by kind.
     enqueued: Arc<Mutex<HashMap<&'static str, watch::Sender<u64>>>>,
     running: Arc<Mutex<HashMap<JobId, CancellationToken>>>,

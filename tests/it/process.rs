@@ -241,7 +241,8 @@ async fn ended_images(client: &Client, container: &str) -> BTreeMap<String, usiz
 /// Opens what the process left: no job, no bytes after a sweep, and each encoding once.
 async fn assert_nothing_is_left(folder: &Path, encodings: usize) {
     let later = Clock::from_fn(|| Clock::system().now() + chrono::TimeDelta::days(2));
-    let app = App::new(config(folder, &[]), later, Script::failing(0).encoder().await).await.unwrap();
+    let app =
+        Box::pin(App::new(config(folder, &[]), later, Script::failing(0).encoder().await)).await.unwrap();
     let reader = app.database().reader();
     assert_eq!(job::Entity::find().all(reader).await.unwrap(), []);
     assert_eq!(encoding::Entity::find().all(reader).await.unwrap().len(), encodings);

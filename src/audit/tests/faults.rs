@@ -139,7 +139,7 @@ async fn log_that_was_emptied_is_found_and_does_not_begin_anew() {
     // Not even under another identity.
     house.tamper("DELETE FROM audit_entries; DELETE FROM audit_heads; DELETE FROM identities").await;
     let replaced = Fault::Replaced(house.folder.path().join("secret.audit"));
-    assert_eq!(house.faults().await, [replaced.clone()]);
+    assert_eq!(house.faults().await, std::slice::from_ref(&replaced));
     let house = house.reopen().await;
     house.write_one().await;
     assert_eq!(house.faults().await, [replaced]);

@@ -75,11 +75,11 @@ fn enrolled_tree() -> TempDir {
 }
 
 /// The service on the database in `folder`; [`close`] it before another process needs it.
-async fn open(folder: &Path) -> App {
-    App::new(config(folder, &[]), Clock::system(), real_encoder().await).await.unwrap()
+async fn open(folder: &Path) -> Box<App> {
+    Box::new(App::new(config(folder, &[]), Clock::system(), real_encoder().await).await.unwrap())
 }
 
-async fn close(app: App) {
+async fn close(app: Box<App>) {
     app.database().clone().close().await;
 }
 

@@ -1,4 +1,4 @@
-//! WebPs of kinds that no encoder at hand writes. Their pixels are coded by zeros alone, which is a valid picture.
+//! `WebP` files of kinds that no encoder at hand writes. Their pixels are coded by zeros alone, which is a valid picture.
 
 /// A chunk of a lossy picture.
 pub(crate) fn lossy(width: u32, height: u32) -> Vec<u8> {
