@@ -45,11 +45,11 @@ impl Disk {
     /// `command` as a process that sees the disk.
     pub(crate) fn beside(&self, command: Command) -> Command {
         let Some(holder) = &self.holder else { return command };
-        let (id, folder) = (holder.id().to_string(), self.folder().display());
-        wrapped(
-            &["nsenter", "-t", &id, "-U", "-m", "--preserve-credentials", &format!("--wd={folder}"), "--"],
-            &command,
-        )
+        let (id, folder) = (holder.id().to_string(), self.folder().to_str().unwrap());
+        let enter: [&str; 7] = ["nsenter", "-t", &id, "-U", "-m", "--preserve-credentials", "--"];
+        // The folder that a process begins in is still the one below the mount.
+        let within: [&str; 4] = ["sh", "-c", "cd \"$0\" && exec \"$@\"", folder];
+        wrapped(&[enter.as_slice(), within.as_slice()].concat(), &command)
     }
 
     /// Leaves no byte free.
