@@ -11,7 +11,7 @@ use super::face::{templates_of, vector_of};
 use super::name::gallery_key;
 use super::{People, PeopleError, PersonRef, check_name};
 use crate::caller::Caller;
-use crate::index::SearchResult;
+use crate::index::{Collection, SearchResult};
 use crate::inference::Urgency;
 
 /// Most candidates for one face.
@@ -19,6 +19,9 @@ const MAX_CANDIDATES: i32 = 100;
 
 /// Most faces of one picture that are searched for.
 const MAX_FACES: i32 = 100;
+
+/// Searches for one request: again when a match was replaced or deleted before its row was read.
+const MAX_SEARCHES: usize = 3;
 
 /// How far the similarity is rounded: a limit that lies on a distance must not lose it.
 const ROUNDING: f32 = 1e-5;
@@ -178,20 +181,18 @@ impl People {
         limits: SearchLimits,
     ) -> Result<(Vec<Identified>, usize), PeopleError> {
         let gallery = gallery_key(self.database.reader(), caller, gallery).await?;
-        let (index, collection) = (self.index.clone(), self.collection(&caller.tenant, &gallery));
-        let (most, farthest) = (limits.most(), self.farthest(limits));
-        let searching = tokio::task::spawn_blocking(move || {
-            let results = faces
-                .iter()
-                .map(|face| index.search(&collection, face.embedding.values(), most, farthest))
-                .collect::<Result<Vec<_>, _>>();
-            results.map(|results| (faces, results))
-        });
-        let searched =
-            searching.await.map_err(|panic| PeopleError::Internal(format!("a search: {panic}")))?;
-        let (faces, results) = searched?;
+        let collection = self.collection(&caller.tenant, &gallery);
+        let (mut faces, mut results) = self.search(collection.clone(), faces, limits).await?;
+        let mut rows = self.rows(caller, &results).await?;
+        for _ in 1..MAX_SEARCHES {
+            if rows.hold(&results) {
+                break;
+            }
+            // A match was replaced between the search and the reading of its row: its successor is in the index now.
+            (faces, results) = self.search(collection.clone(), faces, limits).await?;
+            rows = self.rows(caller, &results).await?;
+        }
         let searched_faces = results.iter().map(|result| result.searched_faces).min().unwrap_or(0);
-        let rows = self.rows(caller, &results).await?;
         let identified = faces.into_iter().zip(results).map(|(face, result)| {
             let candidates = self.candidates(&result, &rows, limits);
             let ids = |candidate: &Candidate| [candidate.person.id.into(), candidate.face.id.into()];
@@ -199,6 +200,23 @@ impl People {
             Identified { face: face.face, candidates }
         });
         Ok((identified.collect(), searched_faces))
+    }
+
+    /// Searches for each face on a blocking thread; gives the faces back with their results.
+    async fn search(
+        &self,
+        collection: Collection,
+        faces: Vec<EncodedFace>,
+        limits: SearchLimits,
+    ) -> Result<(Vec<EncodedFace>, Vec<SearchResult>), PeopleError> {
+        let (index, most, farthest) = (self.index.clone(), limits.most(), self.farthest(limits));
+        let searching = tokio::task::spawn_blocking(move || {
+            let search =
+                |face: &EncodedFace| index.search(&collection, face.embedding.values(), most, farthest);
+            let results = faces.iter().map(search).collect::<Result<Vec<_>, _>>();
+            results.map(|results| (faces, results))
+        });
+        Ok(searching.await.map_err(|panic| PeopleError::Internal(format!("a search: {panic}")))??)
     }
 
     /// The people and faces of all results, in two statements.
@@ -265,4 +283,12 @@ impl SearchLimits {
 struct Rows {
     people: HashMap<PersonId, person::Model>,
     faces: HashMap<FaceId, face::Model>,
+}
+
+impl Rows {
+    /// Whether the person and the face of every match are there.
+    fn hold(&self, results: &[SearchResult]) -> bool {
+        let mut matches = results.iter().flat_map(|result| &result.matches);
+        matches.all(|found| self.people.contains_key(&found.person) && self.faces.contains_key(&found.face))
+    }
 }
