@@ -269,7 +269,7 @@ impl App {
     }
 
     fn sweep(&self, tasks: &TaskTracker, domain: impl Sweep, stop: &CancellationToken) {
-        tasks.spawn(self.config.sweep.clone().sweep_until(domain, stop.clone()));
+        tasks.spawn(self.config.sweep.clone().sweep_until(domain, self.clock.clone(), stop.clone()));
     }
 
     fn scrape(&self) -> Scrape {
