@@ -1,6 +1,6 @@
 //! What a GraphQL request consists of, wherever it is: in a JSON body, in a form, in the address.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use async_graphql::Request as GraphQlRequest;
 use axum::extract::{Query, Request};
@@ -45,13 +45,10 @@ struct Written<'body> {
     document_id: Option<String>,
 }
 
-/// Of the extensions, only those of persisted queries are known.
+/// By their names, not read yet: only that of persisted queries is known. A map, since a struct could be an array too.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", expecting = "an object")]
-struct Extensions<'body> {
-    #[serde(borrow)]
-    persisted_query: Option<&'body RawValue>,
-}
+#[serde(transparent)]
+struct Extensions<'body>(#[serde(borrow)] HashMap<String, &'body RawValue>);
 
 /// A document that was brought before, or is now to be kept.
 #[derive(Deserialize)]
@@ -73,7 +70,7 @@ struct Addressed {
 
 impl Extensions<'_> {
     fn persisted(&self) -> Option<String> {
-        let query = serde_json::from_str::<PersistedQuery>(self.persisted_query?.get()).ok()?;
+        let query = serde_json::from_str::<PersistedQuery>(self.0.get("persistedQuery")?.get()).ok()?;
         Some(query.sha256_hash)
     }
 }

@@ -91,6 +91,7 @@ async fn malformed_requests_are_400_in_every_media_type() {
         json!({ "query": query, "variables": "a" }),
         json!({ "query": query, "variables": [] }),
         json!({ "query": query, "extensions": 0 }),
+        json!({ "query": query, "extensions": [{}] }),
         json!([{ "query": query }]),
         json!("text"),
     ] {
