@@ -9,7 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use vision::contour::SegmentationMap;
 use vision::{ImageHeader, ImageLimits, Picture};
 
-const LIMITS: ImageLimits = ImageLimits { max_bytes: 1 << 20, max_pixels: 1 << 16, max_decode_bytes: 1 << 26 };
+const LIMITS: ImageLimits =
+    ImageLimits { max_bytes: 1 << 20, max_pixels: 1 << 16, max_decode_bytes: 1 << 26 };
 
 fuzz_target!(init: faceql_fuzz::plant("image", seeds()), |bytes: &[u8]| {
     let header = ImageHeader::read(bytes, &LIMITS);
