@@ -9,13 +9,20 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Positioned, ServerError};
 
+use super::measure::Measure;
 use super::{ApiError, ErrorCode};
 use crate::config::{Setting, Settings};
-use crate::lexer::{EndlessBlock, Tokens};
 use crate::rates::Left;
 
 /// No field costs more, so that sums of costs do not overflow.
 const MOST: usize = 1_000_000_000;
+
+/// Bytes of a name. Validation quotes one in each error about it.
+const MOST_NAME_BYTES: usize = 256;
+
+/// Arguments of one field or directive; none of the schema takes as many. Validation compares the arguments of fields
+/// that are asked for twice, each with each.
+const MOST_ARGUMENTS: usize = 16;
 
 /// What a query may ask for.
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +106,9 @@ impl QueryLimits {
     pub fn check_text(&self, query: &str) -> Result<(), ApiError> {
         within("bytes of text", query.len(), self.bytes)?;
         let endless = |_| ApiError::new(ErrorCode::GraphqlParseFailed, "a block string has no end");
-        let Measure { tokens, nesting } = Measure::of(query, self.tokens).map_err(endless)?;
+        let Measure { tokens, nesting, name_bytes } = Measure::of(query, self.tokens).map_err(endless)?;
         within("tokens", tokens, self.tokens)?;
+        within("bytes in a name", name_bytes, MOST_NAME_BYTES)?;
         within("levels of brackets", nesting, self.nesting)
     }
 
@@ -152,34 +160,6 @@ fn within(what: &str, found: usize, limit: usize) -> Result<(), ApiError> {
     }
     let message = format!("the query has {found} {what} or more; at most {limit} are taken");
     Err(ApiError::new(ErrorCode::QueryTooCostly, message))
-}
-
-/// How much there is in a text.
-#[derive(Debug, Default, PartialEq)]
-struct Measure {
-    tokens: usize,
-    /// How deep its brackets are nested, of whatever kind: parsers recurse at each.
-    nesting: usize,
-}
-
-impl Measure {
-    /// Of `text`, as far as it has no more tokens than `limit`, and one beyond.
-    fn of(text: &str, limit: usize) -> Result<Self, EndlessBlock> {
-        let (mut measure, mut open) = (Self::default(), 0_usize);
-        for token in Tokens::of(text.as_bytes()) {
-            match token?.first() {
-                b'{' | b'[' | b'(' => open += 1,
-                b'}' | b']' | b')' => open = open.saturating_sub(1),
-                _ => {}
-            }
-            measure.nesting = measure.nesting.max(open);
-            measure.tokens += 1;
-            if measure.tokens > limit {
-                break;
-            }
-        }
-        Ok(measure)
-    }
 }
 
 /// How much there is in a selection.
@@ -242,6 +222,7 @@ impl<'document> Shapes<'document> {
         for selection in &selections.items {
             let (inner, directives) = match &selection.node {
                 Selection::Field(field) => {
+                    within("arguments in a field", field.node.arguments.len(), MOST_ARGUMENTS)?;
                     let mut inner = self.of(&field.node.selection_set.node)?;
                     inner.depth += 1;
                     inner.fields = inner.fields.saturating_add(1);
@@ -341,53 +322,6 @@ impl Bill {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_are_counted_as_the_grammar_has_them() {
-        for (text, expected) in [
-            ("", 0),
-            ("{ a }", 3),
-            ("query($a:Int!=1){a(b:$a)@c} # end", 21),
-            ("{ a(b: \"x y { }\") }", 8),
-            ("{ a(b: -1.5e-3) }", 8),
-            (" , ,\n", 0),
-            // Escaped quotes end no string, and escaped backslashes escape none.
-            (r#""\"" {{{"#, 4),
-            (r#""a\\" {{{"#, 4),
-            (r#""a\\\" {{{" {"#, 2),
-            (r#""" {{{"#, 4),
-            ("\"\"\" a \"b\" { \"\" \\\"\"\" { \n \"\"\" {{{", 4),
-            ("\"\"\"\"\"\" {{{", 4),
-            // What has no end ends with its line.
-            ("\"a {{{", 1),
-            ("\"a {{{\n{{{", 4),
-            ("\"a\\\n{{{", 4),
-            ("\"", 1),
-            ("\"\\", 1),
-        ] {
-            assert_eq!(Measure::of(text, 100).map(|measure| measure.tokens), Ok(expected), "{text}");
-        }
-        for endless in ["\"\"\"", "{ \"\"\"a\" }", "\"\"\"\\\"\"\" {", "\"\"\"\"\"", "\"\\\"\"\"\"\"a\""] {
-            assert_eq!(Measure::of(endless, 100), Err(EndlessBlock), "{endless}");
-        }
-        let hidden = format!("{{ a(b: \"\\\"\") {} \"", "{".repeat(1000));
-        assert_eq!(Measure::of(&hidden, 100).map(|measure| measure.tokens), Ok(101));
-        assert_eq!(Measure::of(&"{".repeat(1000), 10).map(|measure| measure.tokens), Ok(11));
-    }
-
-    #[test]
-    fn nesting_is_that_of_all_brackets_together_and_none_of_strings_or_comments() {
-        for (text, expected) in [
-            ("", 0),
-            ("{ a b { c } }", 2),
-            ("{ a(b: [{c: [[1]]}]) { d } }", 6),
-            ("query($a: [[Int]] = [[1]]) { a }", 3),
-            ("{ a(b: \"[[[[\") # [[[[\n }", 2),
-            ("]]]]{", 1),
-        ] {
-            assert_eq!(Measure::of(text, 100).map(|measure| measure.nesting), Ok(expected), "{text}");
-        }
-    }
 
     /// How many levels of selections there are in a document, or `None` when it has more than ten.
     fn levels(text: &str) -> Option<usize> {

@@ -18,6 +18,7 @@ mod ids;
 mod images;
 mod introspection;
 mod loaders;
+mod measure;
 mod metadata;
 mod meter;
 mod models;

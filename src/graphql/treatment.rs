@@ -27,6 +27,11 @@ use super::{ApiError, ErrorCode};
 use crate::caller::Actor;
 use crate::rates::{Rates, RatesConfig};
 
+/// Errors that are listed of a document that is not valid.
+const MOST_ERRORS: usize = 20;
+/// Bytes that are told of each of their messages.
+const MOST_MESSAGE_BYTES: usize = 1000;
+
 /// Holds every request to `limits`, and every key to its `rates`.
 pub(super) struct Treatment {
     pub(super) limits: QueryLimits,
@@ -245,11 +250,28 @@ fn coded(mut response: Response) -> Response {
     response
 }
 
+/// The first errors of those that async-graphql found, of which there may be one for each word of the document.
 fn coded_by_validation(mut errors: Vec<ServerError>) -> Vec<ServerError> {
+    let left_out = errors.len().saturating_sub(MOST_ERRORS);
+    errors.truncate(MOST_ERRORS);
     for error in &mut errors {
         give_code(error, validation_code(error));
+        shorten(&mut error.message);
+    }
+    if left_out > 0
+        && let Some(last) = errors.last_mut()
+    {
+        last.message = format!("{} ({left_out} more errors are left out)", last.message);
     }
     errors
+}
+
+/// A message quotes what the client wrote, in as many errors as it likes.
+fn shorten(message: &mut String) {
+    if message.len() > MOST_MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MOST_MESSAGE_BYTES));
+        message.push('…');
+    }
 }
 
 /// async-graphql reports values that do not fit their types, and variables that were not given, as faults of the document.

@@ -157,6 +157,7 @@ async fn text_and_shape_are_bounded() {
     let deep = format!("{{ container(id: \"x\") {{ {down} id {up} }} }}");
     let many = |what: &str, count: usize| format!("{{ service {{ {} }} }}", what.repeat(count));
     let aliases: String = (0..101).fold(String::new(), |all, number| all + &format!("a{number}: version "));
+    let arguments: String = (0..17).fold(String::new(), |all, number| all + &format!("a{number}: 1 "));
     let roots: String = (0..51).fold(String::new(), |all, _| all + "service { version } ");
     for (query, what) in [
         (format!("{{ service {{ version }} }} # {}", "x".repeat(70_000)), "bytes of text"),
@@ -166,6 +167,8 @@ async fn text_and_shape_are_bounded() {
         (format!("{{ service {{ {aliases} }} }}"), "aliases"),
         (many("version @include(if: true) ", 101), "directives"),
         (format!("{{ {roots} }}"), "fields of the operation itself"),
+        (format!("{{ {} }}", "x".repeat(300)), "bytes in a name"),
+        (format!("{{ service {{ version({arguments}) }} }}"), "arguments in a field"),
     ] {
         let response = client.send(&query, json!({})).await;
         assert_eq!(code(&response), "QUERY_TOO_COSTLY");

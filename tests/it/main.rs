@@ -22,6 +22,7 @@ mod graphiql;
 mod hostile;
 mod house;
 mod introspection;
+mod invalid;
 mod json;
 mod keys;
 mod limits;
