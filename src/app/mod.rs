@@ -306,6 +306,7 @@ impl App {
         Edge {
             executor: Executor::new(
                 api,
+                rates.clone(),
                 self.config.http.request_timeout,
                 self.config.documents.limits.response_bytes,
                 metrics.clone(),

@@ -270,10 +270,18 @@ pub(super) fn list(times: i32, content: usize) -> usize {
     times.saturating_mul(content.max(1)).saturating_add(1).min(MOST)
 }
 
+/// Bytes of a document that are parsed and validated in the time of a cost of 1, when nearly every word of it is wrong.
+const BYTES_READ: usize = 8;
+
 /// What it costs to look at a picture. The engine takes about 25 ms of a core to decode one of a megapixel, find its faces
 /// and encode one, so that a cost of 1 is some 30 microseconds. The default rate of a key, a million a second, is more than
 /// 24 cores can do; and the 20 pictures that `enrollPerson` takes at most fit into the default cost of a query.
 pub(super) const PICTURE: usize = 800;
+
+/// What it costs to read a document, until it is known whether it is valid.
+pub(super) fn reading(text: &str) -> usize {
+    text.len().div_ceil(BYTES_READ)
+}
 
 /// What an entry of the audit log costs: to chain and store it, and to keep it.
 pub(super) const ENTRY: usize = 20;

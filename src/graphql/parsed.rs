@@ -3,10 +3,13 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
-use async_graphql::{Request, ValidationResult};
+use async_graphql::{Request, ServerError, ValidationResult};
 use lru::LruCache;
 
 use super::chosen::chosen;
+use super::error::give_code;
+use super::{ApiError, ErrorCode, cost};
+use crate::rates::Short;
 
 /// Bytes of text of all documents that are kept; one that is parsed may take some hundred times as much.
 const MOST_TOGETHER: usize = 128 << 10;
@@ -22,6 +25,13 @@ struct Kept {
     bytes: usize,
 }
 
+/// What was paid to have a request's document read. Belongs to the request's data.
+#[derive(Clone, Copy)]
+pub(super) struct Deposit(pub(super) usize);
+
+/// Why a request's document cannot be parsed. Belongs to the request's data.
+pub(super) struct Unparsable(pub(super) ServerError);
+
 /// A document that was parsed before.
 pub(super) struct Parsed {
     document: ExecutableDocument,
@@ -35,17 +45,40 @@ impl Default for ParsedDocuments {
 }
 
 impl ParsedDocuments {
-    /// Gives `request` its document, parsed. When it cannot be parsed, executing it says why.
-    pub fn parse(&self, request: &mut Request) {
-        if let Some(known) = self.find(&request.query) {
+    /// Gives `request` its document, parsed, and says whether there is one: when it cannot be parsed, executing it says
+    /// why. Reading a document that is not known to be valid is paid for beforehand: `pay` is told what it costs, and
+    /// tells what was spent.
+    ///
+    /// # Errors
+    /// When it cannot be paid for.
+    pub fn parse(
+        &self,
+        request: &mut Request,
+        pay: impl FnOnce(usize) -> Result<usize, Short>,
+    ) -> Result<bool, ApiError> {
+        let known = self.find(&request.query);
+        if !known.as_ref().is_some_and(|known| known.is_valid(request.operation_name.as_deref())) {
+            request.data.insert(Deposit(pay(cost::reading(&request.query))?));
+        }
+        if let Some(known) = known {
             request.set_parsed_query(known.document.clone());
             request.data.insert(known);
-        } else if request.query.len() <= MOST_OF_ONE
-            && let Ok(document) = request.parsed_query()
-        {
-            let parsed = Arc::new(Parsed { document: document.clone(), verdict: OnceLock::new() });
-            self.keep(&request.query, &parsed);
-            request.data.insert(parsed);
+            return Ok(true);
+        }
+        let is_to_be_kept = request.query.len() <= MOST_OF_ONE;
+        match request.parsed_query() {
+            Ok(document) if is_to_be_kept => {
+                let parsed = Arc::new(Parsed { document: document.clone(), verdict: OnceLock::new() });
+                self.keep(&request.query, &parsed);
+                request.data.insert(parsed);
+                Ok(true)
+            }
+            Ok(_) => Ok(true),
+            Err(mut error) => {
+                give_code(&mut error, ErrorCode::GraphqlParseFailed);
+                request.data.insert(Unparsable(error));
+                Ok(false)
+            }
         }
     }
 
@@ -67,6 +100,10 @@ impl ParsedDocuments {
 }
 
 impl Parsed {
+    fn is_valid(&self, name: Option<&str>) -> bool {
+        self.verdict(name).is_some_and(|verdict| verdict.get().is_some())
+    }
+
     /// Where is kept what came of validating the document, once it was found valid by whoever asked for its operation by
     /// `name`. `None` where that can depend on variables, or on which operation is asked for.
     pub(super) fn verdict(&self, name: Option<&str>) -> Option<&OnceLock<ValidationResult>> {
@@ -81,11 +118,16 @@ impl Parsed {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use async_graphql::CacheControl;
+
     use super::*;
+    use crate::rates::Left;
 
     fn parse(documents: &ParsedDocuments, text: &str) -> Arc<Parsed> {
         let mut request = Request::new(text);
-        documents.parse(&mut request);
+        documents.parse(&mut request, Ok).unwrap();
         request.parsed_query().unwrap();
         documents.find(text).unwrap()
     }
@@ -114,5 +156,31 @@ mod tests {
         assert!(!holds("{ a }", Some("Q")), "it has no name");
         assert!(!holds("query Q { a } query R { b }", Some("Q")), "there are others");
         assert!(!holds("query ($v: Int) { a(b: $v) }", None), "it depends on the variable");
+    }
+
+    #[test]
+    fn reading_is_paid_for_until_the_document_is_known_to_be_valid() {
+        let documents = ParsedDocuments::default();
+        let pay_for = |text: &str| {
+            let mut paid = 0;
+            let pay = |cost| {
+                paid = cost;
+                Ok(cost)
+            };
+            let is_parsed = documents.parse(&mut Request::new(text), pay).unwrap();
+            (is_parsed, paid > 0)
+        };
+        assert_eq!([pay_for("{ a"), pay_for("{ a")], [(false, true); 2]);
+        assert_eq!([pay_for("{ a }"), pay_for("{ a }")], [(true, true); 2]);
+        let verdict = ValidationResult { cache_control: CacheControl::default(), complexity: 1, depth: 1 };
+        documents.find("{ a }").unwrap().verdict(None).unwrap().set(verdict).unwrap();
+        assert_eq!(pay_for("{ a }"), (true, false));
+
+        let left = Left { burst: 1, window: Duration::ZERO, remaining: 0 };
+        let broke = |_| Err(Short { wait: Duration::ZERO, left });
+        let mut request = Request::new("{ b }");
+        assert_eq!(documents.parse(&mut request, broke).unwrap_err().code, ErrorCode::RateLimited);
+        assert!(documents.find("{ b }").is_none(), "it was not read");
+        assert!(documents.parse(&mut Request::new("{ a }"), broke).is_ok());
     }
 }

@@ -22,7 +22,7 @@ use super::cost::{Bill, Charge, QueryLimits};
 use super::error::give_code;
 use super::introspection;
 use super::meter::{Meter, ResponseLimit};
-use super::parsed::Parsed;
+use super::parsed::{Deposit, Parsed, Unparsable};
 use super::{ApiError, ErrorCode};
 use crate::caller::Actor;
 use crate::rates::{Rates, RatesConfig};
@@ -75,6 +75,8 @@ struct Asked {
     operation_name: Option<String>,
     /// Without a caller nothing can be resolved.
     payer: Option<(Actor, Bill)>,
+    /// What was paid already.
+    deposit: usize,
     response: Option<ResponseLimit>,
     parsed: Option<Arc<Parsed>>,
 }
@@ -84,6 +86,7 @@ impl Asked {
         Self {
             operation_name: request.operation_name.clone(),
             payer: data_of::<RequestContext>(request).map(RequestContext::payer),
+            deposit: data_of(request).map_or(0, |Deposit(paid)| *paid),
             response: data_of::<ResponseLimit>(request).copied(),
             parsed: data_of::<Arc<Parsed>>(request).cloned(),
         }
@@ -120,11 +123,12 @@ impl TreatmentOfRequest {
         result
     }
 
-    /// Takes `cost` from what the key has left.
+    /// Takes `cost` from what the key has left, less what was paid already.
     fn pay(&self, cost: usize) -> Result<(), ApiError> {
-        let payer = self.asked.get().and_then(|asked| asked.payer.as_ref());
-        let Some((actor, bill)) = payer else { return Ok(()) };
-        match self.rates.spend_cost(*actor, cost) {
+        let Some(Asked { payer: Some((actor, bill)), deposit, .. }) = self.asked.get() else {
+            return Ok(());
+        };
+        match self.rates.spend_rest(*actor, cost, *deposit) {
             Ok(left) => {
                 bill.settle(Charge { cost: Some(cost), left });
                 Ok(())
@@ -145,6 +149,9 @@ impl Extension for TreatmentOfRequest {
         mut request: Request,
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
+        if let Some(Unparsable(error)) = data_of(&request) {
+            return Err(error.clone());
+        }
         // What cannot be parsed has no shape, and goes no further.
         if let Ok(document) = request.parsed_query() {
             self.limits.check_shape(document).map_err(ApiError::into_server_error)?;

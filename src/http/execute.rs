@@ -12,11 +12,12 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug_span};
 
 use super::answer::Answer;
+use crate::caller::Actor;
 use crate::graphql::{
     ApiError, Bill, Charge, ErrorCode, FaceQlSchema, ParsedDocuments, RequestContext, ResponseLimit, chosen,
 };
 use crate::metrics::{EdgeMetrics, Open, Transport};
-use crate::rates::Left;
+use crate::rates::{Left, Rates};
 use crate::telemetry::TRACED;
 
 /// Executes operations.
@@ -25,34 +26,47 @@ pub struct Executor {
     /// Every name in the schema.
     names: HashSet<String>,
     parsed: ParsedDocuments,
+    rates: Rates,
     timeout: Duration,
     max_response_bytes: usize,
     metrics: Arc<EdgeMetrics>,
 }
 
 impl Executor {
-    /// Executes operations of `schema`; a query or a mutation may take as long as `timeout`, and the response to a
-    /// request may have `max_response_bytes`.
+    /// Executes operations of `schema`, whose documents are read for as much as `rates` leave; a query or a mutation may
+    /// take as long as `timeout`, and the response to a request may have `max_response_bytes`.
     #[must_use]
     pub fn new(
         schema: FaceQlSchema,
+        rates: Rates,
         timeout: Duration,
         max_response_bytes: usize,
         metrics: Arc<EdgeMetrics>,
     ) -> Self {
         let names = schema.names().into_iter().collect();
-        Self { schema, names, parsed: ParsedDocuments::default(), timeout, max_response_bytes, metrics }
+        Self {
+            schema,
+            names,
+            parsed: ParsedDocuments::default(),
+            rates,
+            timeout,
+            max_response_bytes,
+            metrics,
+        }
     }
 
-    /// The operation that `request` means; of no kind when it cannot be told, and executing it says why.
-    pub(super) fn operation(&self, request: &mut Request) -> Operation {
-        self.parsed.parse(request);
+    /// The operation that `request` by `actor` means; of no kind when it cannot be told, and executing it says why. Its
+    /// document is parsed here, which the actor must be able to pay for.
+    pub(super) fn operation(&self, request: &mut Request, actor: Actor) -> Result<Operation, ApiError> {
+        if !self.parsed.parse(request, |cost| self.rates.deposit(actor, cost))? {
+            return Ok(Operation::default());
+        }
         let name = request.operation_name.clone();
         let document = request.parsed_query().ok();
         let operation = document.and_then(|document| chosen(&document.operations, name.as_deref()));
-        let Some(operation) = operation else { return Operation::default() };
+        let Some(operation) = operation else { return Ok(Operation::default()) };
         let field = first_field(operation).filter(|name| self.names.contains(name.as_str()));
-        Operation { kind: Kind::One(operation.ty), field: field.cloned() }
+        Ok(Operation { kind: Kind::One(operation.ty), field: field.cloned() })
     }
 
     /// Executes a query or a mutation, within the time that one may take. What a mutation did is not written when the time

@@ -86,7 +86,7 @@ async fn one(
     mut request: GraphQlRequest,
     Asked { id, is_safe, tells_cost, accepted }: Asked,
 ) -> Result<Response, Refusal> {
-    let operation = edge.executor.operation(&mut request);
+    let operation = edge.executor.operation(&mut request, caller.actor)?;
     if is_safe && operation.is(OperationType::Mutation) {
         return Err(Refusal::new(ErrorCode::MethodNotAllowed, "send mutations by POST"));
     }
@@ -137,7 +137,13 @@ async fn batch(
     };
     let terms = Terms { tells_cost, shared_by: requests.len() };
     let executed = requests.into_iter().map(|mut request| async {
-        let operation = edge.executor.operation(&mut request);
+        let operation = match edge.executor.operation(&mut request, caller.actor) {
+            Ok(operation) => operation,
+            Err(error) => {
+                edge.executor.refused(&Operation::default(), error.code);
+                return error.into();
+            }
+        };
         if operation.is(OperationType::Subscription) {
             let code = ErrorCode::BadUserInput;
             edge.executor.refused(&operation, code);

@@ -300,7 +300,7 @@ impl Socket {
         let party = Party::caller(&caller);
         let room = edge.room.take(&party, bytes)?;
         let mut request = parameters::of_json(json.get().as_bytes(), may_change, &edge.documents)?;
-        let operation = edge.executor.operation(&mut request);
+        let operation = edge.executor.operation(&mut request, caller.actor)?;
         let complete = once(async { Outcome::Complete });
         if operation.is(OperationType::Subscription) {
             let context = edge.request_context(caller, &self.opening.id);

@@ -1,10 +1,12 @@
-//! Documents that come to nothing: what is told of them is bounded.
+//! Documents that come to nothing: what is told of them is bounded, and reading them is paid for.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::support::{Socket, TestServer};
+use crate::support::client::read;
+use crate::support::{Client, Socket, TestServer, code};
+use crate::tenants::{ACME, OTHER};
 
 /// So many fields that are not there, each with a name of its own.
 fn unknown_fields(count: usize) -> String {
@@ -57,5 +59,73 @@ async fn an_error_quotes_little_of_what_was_written() {
             assert!(answer["errors"].is_array() && answer.to_string().len() < 10_000, "{answer}");
         }
     }
+    server.stop().await;
+}
+
+/// A server on which a key may spend a hundred at once, and little more within a test.
+async fn server() -> TestServer {
+    let keys = format!("acme:{ACME}, other:{OTHER}");
+    let settings = [
+        ("FACEQL_API_KEY", &*keys),
+        ("FACEQL_MAX_QUERY_COST", "100"),
+        ("FACEQL_RATE_COST_PER_SECOND", "1"),
+        ("FACEQL_MAX_BATCH", "2"),
+    ];
+    TestServer::with(&settings).await
+}
+
+/// What it costs to read is more than half of a hundred.
+fn padded(document: &str) -> String {
+    format!("{document} # {}", "x".repeat(500))
+}
+
+/// The code of the answer to `document`, and whether it says when to come back.
+async fn answer(client: &Client, document: &str) -> (u16, String, bool) {
+    let response = client.post().json(&json!({ "query": document })).send().await.unwrap();
+    let (status, waits) = (response.status().as_u16(), response.headers().contains_key("retry-after"));
+    (status, code(&read(response).await).to_owned(), waits)
+}
+
+#[tokio::test]
+async fn reading_a_document_that_comes_to_nothing_is_paid_for() {
+    let variables = "query($unused: Int) { nothing }";
+    for (document, expected) in [
+        ("{ nothing }", "GRAPHQL_VALIDATION_FAILED"),
+        (variables, "GRAPHQL_VALIDATION_FAILED"),
+        ("{", "GRAPHQL_PARSE_FAILED"),
+    ] {
+        let (server, document) = (server().await, padded(document));
+        let (acme, other) = (server.client_with_key(ACME), server.client_with_key(OTHER));
+        let limited = (429, "RATE_LIMITED".to_owned(), true);
+        assert_eq!(answer(&acme, &document).await, (200, expected.to_owned(), false), "{document}");
+        assert_eq!(answer(&acme, &document).await, limited, "{document}");
+        let init = json!({ "X-API-Key": ACME });
+        let mut socket = Socket::open(server.address, init).await.unwrap();
+        socket.subscribe("1", &document, json!({})).await;
+        let refused = socket.message().await.unwrap();
+        assert_eq!(refused["payload"][0]["extensions"]["code"], "RATE_LIMITED", "{document}");
+        // What another key has left is its own; the two of a batch are paid for one by one.
+        let batch = json!([{ "query": document }, { "query": document }]);
+        let answers = read(other.post().json(&batch).send().await.unwrap()).await;
+        assert_eq!((code(&answers[0]), code(&answers[1])), (expected, "RATE_LIMITED"), "{document}");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_valid_document_costs_what_it_asks_for_however_long_it_is() {
+    let server = server().await;
+    let client = server.client_with_key(ACME);
+    for document in
+        ["{ service { version } }", "query($v: Boolean = true) { service @include(if: $v) { version } }"]
+    {
+        for _ in 0..5 {
+            client.data(&padded(document), json!({})).await;
+        }
+    }
+    let response = client.post().json(&json!({ "query": "{ service { version } }" })).send().await.unwrap();
+    let left = response.headers()["ratelimit"].to_str().unwrap();
+    let left: u64 = left.split_once("r=").unwrap().1.split(';').next().unwrap().parse().unwrap();
+    assert!(left >= 100 - 11 * 2, "{left}");
     server.stop().await;
 }
