@@ -25,8 +25,7 @@ use crate::files::{FileLinks, FilesConfig, LinkedKind};
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
 use crate::http::{
-    Authenticator, Cores, Documents, Edge, Executor, HttpConfig, NoKey, Room, Scrape, ServeError, router,
-    serve,
+    Authenticator, Documents, Edge, Executor, HttpConfig, NoKey, Room, Scrape, ServeError, router, serve,
 };
 use crate::identity::{self, IdentityError};
 use crate::index::EmbeddedIndex;
@@ -315,7 +314,6 @@ impl App {
             domains: Arc::new(self.domains.clone()),
             authenticator: self.authenticator(),
             turns: limit(http.max_concurrent_requests),
-            cores: Cores::of_this_machine(),
             streams: limit(http.streams.max),
             unacknowledged: limit(http.streams.max_unacknowledged),
             documents: Documents::new(&self.config.documents),

@@ -16,9 +16,6 @@ const MOST_TOGETHER: usize = 128 << 10;
 /// A longer document is not kept.
 const MOST_OF_ONE: usize = 16 << 10;
 
-/// What a document costs that is small.
-const MOST_OF_SMALL: usize = 100;
-
 /// The documents that were asked last, by their texts.
 pub struct ParsedDocuments(Mutex<Kept>);
 
@@ -83,13 +80,6 @@ impl ParsedDocuments {
                 Ok(false)
             }
         }
-    }
-
-    /// Whether the document of `request` is known to be valid and small: whatever it asks for is soon done.
-    pub fn is_small(&self, request: &Request) -> bool {
-        let verdict = |parsed: Arc<Parsed>| parsed.verdict(request.operation_name.as_deref())?.get().copied();
-        let verdict = self.find(&request.query).and_then(verdict);
-        verdict.is_some_and(|verdict| verdict.complexity <= MOST_OF_SMALL)
     }
 
     fn find(&self, text: &str) -> Option<Arc<Parsed>> {

@@ -12,7 +12,6 @@ use tracing::field::Empty;
 use tracing::{Instrument, debug_span};
 
 use super::answer::Answer;
-use super::parameters::Parameters;
 use crate::caller::Actor;
 use crate::graphql::{
     ApiError, Bill, Charge, ErrorCode, FaceQlSchema, ParsedDocuments, RequestContext, ResponseLimit, chosen,
@@ -53,14 +52,6 @@ impl Executor {
             timeout,
             max_response_bytes,
             metrics,
-        }
-    }
-
-    /// Whether all that is asked for is known to be small.
-    pub(super) fn is_small(&self, parameters: &Parameters) -> bool {
-        match parameters {
-            Parameters::One(request) => self.parsed.is_small(request),
-            Parameters::Batch(_) => false,
         }
     }
 

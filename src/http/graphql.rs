@@ -20,7 +20,6 @@ use super::sent::Sent;
 use super::{answer, streams, unread, websocket};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
-use crate::inference::Client;
 use crate::metrics::Transport;
 use crate::shares::Party;
 
@@ -64,24 +63,11 @@ async fn answer_to(edge: &Edge, request: Request, accepted: Accepted) -> Result<
     // Not before: a request that trickles in would keep a turn from others.
     let _turn = edge.turns.take(&party, 1)?;
     let asked = Asked { id, is_safe, tells_cost, accepted };
-    let is_small = edge.executor.is_small(&parameters);
-    let answering = answering(edge, &caller, parameters, asked);
-    // What is small is done sooner than others take turns.
-    let answer =
-        if is_small { answering.await } else { edge.cores.run(&Client::from(&caller), answering).await };
-    unread::count(answer?, room).await
-}
-
-async fn answering(
-    edge: &Edge,
-    caller: &Caller,
-    parameters: Parameters,
-    asked: Asked,
-) -> Result<Response, Refusal> {
-    match parameters {
-        Parameters::One(request) => one(edge, caller, *request, asked).await,
-        Parameters::Batch(requests) => batch(edge, caller, requests, asked).await,
-    }
+    let answer = match parameters {
+        Parameters::One(request) => one(edge, &caller, *request, asked).await?,
+        Parameters::Batch(requests) => batch(edge, &caller, requests, asked).await?,
+    };
+    unread::count(answer, room).await
 }
 
 /// How a request was asked.
@@ -114,8 +100,6 @@ async fn one(
         let answers = edge.executor.follow(request, context, Transport::Events, tells_cost);
         // The stream holds its place to its end.
         let answers = answers.inspect(move |_| _ = &place);
-        // It goes on where this request's own turn has ended.
-        let answers = edge.cores.follow(Client::from(caller), answers);
         (answer::events(answers, over(edge, caller)), None)
     } else {
         let terms = Terms { tells_cost, shared_by: 1 };

@@ -10,7 +10,6 @@ use axum::{Router, middleware};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Authenticator;
-use super::cores::Cores;
 use super::documents::Documents;
 use super::execute::Executor;
 use super::files::{self, Files};
@@ -45,8 +44,6 @@ pub struct Edge {
     pub authenticator: Authenticator,
     /// How many requests are answered at once.
     pub turns: SharedLimit,
-    /// Who computes next.
-    pub cores: Cores,
     /// How many sockets and streams of events are open at once, of callers who are known.
     pub streams: SharedLimit,
     /// How many sockets are open at once on which nobody has said yet who it is.

@@ -33,7 +33,6 @@ use super::socket_message::{ClientMessage, Waiting, complete, key_in, pong, refu
 use super::{parameters, sent, streams};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
-use crate::inference::Client;
 use crate::metrics::Transport;
 use crate::shares::{Held, Party};
 
@@ -149,8 +148,7 @@ impl Socket {
         let deadline = Instant::now() + self.edge.socket.init_time;
         loop {
             let over = self.caller.as_ref().map(|caller| caller.over.clone());
-            let (is_unknown, client) = (over.is_none(), self.caller.as_ref().map(Client::from));
-            let cores = self.edge.cores.clone();
+            let is_unknown = over.is_none();
             let gone_on = tokio::select! {
                 // Before all else, and also while a message waits to be read.
                 biased;
@@ -158,12 +156,7 @@ impl Socket {
                 () = sleep_until(deadline), if is_unknown => {
                     Err(Close::new(4408, "Connection initialisation timeout").into())
                 }
-                gone_on = async {
-                    match client {
-                        Some(client) => cores.run(&client, self.go_on()).await,
-                        None => self.go_on().await,
-                    }
-                } => gone_on,
+                gone_on = self.go_on() => gone_on,
             };
             if let Err(end) = gone_on {
                 return end;
@@ -304,7 +297,7 @@ impl Socket {
             return Err(Refusal::new(ErrorCode::Overloaded, message));
         }
         self.pay(bytes)?;
-        let (party, client) = (Party::caller(&caller), Client::from(&caller));
+        let party = Party::caller(&caller);
         let room = edge.room.take(&party, bytes)?;
         let mut request = parameters::of_json(json.get().as_bytes(), may_change, &edge.documents)?;
         let operation = edge.executor.operation(&mut request, caller.actor)?;
@@ -322,8 +315,7 @@ impl Socket {
         let (failed, nothing) = (id.clone(), room.another());
         let execution = async move {
             let terms = Terms { tells_cost: false, shared_by: 1 };
-            let execution = edge.executor.execute(&operation, request, context, terms);
-            let executed = edge.cores.run(&client, execution).await;
+            let executed = edge.executor.execute(&operation, request, context, terms).await;
             drop(turn);
             Waiting::of(&id, &executed.answer, room)
         };

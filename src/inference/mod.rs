@@ -21,7 +21,6 @@ pub use embedded::{EmbeddedEncoder, EngineConfig, MakeEngine, StartError};
 pub use line::Reservation;
 pub use models::KnownModels;
 pub use remote::{RemoteConfig, RemoteEncoder, RemoteError};
-pub(crate) use turns::Turns;
 
 /// Who encodes.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use super::Client;
 use crate::caller::Actor;
 
 /// What waits, by whose it is.
-pub(crate) struct Turns<T> {
+pub(super) struct Turns<T> {
     tenants: Ring<Tenant, Ring<Option<Actor>, VecDeque<T>>>,
     len: usize,
 }
@@ -34,14 +34,14 @@ impl<T> Turns<T> {
         )
     }
 
-    pub(crate) fn push(&mut self, client: &Client, item: T) {
+    pub(super) fn push(&mut self, client: &Client, item: T) {
         self.tenants.queue_of(&client.tenant).queue_of(&client.actor).push_back(item);
         self.len += 1;
     }
 
     /// The first item of whoever's turn it is, among the first items that `admits` lets go. Who is passed over keeps the
     /// turn; who gives an item is last from then on.
-    pub(crate) fn take(&mut self, mut admits: impl FnMut(&T) -> bool) -> Option<T> {
+    pub(super) fn take(&mut self, mut admits: impl FnMut(&T) -> bool) -> Option<T> {
         let taken = self.tenants.take(|keys| keys.take(|items| items.pop_front_if(|item| admits(item))))?;
         self.len -= 1;
         Some(taken)

@@ -7,11 +7,8 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::JoinSet;
 
-use crate::invalid::unknown_fields;
 use crate::people::picture;
-use crate::process::Binary;
 use crate::socket_protocol::{FEED, Raw, subscribe};
 use crate::support::client::{read, text};
 use crate::support::engine::Script;
@@ -286,38 +283,4 @@ async fn answers_that_wait_on_a_socket_count_as_well() {
     let greedy = server.client_with_key(GREEDY);
     eventually(async || greedy.refusal_or_none(&query).await.is_none()).await;
     server.stop().await;
-}
-
-/// Sends a request of the greedy key again and again, from many connections, until it is dropped.
-fn flood(client: &Client, connections: usize, document: &str) -> JoinSet<()> {
-    let body = bytes::Bytes::from(json!({ "query": document }).to_string());
-    let mut flood = JoinSet::new();
-    for _ in 0..connections {
-        let (client, body) = (client.clone(), body.clone());
-        flood.spawn(async move {
-            loop {
-                let request = client.post().header("content-type", "application/json").body(body.clone());
-                let answer = request.send().await.unwrap().bytes().await.unwrap();
-                assert!(!answer.is_empty());
-            }
-        });
-    }
-    flood
-}
-
-#[tokio::test]
-async fn a_key_that_computes_on_all_cores_leaves_them_to_others_in_turn() {
-    let (folder, keys) = (tempfile::tempdir().unwrap(), keys());
-    // Its own process, with its own threads.
-    let server = Binary::serve(folder.path(), &settings(&keys, &[])).await;
-    let client = |key: &str| Client::new(server.client.address, Some(key.to_owned()));
-    let (greedy, other) = (client(GREEDY), client(OTHER));
-    other.data("{ __typename }", json!({})).await;
-    let idle = best_p99(&other).await;
-    let flood = flood(&greedy, 180, &unknown_fields(3300));
-    eventually(async || greedy.refusal_or_none("{ nothing }").await.is_some()).await;
-    let starved = best_p99(&other).await;
-    println!("p99 of another key: idle {idle:?}, beside a flood of documents {starved:?}");
-    assert!(starved < idle * 50, "{idle:?} became {starved:?}");
-    drop(flood);
 }

@@ -9,7 +9,7 @@ use crate::support::{Client, Socket, TestServer, code};
 use crate::tenants::{ACME, OTHER};
 
 /// So many fields that are not there, each with a name of its own.
-pub(crate) fn unknown_fields(count: usize) -> String {
+fn unknown_fields(count: usize) -> String {
     let mut document = "query { service {".to_owned();
     for number in 0..count {
         write!(document, " notThere{number:08}").unwrap();
