@@ -84,7 +84,7 @@ async fn picture_that_needs_more_memory_than_there_is_is_refused_before_it_is_st
     let refused = client.try_upload(&container, large.clone(), None).await;
     assert_eq!(code(&refused), "IMAGE_TOO_LARGE");
     let message = refused["errors"][0]["message"].as_str().unwrap();
-    assert!(message.contains("up to 70 MiB of memory, more than the limit of 32 MiB"), "{message}");
+    assert!(message.contains("up to 44 MiB of memory, more than the limit of 32 MiB"), "{message}");
     let image = json!({ "base64": STANDARD.encode(&large) });
     let detect =
         "mutation($input: SubmitDetectionInput!) { submitDetection(input: $input) { detection { id } } }";

@@ -186,9 +186,8 @@ impl ImageHeader {
         orientation: Orientation,
         cost: DecodeCost,
     ) -> Self {
-        use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-        let is_on_its_side = matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
-        let (width, height) = if is_on_its_side { (height, width) } else { (width, height) };
+        let (width, height) =
+            if cost::is_on_its_side(orientation) { (height, width) } else { (width, height) };
         Self { format, width, height, cost, is_complete: true }
     }
 

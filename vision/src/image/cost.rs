@@ -5,11 +5,16 @@
 //!
 //! | format | time grows with | memory grows with |
 //! |---|---|---|
-//! | JPEG | scans times samples, which [`super::ImageLimits`] bounds; bytes | samples of all components |
+//! | JPEG | scans times samples, which [`super::ImageLimits`] bounds; bytes | the picture that is kept; samples of all components if there are several scans; metadata |
 //! | PNG | pixels; nothing is inflated behind the last row | a few rows, and the picture that is kept |
-//! | WebP | pixels, bytes | pixels, several copies |
+//! | WebP | pixels, bytes | pixels, several copies; the tables of codes without loss |
 //! | GIF | pixels of the first frame, bytes | pixels, two copies |
-//! | BMP | pixels | pixels, two copies |
+//! | BMP | pixels | pixels |
+//!
+//! What is told is no less than what is held at the worst, and at most a third more: half of a small server's memory must
+//! do for what it can decode. `tests/decoding` holds both against the allocator.
+
+use image::metadata::Orientation;
 
 /// What decoding a file costs at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,25 +45,49 @@ impl Pace {
 pub(super) const BESIDES_PIXELS: u64 = 1 << 20;
 
 /// What a segmentation map takes for each pixel once it is decoded: its cells.
-const CELL_BYTES: u64 = 1;
+pub(super) const CELL_BYTES: u64 = 1;
 
-impl DecodeCost {
-    /// Of a decoder that makes the whole picture before anything else is done with it. `decoding` and `stored`: bytes for
-    /// each pixel while it decodes, and of the colours that it gives.
-    pub(super) fn of_whole_picture(pixels: u64, decoding: u64, stored: u64, samples: u64) -> Self {
-        Self {
-            // Turning the picture and laying it on white each take a copy beside the one that they read.
-            memory_bytes: BESIDES_PIXELS + pixels * decoding.max(stored + RGB_BYTES),
-            map_memory_bytes: BESIDES_PIXELS + pixels * decoding.max(2 * stored).max(stored + CELL_BYTES),
-            samples,
+/// A decoder makes the whole picture before anything else is done with it.
+pub(super) struct WholePicture {
+    pub(super) pixels: u64,
+    /// What the decoder holds at the worst, the picture among it.
+    pub(super) decoding_bytes: u64,
+    /// Bytes for each pixel of what it gives.
+    pub(super) stored: u64,
+    /// Whether that is RGB already.
+    pub(super) is_rgb: bool,
+    /// How often it is held while it is turned upright.
+    pub(super) copies: u64,
+    /// By what it is reduced then.
+    pub(super) divisor: u64,
+}
+
+impl WholePicture {
+    pub(super) fn cost(&self) -> DecodeCost {
+        let &Self { pixels, decoding_bytes, stored, is_rgb, copies, divisor } = self;
+        let turning = pixels * stored * copies;
+        let converting = if is_rgb { 0 } else { pixels * (stored + RGB_BYTES) };
+        let reduced = if divisor > 1 { pixels * RGB_BYTES / (divisor * divisor) } else { 0 };
+        let reducing = pixels * RGB_BYTES + reduced;
+        let decoding = decoding_bytes.max(turning);
+        DecodeCost {
+            memory_bytes: BESIDES_PIXELS + decoding.max(converting).max(reducing),
+            map_memory_bytes: BESIDES_PIXELS + decoding.max(pixels * (stored + CELL_BYTES)),
+            samples: pixels * stored,
             nanoseconds: 0,
         }
     }
+}
 
-    pub(super) fn with_more_memory(self, bytes: u64) -> Self {
-        let (memory_bytes, map_memory_bytes) = (self.memory_bytes + bytes, self.map_memory_bytes + bytes);
-        Self { memory_bytes, map_memory_bytes, ..self }
-    }
+/// How often a picture is held at once while it is turned upright: a quarter turn takes a copy.
+pub(super) fn copies_to_turn(orientation: Orientation) -> u64 {
+    if is_on_its_side(orientation) { 2 } else { 1 }
+}
+
+/// Whether columns become rows.
+pub(super) fn is_on_its_side(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
 /// What a pixel of a [`super::Picture`] takes.

@@ -2,7 +2,8 @@
 //! out the detail that nobody will look at while it decodes.
 //!
 //! Measured on 12 megapixels: the same time or up to a third less, and a quarter of the memory; at full size zune-jpeg
-//! is half again as fast. `benches/engine.rs` repeats the comparison.
+//! is half again as fast. `benches/engine.rs` repeats the comparison. It is built to compute samples by itself (its feature
+//! `rayon`): else threads of its own do, which it does not wait for, and all coefficients may lie before them.
 //!
 //! Pictures are written by jpeg-encoder.
 
@@ -18,7 +19,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use self::layout::Layout;
-use super::cost::{BESIDES_PIXELS, DecodeCost, RGB_BYTES};
+use super::cost::{BESIDES_PIXELS, CELL_BYTES, DecodeCost, RGB_BYTES, copies_to_turn};
 use super::{ImageError, ImageFormat, ImageHeader, MIN_REDUCED_SIDE, Picture, divisor};
 
 /// Scans of a file, however small its picture is. Ordinary encoders write about ten, the most thorough thirty.
@@ -26,8 +27,10 @@ const MAX_SCANS: usize = 100;
 
 /// A coefficient before it becomes a sample.
 const COEFFICIENT_BYTES: u64 = 2;
-/// What a decoder holds for each column: rows of blocks of all components, before and after they are sampled up.
-const BYTES_PER_COLUMN: u64 = 512;
+/// What a decoder holds for each sample of a row of blocks, before and after it is sampled up.
+const ROW_SAMPLE_BYTES: u64 = 8;
+/// What is read of metadata is there once more when its parts are put together.
+const METADATA_COPIES: u64 = 2;
 
 pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, ImageError> {
     let reduced = if divisor(header.width, header.height) > 1 { decode_reduced(bytes)? } else { None };
@@ -59,37 +62,49 @@ pub(super) fn encode(rgb: &[u8], width: u32, height: u32, quality: u8) -> Result
 }
 
 pub(super) fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
+    // First, as it bounds how many segments the decoder looks at.
+    let layout = Layout::read(bytes)?;
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options());
     decoder.decode_headers().map_err(refusal)?;
     let (width, height) = decoder.dimensions().ok_or_else(no_size)?;
     let (width, height) = (u32_from(width)?, u32_from(height)?);
     let orientation = orientation(decoder.exif().map(Vec::as_slice));
-    let layout = Layout::read(bytes)?;
     if layout.scans > MAX_SCANS {
         return Err(ImageError::Invalid { reason: format!("it has more than {MAX_SCANS} scans") });
     }
-    let header =
-        ImageHeader::turned(ImageFormat::Jpeg, (width, height), orientation, cost(width, height, &layout));
+    let cost = cost((width, height), &layout, copies_to_turn(orientation));
+    let header = ImageHeader::turned(ImageFormat::Jpeg, (width, height), orientation, cost);
     Ok(ImageHeader { is_complete: layout.is_complete, ..header })
 }
 
-fn cost(width: u32, height: u32, layout: &Layout) -> DecodeCost {
+/// copies: see [`copies_to_turn`].
+fn cost((width, height): (u32, u32), layout: &Layout, copies: u64) -> DecodeCost {
     let pixels = u64::from(width) * u64::from(height);
     let coefficients = layout.samples * COEFFICIENT_BYTES;
+    let besides =
+        BESIDES_PIXELS + ROW_SAMPLE_BYTES * layout.row_samples + METADATA_COPIES * layout.metadata_bytes;
     let kept = if layout.is_progressive || layout.scans > 1 { coefficients } else { 0 };
-    // Turning it upright takes a copy.
-    let whole = kept + 2 * RGB_BYTES * pixels + BYTES_PER_COLUMN * u64::from(width);
+    let rgb = RGB_BYTES * pixels;
+    // What is decoded is turned when its decoder has gone.
+    let whole = besides + (kept + rgb).max(rgb * copies);
     let divisor = u64::from(divisor(width, height));
-    // Its samples are computed by threads of the decoder's own, which it does not wait for: all coefficients may be on
-    // their way to them.
-    let reduced = kept + coefficients + (2 * layout.samples + 3 * RGB_BYTES * pixels) / (divisor * divisor);
     let is_reduced = divisor > 1 && matches!(layout.components, 1 | 3);
     DecodeCost {
-        memory_bytes: BESIDES_PIXELS + if is_reduced { reduced } else { whole },
-        map_memory_bytes: BESIDES_PIXELS + whole,
+        memory_bytes: if is_reduced { besides + reduced(pixels, layout, divisor, copies) } else { whole },
+        map_memory_bytes: whole.max(besides + rgb + CELL_BYTES * pixels),
         samples: layout.scanned_samples,
         nanoseconds: 0,
     }
+}
+
+fn reduced(pixels: u64, layout: &Layout, divisor: u64, copies: u64) -> u64 {
+    let kept = if layout.is_progressive { layout.samples * COEFFICIENT_BYTES } else { 0 };
+    // The coefficients of a component whose scans leave it unfinished are copied at the end.
+    let again = layout.unfinished_samples * COEFFICIENT_BYTES;
+    // Samples become a picture in their own colours; a grey one is copied into RGB.
+    let samples = if layout.components == 1 { pixels } else { layout.samples };
+    let picture = (samples + pixels * RGB_BYTES) / (divisor * divisor);
+    (kept + again + picture).max(RGB_BYTES * pixels * copies / (divisor * divisor))
 }
 
 /// Pixels as the file holds them, before they are turned upright.

@@ -7,7 +7,7 @@ use image::RgbImage;
 use image::metadata::Orientation;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader, Transformations};
 
-use super::cost::{BESIDES_PIXELS, DecodeCost, RGB_BYTES};
+use super::cost::{BESIDES_PIXELS, DecodeCost, RGB_BYTES, WholePicture, copies_to_turn};
 use super::{ImageError, ImageFormat, ImageHeader, Picture, divisor, turn};
 
 /// Rows as they are stored that the decoder may hold: inflated ahead, unfiltered, the last one, and the one given out.
@@ -28,21 +28,27 @@ pub(super) fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
     let orientation = info.exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
     let (colours, depth) = reader.output_color_type();
-    let cost = cost((width, height), colours.samples() as u64, depth as u64 / 8);
+    let stored = colours.samples() as u64 * (depth as u64 / 8);
+    let cost = cost((width, height), stored, copies_to_turn(orientation));
     let header = ImageHeader::turned(ImageFormat::Png, (width, height), orientation, cost);
     Ok(ImageHeader { is_complete: has_end(bytes), ..header })
 }
 
-fn cost((width, height): (u32, u32), channels: u64, sample_bytes: u64) -> DecodeCost {
+/// stored: bytes of a pixel. copies: see [`copies_to_turn`].
+fn cost((width, height): (u32, u32), stored: u64, copies: u64) -> DecodeCost {
     let pixels = u64::from(width) * u64::from(height);
-    let (divisor, stored) = (divisor(width, height), channels * sample_bytes);
+    let divisor = divisor(width, height);
     let rows = ROWS_HELD * u64::from(width) * (stored + RGB_BYTES);
     let kept = u64::from(width.div_ceil(divisor)) * u64::from(height.div_ceil(divisor)) * RGB_BYTES;
     let sums = if divisor > 1 { kept * SUM_BYTES } else { 0 };
-    let whole = DecodeCost::of_whole_picture(pixels, stored, stored, pixels * stored);
+    // As a map it is needed whole.
+    let decoding_bytes = pixels * stored;
+    let whole =
+        WholePicture { pixels, decoding_bytes, stored, is_rgb: false, copies, divisor: divisor.into() }
+            .cost();
     DecodeCost {
-        // Turning it upright takes a copy; the sums are gone then.
-        memory_bytes: BESIDES_PIXELS + rows + kept + sums.max(kept),
+        // The sums are gone when it is turned upright.
+        memory_bytes: BESIDES_PIXELS + rows + (kept + sums).max(kept * copies),
         map_memory_bytes: rows + whole.map_memory_bytes,
         ..whole
     }

@@ -2,9 +2,9 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage, Rgba, imageops};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage, Rgba, imageops};
 
-use super::cost::{BESIDES_PIXELS, DecodeCost};
+use super::cost::{BESIDES_PIXELS, WholePicture, copies_to_turn};
 use super::png::{allocation_limit, on_white};
 use super::{ImageError, ImageFormat, ImageHeader, Picture, divisor, webp};
 
@@ -34,27 +34,26 @@ pub(super) fn read_header(bytes: &[u8], format: ImageFormat) -> Result<ImageHead
     let mut decoder = decoder(bytes, format, BESIDES_PIXELS)?;
     let orientation = decoder.orientation().map_err(refusal)?;
     let (width, height) = decoder.dimensions();
-    let stored = u64::from(decoder.color_type().bytes_per_pixel());
-    let cost = cost(format, (width, height), stored);
-    let header = ImageHeader::turned(format, (width, height), orientation, cost);
-    if format != ImageFormat::WebP {
-        return Ok(header);
-    }
-    webp::check_frames(bytes, (width, height))?;
-    // It copies what it decodes from.
-    let cost = cost.with_more_memory(bytes.len() as u64);
-    Ok(ImageHeader { is_complete: webp::is_complete(bytes), cost, ..header })
-}
-
-/// stored: bytes for each pixel of what the decoder gives.
-fn cost(format: ImageFormat, (width, height): (u32, u32), stored: u64) -> DecodeCost {
-    let pixels = u64::from(width) * u64::from(height);
-    let decoding = match format {
-        ImageFormat::WebP => webp::BYTES_PER_PIXEL,
-        ImageFormat::Gif => BYTES_OF_FRAMED_PIXEL,
-        _ => stored,
+    let colours = decoder.color_type();
+    let (pixels, stored) = (u64::from(width) * u64::from(height), u64::from(colours.bytes_per_pixel()));
+    let decoding_bytes = match format {
+        ImageFormat::WebP => {
+            webp::check_frames(bytes, (width, height))?;
+            webp::memory_bytes(bytes, (width, height), stored)?
+        }
+        ImageFormat::Gif => pixels * BYTES_OF_FRAMED_PIXEL,
+        _ => pixels * stored,
     };
-    DecodeCost::of_whole_picture(pixels, decoding, stored, pixels * stored)
+    let whole = WholePicture {
+        pixels,
+        decoding_bytes,
+        stored,
+        is_rgb: colours == ColorType::Rgb8,
+        copies: copies_to_turn(orientation),
+        divisor: divisor(width, height).into(),
+    };
+    let header = ImageHeader::turned(format, (width, height), orientation, whole.cost());
+    Ok(ImageHeader { is_complete: format != ImageFormat::WebP || webp::is_complete(bytes), ..header })
 }
 
 fn decoder(bytes: &[u8], format: ImageFormat, max_alloc: u64) -> Result<impl ImageDecoder + '_, ImageError> {

@@ -1,15 +1,24 @@
-//! What is checked of a WebP's container before the `image` crate decodes it.
+//! What is checked of a WebP's container, and what its pictures take, before the `image` crate decodes it.
+
+mod lossless;
+mod prefix;
 
 use super::ImageError;
+use super::cost::RGB_BYTES;
 
-/// What its decoder may hold for a pixel: lossy, with transparency, laid into the canvas of an animation. That is planes
-/// of luma and colours (1.5), transparency (1), the frame (4), the canvas (4) and the picture (4).
-pub(super) const BYTES_PER_PIXEL: u64 = 15;
+/// Of a pixel with transparency: of a frame, of the canvas that it is laid into, of what is coded without loss.
+const RGBA_BYTES: u64 = 4;
+/// Lossy pictures are coded in blocks of so many samples on a side.
+const BLOCK: u32 = 16;
+/// What is remembered of a block until it is smoothed, in a list whose room doubles while it grows.
+const BLOCK_BYTES: u64 = 3 * 30;
 
 /// A container's name, its length, and what is in it.
 const RIFF_HEADER: usize = 12;
 /// Of a frame of an animation: place, size, duration, flags.
 const FRAME_HEADER: usize = 16;
+/// Where in it the size begins.
+const FRAME_SIZE: usize = 6;
 
 /// Whether the file is as long as it says: "RIFF", the number of bytes that follow, and then those.
 pub(super) fn is_complete(bytes: &[u8]) -> bool {
@@ -26,10 +35,71 @@ pub(super) fn check_frames(bytes: &[u8], (width, height): (u32, u32)) -> Result<
             _ => coded_size((kind, body)),
         };
         if coded.is_some_and(|(coded_width, coded_height)| coded_width > width || coded_height > height) {
-            return Err(ImageError::Invalid { reason: "a frame is larger than the picture".to_owned() });
+            return Err(too_large_frame());
         }
     }
     Ok(())
+}
+
+/// What the decoder holds at the worst, from the picture that it gives, of `stored` bytes a pixel, to what it decodes from.
+/// Only the first frame of an animation is decoded.
+pub(super) fn memory_bytes(bytes: &[u8], size: (u32, u32), stored: u64) -> Result<u64, ImageError> {
+    let pixels = u64::from(size.0) * u64::from(size.1);
+    let (mut parts, mut has_frame) = (0, false);
+    for (kind, body) in chunks(bytes.get(RIFF_HEADER..).unwrap_or_default()) {
+        parts += match &kind {
+            b"ANMF" if has_frame => 0,
+            b"ANMF" => {
+                has_frame = true;
+                let decoded = memory_of_frame(body, size)? + RGBA_BYTES * pixels;
+                decoded.max(2 * RGBA_BYTES * pixels)
+            }
+            // What is coded without loss has transparency, which is taken out of a copy.
+            b"VP8L" if stored == RGB_BYTES => memory_of((kind, body), size)? + RGBA_BYTES * pixels,
+            _ => memory_of((kind, body), size)?,
+        };
+    }
+    Ok(stored * pixels + parts)
+}
+
+fn memory_of_frame(frame: &[u8], canvas: (u32, u32)) -> Result<u64, ImageError> {
+    let Some(&[w0, w1, w2, h0, h1, h2]) = frame.get(FRAME_SIZE..).and_then(<[u8]>::first_chunk) else {
+        return Err(damaged());
+    };
+    let number = |bytes: [u8; 3]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) + 1;
+    let size = (number([w0, w1, w2]), number([h0, h1, h2]));
+    if size.0 > canvas.0 || size.1 > canvas.1 {
+        return Err(too_large_frame());
+    }
+    chunks(frame.get(FRAME_HEADER..).unwrap_or_default()).map(|chunk| memory_of(chunk, size)).sum()
+}
+
+/// What decoding a chunk takes besides the pixels that come of it.
+fn memory_of((kind, body): Chunk<'_>, (width, height): (u32, u32)) -> Result<u64, ImageError> {
+    let pixels = u64::from(width) * u64::from(height);
+    match (&kind, body) {
+        // A plane of luma, two of colours at half the size, and a copy of what is coded.
+        (b"VP8 ", _) => {
+            let blocks = u64::from(width.div_ceil(BLOCK)) * u64::from(height.div_ceil(BLOCK));
+            Ok(blocks * (u64::from(BLOCK * BLOCK) * 3 / 2 + BLOCK_BYTES) + body.len() as u64)
+        }
+        (b"VP8L", _) => lossless::memory_of_picture(body),
+        // Packed transparency is a picture whose green counts.
+        (b"ALPH", [flags, packed @ ..]) if flags & 3 == 1 => {
+            let tables = lossless::memory_of_transparency(packed, (width, height))?;
+            Ok(tables + (RGBA_BYTES + 1) * pixels)
+        }
+        (b"ALPH", _) => Ok(pixels),
+        _ => Ok(0),
+    }
+}
+
+fn too_large_frame() -> ImageError {
+    ImageError::Invalid { reason: "a frame is larger than the picture".to_owned() }
+}
+
+fn damaged() -> ImageError {
+    ImageError::Invalid { reason: "its coding is damaged".to_owned() }
 }
 
 type Chunk<'file> = ([u8; 4], &'file [u8]);

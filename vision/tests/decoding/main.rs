@@ -7,7 +7,10 @@
     reason = "a test fails by panicking, tells its figures, and its pictures are small"
 )]
 
+mod jpegs;
+mod lossless;
 mod memory;
+mod scans;
 mod webp;
 
 use std::io::{Cursor, Read};
@@ -29,12 +32,15 @@ const LIMITS: ImageLimits =
 const SIZES: [(u32, u32); 2] = [(3900, 1000), (1500, 1000)];
 
 #[test]
-fn no_picture_takes_more_memory_than_its_header_says() {
+fn picture_takes_no_more_memory_than_its_header_says_and_not_much_less() {
     let alone = alone();
     for (name, file) in SIZES.into_iter().flat_map(every_kind) {
         let header = ImageHeader::read(&file, &LIMITS).unwrap();
         let peak = alone.peak_of(|| Picture::decode(&file, &LIMITS).unwrap());
         tell(&name, "picture", peak, header.cost.memory_bytes);
+        // A server must not refuse what it could decode. A mebibyte is for what every decoder may hold.
+        let tight = peak as u64 * 13 / 10 + (1 << 20);
+        assert!(header.cost.memory_bytes <= tight, "{name}: {peak} of {}", header.cost.memory_bytes);
     }
 }
 
@@ -137,7 +143,7 @@ fn rows_beyond_the_last_are_not_unpacked() {
 #[test]
 fn webp_whose_frame_is_larger_than_its_canvas_is_refused_by_its_header() {
     let alone = alone();
-    let bomb = webp::extended((16, 16), false, &webp::lossy(8000, 6000));
+    let bomb = webp::extended((16, 16), &[], &webp::lossy(8000, 6000));
     let refusal = ImageHeader::read(&bomb, &LIMITS).unwrap_err();
     assert!(matches!(refusal, ImageError::Invalid { .. }), "{refusal}");
     let peak = alone.peak_of(|| Picture::decode(&bomb, &LIMITS).unwrap_err());
@@ -187,9 +193,10 @@ fn every_kind((width, height): (u32, u32)) -> Vec<(String, Vec<u8>)> {
         add(&format!("BMP {:?}", image.color()), encoded(&image, ImageFormat::Bmp));
     }
     let lossy = webp::lossy(width, height);
+    let transparency = webp::transparency((width, height));
     add("WebP lossy", webp::riff(&lossy));
-    add("WebP lossy, with transparency", webp::extended((width, height), true, &lossy));
-    add("WebP animation, with transparency", webp::animation((width, height), &lossy));
+    add("WebP lossy, with transparency", webp::extended((width, height), &transparency, &lossy));
+    add("WebP animation, with transparency", webp::animation((width, height), &transparency, &lossy));
     files
 }
 

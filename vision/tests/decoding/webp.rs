@@ -16,16 +16,16 @@ pub(crate) fn riff(chunks: &[u8]) -> Vec<u8> {
     [&b"RIFF"[..], &(4 + chunks.len() as u32).to_le_bytes(), b"WEBP", chunks].concat()
 }
 
-/// A picture on a canvas of that size.
-pub(crate) fn extended(canvas: (u32, u32), has_alpha: bool, picture: &[u8]) -> Vec<u8> {
-    let alpha = if has_alpha { alpha(canvas) } else { Vec::new() };
-    riff(&[header(canvas, if has_alpha { 0x10 } else { 0 }), alpha, picture.to_vec()].concat())
+/// A picture on a canvas of that size. transparency: its chunk, or nothing.
+pub(crate) fn extended(canvas: (u32, u32), transparency: &[u8], picture: &[u8]) -> Vec<u8> {
+    let flags = if transparency.is_empty() { 0 } else { 0x10 };
+    riff(&[&header(canvas, flags), transparency, picture].concat())
 }
 
 /// An animation of one frame, which fills the canvas.
-pub(crate) fn animation((width, height): (u32, u32), picture: &[u8]) -> Vec<u8> {
+pub(crate) fn animation((width, height): (u32, u32), transparency: &[u8], picture: &[u8]) -> Vec<u8> {
     let sides = [&(width - 1).to_le_bytes()[..3], &(height - 1).to_le_bytes()[..3]].concat();
-    let frame = [&[0; 6][..], &sides, &[0; 4], &alpha((width, height)), picture].concat();
+    let frame = [&[0; 6][..], &sides, &[0; 4], transparency, picture].concat();
     let chunks = [header((width, height), 0x12), chunk(*b"ANIM", &[0; 6]), chunk(*b"ANMF", &frame)];
     riff(&chunks.concat())
 }
@@ -36,11 +36,11 @@ fn header((width, height): (u32, u32), flags: u8) -> Vec<u8> {
 }
 
 /// Transparency that is not packed.
-fn alpha((width, height): (u32, u32)) -> Vec<u8> {
+pub(crate) fn transparency((width, height): (u32, u32)) -> Vec<u8> {
     chunk(*b"ALPH", &vec![0; 1 + (width * height) as usize])
 }
 
-fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+pub(crate) fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     let padding = vec![0; body.len() % 2];
     [&kind[..], &(body.len() as u32).to_le_bytes(), body, &padding].concat()
 }

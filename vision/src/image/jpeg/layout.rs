@@ -2,17 +2,32 @@
 
 use super::super::ImageError;
 
+/// Bytes of the marker that every file starts with.
+const START_OF_IMAGE: usize = 2;
+const DEFINE_CODES: u8 = 0xC4;
 const START_OF_SCAN: u8 = 0xDA;
 const END_OF_IMAGE: u8 = 0xD9;
-/// Blocks have this many samples on a side.
+/// Blocks have this many samples on a side, and as many coefficients as samples.
 const BLOCK: u64 = 8;
+/// Segments of a file, restart markers apart. Decoders look through all parts of the metadata again for each: a hundred
+/// thousand small ones would keep a thread for minutes. Ordinary files have some dozens, the largest depth maps hundreds.
+const MAX_SEGMENTS: usize = 1000;
+/// What may describe codes, of which 17 bytes make a decoder build tables. A hundred scans with codes of their own take
+/// less.
+const MAX_CODE_BYTES: usize = 1 << 18;
 
 /// What the markers say.
 pub(super) struct Layout {
     /// Of all components together, padded to whole blocks as decoders hold them.
     pub(super) samples: u64,
+    /// Of one row of blocks as they are coded together.
+    pub(super) row_samples: u64,
     /// Samples of the components of each scan: what a decoder visits.
     pub(super) scanned_samples: u64,
+    /// Of the largest component whose scans do not give all bits of its coefficients, in a progressive file.
+    pub(super) unfinished_samples: u64,
+    /// Of profiles, previews and the like.
+    pub(super) metadata_bytes: u64,
     pub(super) components: usize,
     pub(super) scans: usize,
     pub(super) is_progressive: bool,
@@ -24,30 +39,47 @@ impl Layout {
     /// Walks the markers to the end of the image, or to where the file ends.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, ImageError> {
         let mut frame: Option<Frame> = None;
-        let (mut scans, mut scanned_samples) = (0, 0_u64);
-        let mut is_complete = false;
-        for segment in (Segments { rest: bytes }) {
+        let (mut scans, mut scanned_samples, mut metadata_bytes) = (0, 0_u64, 0);
+        let (mut code_bytes, mut is_complete) = (0, false);
+        let rest = bytes.get(START_OF_IMAGE..).unwrap_or_default();
+        for (number, segment) in (Segments { rest, is_in_header: true }).enumerate() {
+            if number == MAX_SEGMENTS {
+                return Err(invalid(&format!("it has more than {MAX_SEGMENTS} segments")));
+            }
             match segment.marker {
                 END_OF_IMAGE => is_complete = true,
-                START_OF_SCAN => {
-                    let frame = frame.as_ref().ok_or_else(|| invalid("a scan comes before the frame"))?;
-                    scans += 1;
-                    scanned_samples = scanned_samples.saturating_add(frame.samples_of(segment.body));
+                DEFINE_CODES => {
+                    code_bytes += segment.body.len();
+                    if code_bytes > MAX_CODE_BYTES {
+                        return Err(invalid("it has too many Huffman tables"));
+                    }
                 }
-                // All starts of frames; the three that are none define tables or reserve the code.
-                0xC0..=0xCF if !matches!(segment.marker, 0xC4 | 0xC8 | 0xCC) => {
+                START_OF_SCAN => {
+                    let frame = frame.as_mut().ok_or_else(|| invalid("a scan comes before the frame"))?;
+                    scans += 1;
+                    scanned_samples = scanned_samples.saturating_add(frame.scan(segment.body));
+                }
+                // All starts of frames; two that are none define tables or reserve the code.
+                0xC0..=0xCF if !matches!(segment.marker, 0xC8 | 0xCC) => {
                     if frame.is_some() {
                         return Err(invalid("it has more than one frame"));
                     }
                     frame = Some(Frame::read(segment)?);
                 }
+                0xE0..=0xEF => metadata_bytes += segment.body.len() as u64,
+                // In the header, where decoders do not agree on what comes next.
+                0x00 | 0x01 | 0xD0..=0xD8 => return Err(invalid("its header is damaged")),
                 _ => {}
             }
         }
         let frame = frame.ok_or_else(|| invalid("it has no frame"))?;
+        let samples = frame.components.iter().map(|component| component.samples).sum();
         Ok(Self {
-            samples: frame.components.iter().map(|component| component.samples).sum(),
+            samples,
+            row_samples: samples / frame.rows.max(1),
             scanned_samples,
+            unfinished_samples: frame.unfinished_samples(),
+            metadata_bytes,
             components: frame.components.len(),
             scans,
             is_progressive: frame.is_progressive,
@@ -58,12 +90,16 @@ impl Layout {
 
 struct Frame {
     is_progressive: bool,
+    /// Of blocks as they are coded together.
+    rows: u64,
     components: Vec<Component>,
 }
 
 struct Component {
     id: u8,
     samples: u64,
+    /// A bit for each coefficient whose last bit has come.
+    finished: u64,
 }
 
 impl Frame {
@@ -81,25 +117,47 @@ impl Frame {
             return Err(damaged());
         }
         let columns = width.div_ceil(BLOCK * most_across) * BLOCK;
-        let rows = height.div_ceil(BLOCK * most_down) * BLOCK;
+        let rows = height.div_ceil(BLOCK * most_down);
         let component = |(&[id, ..], (across, down)): (&[u8; 3], _)| Component {
             id,
-            samples: columns * across * rows * down,
+            samples: columns * across * rows * BLOCK * down,
+            finished: 0,
         };
         Ok(Self {
             is_progressive: matches!(segment.marker & 0x3, 0x2),
+            rows,
             components: listed.iter().zip(factors()).map(component).collect(),
         })
     }
 
     /// The samples of the components that a scan's header names. One that names others is refused by the decoders.
-    fn samples_of(&self, scan_header: &[u8]) -> u64 {
-        let named = scan_header.split_first().map_or(&[][..], |(&count, rest)| {
-            let named = rest.as_chunks::<2>().0;
-            &named[..named.len().min(usize::from(count))]
-        });
-        let is_named = |component: &&Component| named.iter().any(|&[id, _]| id == component.id);
-        self.components.iter().filter(is_named).map(|component| component.samples).sum()
+    fn scan(&mut self, header: &[u8]) -> u64 {
+        let (count, rest) =
+            header.split_first().map_or((0, &[][..]), |(&count, rest)| (usize::from(count), rest));
+        let (named, rest) = rest.split_at_checked(2 * count).unwrap_or((rest, &[]));
+        let is_named = |id| named.as_chunks::<2>().0.iter().any(|&[named, _]| named == id);
+        let finished = finished_by(rest);
+        let mut samples = 0;
+        for component in self.components.iter_mut().filter(|component| is_named(component.id)) {
+            component.finished |= finished;
+            samples += component.samples;
+        }
+        samples
+    }
+
+    fn unfinished_samples(&self) -> u64 {
+        let is_unfinished = |component: &&Component| self.is_progressive && component.finished != u64::MAX;
+        self.components.iter().filter(is_unfinished).map(|component| component.samples).max().unwrap_or(0)
+    }
+}
+
+/// The coefficients whose last bit a scan gives, by the end of its header: the first, the last, and the bits.
+fn finished_by(end: &[u8]) -> u64 {
+    match *end {
+        [first, last, bits, ..] if bits.trailing_zeros() >= 4 && first <= last && last < 64 => {
+            (u64::MAX >> (63 - last)) & (u64::MAX << first)
+        }
+        _ => 0,
     }
 }
 
@@ -113,6 +171,8 @@ struct Segment<'file> {
 /// Markers with what belongs to them, up to the end of the image. Coded data between them is passed over.
 struct Segments<'file> {
     rest: &'file [u8],
+    /// Before the first scan, where nothing is coded and no marker stands alone.
+    is_in_header: bool,
 }
 
 impl<'file> Iterator for Segments<'file> {
@@ -127,7 +187,12 @@ impl<'file> Iterator for Segments<'file> {
                 // A fill byte may be the first byte of a marker.
                 0xFF => self.rest = &self.rest[start + 1..],
                 // Escaped data, or a marker that stands alone.
-                0x00 | 0x01 | 0xD0..=0xD8 => self.rest = after,
+                0x00 | 0x01 | 0xD0..=0xD8 => {
+                    self.rest = after;
+                    if self.is_in_header {
+                        return Some(Segment { marker, body: &[] });
+                    }
+                }
                 END_OF_IMAGE => {
                     self.rest = &[];
                     return Some(Segment { marker, body: &[] });
@@ -137,6 +202,7 @@ impl<'file> Iterator for Segments<'file> {
                         after.first_chunk().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
                     let (segment, rest) = after.split_at_checked(length).unwrap_or((after, &[]));
                     self.rest = rest;
+                    self.is_in_header &= marker != START_OF_SCAN;
                     return Some(Segment { marker, body: segment.get(2..).unwrap_or_default() });
                 }
             }
