@@ -3,6 +3,7 @@
 use std::io::{Read, repeat};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,13 +16,19 @@ use futures_util::future::join_all;
 use serde_json::json;
 use vision::{DetectOptions, Picture};
 
+use self::scans::many_scans;
 use crate::contours;
+use crate::people::{enroll, image, picture};
 use crate::process::Binary;
 use crate::support::engine::{Script, client_of, in_line};
 use crate::support::pictures::{bmp_header, wide};
 use crate::support::server::config;
 use crate::support::socket::settle;
 use crate::support::{Client, TestServer, code, photo};
+use crate::tenants::{ACME, OTHER};
+
+#[path = "../../vision/tests/decoding/scans.rs"]
+mod scans;
 
 #[tokio::test]
 async fn tenant_with_many_pictures_does_not_hold_up_another_with_one() {
@@ -70,6 +77,54 @@ async fn tenants_large_pictures_hold_up_another_for_no_more_than_one_of_them() {
     let meanwhile = done.load(Ordering::SeqCst) - before;
     assert!(meanwhile <= 8, "{meanwhile} of the other tenant's pictures went first");
     assert!(join_all(analyses).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn pictures_of_very_many_scans_are_refused_and_those_of_many_do_not_hold_up_another_tenant() {
+    let keys = format!("acme:{ACME}, other:{OTHER}");
+    let settings = [("FACEQL_API_KEY", &*keys), ("FACEQL_ENGINE_THREADS", "2")];
+    let folder = tempfile::tempdir().unwrap();
+    let engine = embedded_encoder(&config(folder.path(), &settings).engine).await.unwrap();
+    let server = TestServer::assemble(&settings, Clock::system(), engine.clone()).await;
+    let (acme, other) = (server.client_with_key(ACME), server.client_with_key(OTHER));
+    let container = acme.create_container().await;
+    let refused = acme.try_upload(&container, many_scans((8660, 5773), 100), None).await;
+    assert_eq!(code(&refused), "IMAGE_TOO_LARGE");
+    enroll(&other, "barack", &["obama.jpg"]).await;
+    let alone = verification_time(&other).await;
+
+    let identify =
+        "mutation($input: IdentifyPersonInput!) { identifyPerson(input: $input) { searchedFaces } }";
+    let slow = json!({ "input": { "image": picture(&many_scans((8660, 5773), 30)) } });
+    let answered = AtomicUsize::new(0);
+    let attack = join_all((0..20).map(|_| async {
+        acme.send(identify, slow.clone()).await;
+        answered.fetch_add(1, Ordering::SeqCst);
+    }));
+    let beside = async {
+        in_line(&engine, 15).await;
+        let before = answered.load(Ordering::SeqCst);
+        let time = verification_time(&other).await;
+        (time, answered.load(Ordering::SeqCst) - before)
+    };
+    // Ends with the verification; nobody waits for the other pictures then.
+    let (time, meanwhile) = tokio::select! {
+        _ = attack => panic!("the other tenant's picture waited for all of them"),
+        ended = beside => ended,
+    };
+    println!("verifyPerson takes {alone:?} alone, and {time:?} beside 20 pictures of 30 scans");
+    // The one under way may end, and the next one.
+    assert!(meanwhile <= 2, "{meanwhile} of the other tenant's pictures went first");
+    server.stop().await;
+}
+
+async fn verification_time(client: &Client) -> Duration {
+    let verify =
+        "mutation($input: VerifyPersonInput!) { verifyPerson(input: $input) { match { decision } } }";
+    let input = json!({ "person": { "key": { "externalId": "barack" } }, "image": image("obama2.jpg") });
+    let start = Instant::now();
+    client.data(verify, json!({ "input": input })).await;
+    start.elapsed()
 }
 
 #[tokio::test]
