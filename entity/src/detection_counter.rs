@@ -1,4 +1,4 @@
-//! How many detections of a tenant have finished. Whoever raises it holds the row until the commit, so that a higher
+//! How many detections of a tenant have finished, and which have expired. Whoever raises it holds the row until the commit, so that a higher
 //! number never becomes visible before a lower one.
 
 use sea_orm::entity::prelude::*;
@@ -14,6 +14,8 @@ pub struct Model {
     pub tenant: Tenant,
     /// The number of the last one.
     pub finished: i64,
+    /// The highest number among those that were removed for their age; 0 when there are none.
+    pub expired: i64,
 }
 
 /// Nothing refers to it.

@@ -13,6 +13,7 @@ mod m0008_job_turns;
 mod m0010_identity;
 mod m0011_audit_times;
 mod m0012_name_keys;
+mod m0013_detections_removed;
 mod whole;
 
 use whole::Whole;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_identity::Step),
             Box::new(m0011_audit_times::Step),
             Box::new(m0012_name_keys::Step),
+            Box::new(m0013_detections_removed::Step),
         ];
         steps.into_iter().map(|step| Box::new(Whole(step)) as Box<dyn MigrationTrait>).collect()
     }

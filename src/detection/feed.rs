@@ -6,11 +6,15 @@ use async_stream::try_stream;
 use chrono::{DateTime, Utc};
 use entity::detection::{Column, Entity, Model};
 use entity::detection_counter;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use entity::ids::Tenant;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio_stream::Stream;
+use uuid::Uuid;
 
 use super::{DetectionError, Detections};
 use crate::caller::Caller;
+use crate::database::Write;
 use crate::events::Received;
 use crate::submissions::Submissions;
 
@@ -39,19 +43,22 @@ impl Detections {
     /// gap and nothing twice. A follower that lags catches up from the database.
     ///
     /// # Errors
-    /// [`DetectionError::CursorExpired`] when what finished behind `after` may be gone.
+    /// [`DetectionError::CursorExpired`] when what finished behind `after` may be gone; so ends the stream of a follower that
+    /// lags so far behind.
     pub async fn follow_feed(
         &self,
         caller: Caller,
         after: Option<FeedPlace>,
     ) -> Result<impl Stream<Item = Result<Arc<Model>, DetectionError>> + use<>, DetectionError> {
-        let last = self.finished(&caller).await?;
+        let counts = self.counts(&caller).await?;
         let mut place = match after {
-            None => last,
+            None => counts.finished,
             Some(after) if after.finished_at < self.submissions.clock.now() - self.submissions.retention => {
                 return Err(DetectionError::CursorExpired);
             }
-            Some(after) if after.sequence > last => {
+            // The clock may have run ahead for a while: what it removed then is gone, however young it was.
+            Some(after) if after.sequence < counts.expired => return Err(DetectionError::CursorExpired),
+            Some(after) if after.sequence > counts.finished => {
                 return Err(DetectionError::BadInput("after is not a cursor of this feed".into()));
             }
             Some(after) => after.sequence,
@@ -81,16 +88,39 @@ impl Detections {
         })
     }
 
-    /// How many of the caller's detections have ever finished.
-    async fn finished(&self, caller: &Caller) -> Result<i64, DetectionError> {
-        let counter = detection_counter::Entity::find_by_id(caller.tenant.clone());
-        let counter = counter.one(self.submissions.database.reader()).await?;
-        Ok(counter.map_or(0, |counter| counter.finished))
+    /// How many of the caller's detections have ever finished, and up to which they have expired.
+    async fn counts(&self, caller: &Caller) -> Result<detection_counter::Model, DetectionError> {
+        let counts = detection_counter::Entity::find_by_id(caller.tenant.clone());
+        let counts = counts.one(self.submissions.database.reader()).await?;
+        let tenant = || caller.tenant.clone();
+        Ok(counts.unwrap_or_else(|| detection_counter::Model { tenant: tenant(), finished: 0, expired: 0 }))
     }
 
+    /// What has finished right behind `place`, with nothing left out that has expired.
     async fn finished_behind(&self, caller: &Caller, place: i64) -> Result<Vec<Model>, DetectionError> {
         let behind = Submissions::<Entity>::owned(caller).filter(Column::Sequence.gt(place));
         let next = behind.order_by_asc(Column::Sequence).limit(BATCH);
-        Ok(next.all(self.submissions.database.reader()).await?)
+        let next = next.all(self.submissions.database.reader()).await?;
+        // Looked at last: what is gone by now may have been missing before.
+        if self.counts(caller).await?.expired > place {
+            return Err(DetectionError::CursorExpired);
+        }
+        Ok(next)
     }
+}
+
+/// Notes in `write`, which removes them, that the detections with these ids have expired.
+pub(super) async fn note_expired(write: &Write, ids: &[Uuid]) -> Result<(), DbErr> {
+    use detection_counter::Column::{Expired, Tenant as OfTenant};
+    let highest =
+        Entity::find().select_only().column(Column::Tenant).column_as(Column::Sequence.max(), "highest");
+    let highest = highest.filter(Column::Id.is_in(ids.iter().copied())).group_by(Column::Tenant);
+    for (tenant, highest) in highest.into_tuple::<(Tenant, Option<i64>)>().all(&**write).await? {
+        let raise = detection_counter::Entity::update_many()
+            .col_expr(Expired, Expr::value(highest))
+            .filter(OfTenant.eq(tenant))
+            .filter(Expired.lt(highest));
+        raise.exec(&**write).await?;
+    }
+    Ok(())
 }

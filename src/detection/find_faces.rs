@@ -109,7 +109,7 @@ pub fn stored_faces(row: &Model) -> Result<Vec<DetectedFace>, DetectionError> {
 /// Counts one more finished detection of the tenant.
 async fn next_place(write: &Write, tenant: &Tenant) -> Result<i64, DbErr> {
     use detection_counter::{ActiveModel, Column, Entity};
-    let first = ActiveModel { tenant: Set(tenant.clone()), finished: Set(1) };
+    let first = ActiveModel { tenant: Set(tenant.clone()), finished: Set(1), expired: Set(0) };
     let raise = OnConflict::column(Column::Tenant)
         .value(Column::Finished, Expr::col((Entity, Column::Finished)).add(1))
         .to_owned();

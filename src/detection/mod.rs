@@ -14,11 +14,13 @@ use std::time::Duration;
 use entity::detection::{Column, Entity, Model};
 use entity::ids::{DetectionId, Tenant};
 use entity::job_status::JobStatus;
+use sea_orm::DbErr;
 use uuid::Uuid;
 use vision::ImageLimits;
 
 use crate::blobs::BlobName;
 use crate::config::{Setting, Settings};
+use crate::database::Write;
 use crate::events::{Bus, State, Topic};
 use crate::jobs::Handler;
 use crate::submissions::{Submission, Submissions};
@@ -90,6 +92,10 @@ impl Submission for Entity {
 
     fn place(row: &Model) -> (&Tenant, Uuid) {
         (&row.tenant, row.id.0)
+    }
+
+    async fn before_expiry(write: &Write, ids: &[Uuid]) -> Result<(), DbErr> {
+        feed::note_expired(write, ids).await
     }
 }
 

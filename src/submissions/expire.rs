@@ -55,6 +55,7 @@ impl<E: Submission> Submissions<E> {
         }
         let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
         let mut write = self.database.write().await?;
+        E::before_expiry(&write, &ids).await?;
         E::delete_many().filter(E::ID.is_in(ids.iter().copied())).exec(&*write).await?;
         idempotency::forget_nodes(&write, &ids).await?;
         self.database.erase_after(&mut write);

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::blobs::{BlobError, BlobName, Blobs};
 use crate::caller::Caller;
 use crate::clock::Clock;
-use crate::database::Database;
+use crate::database::{Database, Write};
 use crate::events::{Bus, Change, State, Topic};
 use crate::idempotency;
 use crate::jobs::Queue;
@@ -49,6 +49,11 @@ pub trait Submission: EntityTrait<Model: State + Clone> {
 
     /// Whose row it is, and which.
     fn place(row: &Self::Model) -> (&Tenant, Uuid);
+
+    /// Notes what has to be known of rows that `write` is about to remove for their age.
+    fn before_expiry(_write: &Write, _ids: &[Uuid]) -> impl Future<Output = Result<(), DbErr>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// The submissions of one kind. Cloning shares them.

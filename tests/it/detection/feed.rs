@@ -3,16 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use faceql::clock::Clock;
+use faceql::sweeper::Sweep;
 use serde_json::{Value, json};
 
-use super::{detect, picture, submit};
+use super::{delete, detect, picture, submit};
 use crate::support::client::text;
 use crate::support::engine::Script;
 use crate::support::server::{eventually, real_encoder};
-use crate::support::{Client, Socket, TestServer, drawn};
+use crate::support::{Client, Event, Socket, TestServer, drawn};
 
 const FEED: &str =
     "subscription($after: String) { detectionFeed(after: $after) { cursor detection { id status } } }";
@@ -175,17 +177,49 @@ async fn cursors_that_are_too_old_or_not_of_this_feed_say_so() {
     let mut live = follow(&server).await;
     submit_all(&server.client(), 2).await;
     let heard = items(&mut live, 2).await;
-    let refused = async |after: &str| {
-        let mut socket = Socket::connect(&server).await;
-        socket.subscribe("1", FEED, json!({ "after": after })).await;
-        match socket.next().await {
-            crate::support::Event::Error(code) => code,
-            other => panic!("{other:?}"),
-        }
-    };
-    assert_eq!(refused("nonsense").await, "BAD_USER_INPUT");
-    assert_eq!(refused(FURTHER).await, "BAD_USER_INPUT");
+    assert_eq!(refusal(&server, "nonsense").await, "BAD_USER_INPUT");
+    assert_eq!(refusal(&server, FURTHER).await, "BAD_USER_INPUT");
     later.store(3601, Ordering::Relaxed);
-    assert_eq!(refused(&text(&heard[0]["cursor"])).await, "CURSOR_EXPIRED");
+    assert_eq!(refusal(&server, &text(&heard[0]["cursor"])).await, "CURSOR_EXPIRED");
     server.stop_with_jobs().await;
+}
+
+/// Why nobody can follow the feed after this cursor.
+async fn refusal(server: &TestServer, after: &str) -> String {
+    let mut socket = Socket::connect(server).await;
+    socket.subscribe("1", FEED, json!({ "after": after })).await;
+    match socket.next().await {
+        Event::Error(code) => code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_a_clock_that_ran_ahead_removed_early_is_no_silent_gap() {
+    let (later, clock) = clock();
+    let settings = [("FACEQL_DETECTION_RETENTION_SECONDS", "3600")];
+    let server = TestServer::assemble(&settings, clock, real_encoder().await).await;
+    let client = server.client();
+    let mut live = follow(&server).await;
+    submit_all(&client, 3).await;
+    let heard = items(&mut live, 3).await;
+    // One that is deleted on purpose is no gap.
+    delete(&client, &text(&heard[1]["detection"]["id"])).await;
+    let mut follower = Socket::connect(&server).await;
+    follower.subscribe("1", FEED, json!({ "after": heard[0]["cursor"] })).await;
+    assert_eq!(items(&mut follower, 1).await, heard[2..]);
+    later.store(7200, Ordering::Relaxed);
+    server.detections.submissions.sweep(Duration::from_hours(1)).await.unwrap();
+    later.store(0, Ordering::Relaxed);
+    for missed in &heard[..2] {
+        assert_eq!(refusal(&server, &text(&missed["cursor"])).await, "CURSOR_EXPIRED");
+    }
+    // Nothing is missing behind the last one, and who was there goes on.
+    let mut replay = Socket::connect(&server).await;
+    replay.subscribe("1", FEED, json!({ "after": heard[2]["cursor"] })).await;
+    let id = text(&submit(&client, &drawn(50)).await["id"]);
+    for socket in [&mut live, &mut follower, &mut replay] {
+        assert_eq!(socket.said().await.unwrap()["detection"]["id"], id.as_str());
+    }
+    server.stop().await;
 }
