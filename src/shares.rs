@@ -4,12 +4,17 @@
 use std::collections::HashMap;
 use std::mem;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entity::ids::Tenant;
+use tokio::sync::Notify;
 
 use crate::caller::{Actor, Caller};
 use crate::config::{Setting, Settings};
+
+#[cfg(test)]
+mod tests;
 
 /// How much of each shared limit one party may hold: a percentage of what all others leave free.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +28,9 @@ pub struct SharesConfig {
 }
 
 impl SharesConfig {
+    /// Everybody may hold everything.
+    pub const WHOLE: Self = Self { key: 100, tenant: 100, address: 100 };
+
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let key = Setting {
             name: "FACEQL_KEY_SHARE_PERCENT",
@@ -36,7 +44,8 @@ impl SharesConfig {
         };
         let address = Setting {
             name: "FACEQL_ADDRESS_SHARE_PERCENT",
-            about: "The same for one network address, for what is open before a key is known.",
+            about: "The same for one network address, for what is open or on its way before a key is known. All clients \
+                    of a proxy have its address.",
         };
         Self {
             key: settings.number(key, 75, 1..=100),
@@ -63,7 +72,7 @@ enum Holder {
 }
 
 /// On whose shares something counts; on nobody's for callers without a key. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party(Arc<[Holder]>);
 
 impl Party {
@@ -71,9 +80,15 @@ impl Party {
     #[must_use]
     pub fn caller(caller: &Caller) -> Self {
         match caller.actor {
-            Actor::Anonymous | Actor::Shell => Self(Arc::default()),
+            Actor::Anonymous | Actor::Shell => Self::nobody(),
             key => Self(Arc::new([Holder::Key(key), Holder::Tenant(caller.tenant.clone())])),
         }
+    }
+
+    /// Nobody: what counts on it is not limited.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self(Arc::default())
     }
 
     /// An address; every IPv6 address counts as its network of 64 bits.
@@ -123,6 +138,8 @@ struct Limit {
     /// A share is never smaller: what one request may need at most.
     smallest_share: u64,
     in_use: Mutex<InUse>,
+    /// Tells those who wait that something was given back.
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -142,7 +159,13 @@ impl SharedLimit {
     /// As [`Self::new`], where no share is smaller than `smallest_share`.
     #[must_use]
     pub fn with_smallest_share(total: u64, shares: SharesConfig, smallest_share: u64) -> Self {
-        Self(Arc::new(Limit { total, shares, smallest_share, in_use: Mutex::default() }))
+        Self(Arc::new(Limit {
+            total,
+            shares,
+            smallest_share,
+            in_use: Mutex::default(),
+            freed: Notify::new(),
+        }))
     }
 
     /// Takes `amount` for `party`, for as long as what is returned lives.
@@ -150,9 +173,27 @@ impl SharedLimit {
     /// # Errors
     /// When there is not so much left, or not for this party.
     pub fn take(&self, party: &Party, amount: u64) -> Result<Held, Full> {
-        let mut held = Held { limit: self.clone(), party: party.clone(), amount: 0 };
+        let mut held = self.nothing(party);
         held.grow(amount)?;
         Ok(held)
+    }
+
+    /// Takes `amount` for `party` as soon as there is so much for it.
+    pub async fn take_when_free(&self, party: &Party, amount: u64) -> Held {
+        loop {
+            let mut freed = pin!(self.0.freed.notified());
+            // Before the look, so that nothing is missed that is given back right after it.
+            freed.as_mut().enable();
+            match self.take(party, amount) {
+                Ok(held) => return held,
+                Err(_) => freed.await,
+            }
+        }
+    }
+
+    /// What can grow later, for `party`.
+    pub fn nothing(&self, party: &Party) -> Held {
+        Held { limit: self.clone(), party: party.clone(), amount: 0 }
     }
 
     /// Whether `amount` could be taken now.
@@ -269,6 +310,27 @@ impl Held {
         }
     }
 
+    /// Counts on `party` from now on.
+    ///
+    /// # Errors
+    /// When there is not so much left for `party`; it counts on the same one as before then.
+    pub fn pass_to(&mut self, party: &Party) -> Result<(), Full> {
+        if self.party == *party {
+            return Ok(());
+        }
+        let limit = &*self.limit.0;
+        let mut in_use = limit.lock();
+        in_use.subtract(&self.party, self.amount);
+        let admitted = limit.admits(&in_use, party, self.amount);
+        if admitted.is_ok() {
+            self.party = party.clone();
+        }
+        in_use.add(&self.party, self.amount);
+        drop(in_use);
+        limit.freed.notify_waiters();
+        admitted
+    }
+
     /// All that is held, which this holds no longer.
     pub fn take_all(&mut self) -> Self {
         let mut all = self.another();
@@ -278,106 +340,22 @@ impl Held {
 
     /// Another part of the same limit for the same party, of nothing yet.
     pub fn another(&self) -> Self {
-        Self { limit: self.limit.clone(), party: self.party.clone(), amount: 0 }
+        self.limit.nothing(&self.party)
     }
 
     fn shrink(&mut self, amount: u64) {
+        // Nothing given back wakes nobody: whoever waits would wake itself by every try.
+        if amount == 0 {
+            return;
+        }
         self.limit.0.lock().subtract(&self.party, amount);
         self.amount -= amount;
+        self.limit.0.freed.notify_waiters();
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.shrink(self.amount);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::caller::Scopes;
-
-    const SHARES: SharesConfig = SharesConfig { key: 75, tenant: 90, address: 50 };
-
-    fn key(tenant: &str, number: usize) -> Party {
-        let tenant = Tenant::parse(tenant).unwrap();
-        Party::caller(&Caller::lasting(tenant, Scopes::ALL, Actor::Configured(number)))
-    }
-
-    /// Takes one after the other until there is no more, and tells why.
-    fn exhaust(limit: &SharedLimit, party: &Party) -> (Vec<Held>, Full) {
-        let mut held = Vec::new();
-        loop {
-            match limit.take(party, 1) {
-                Ok(one) => held.push(one),
-                Err(full) => return (held, full),
-            }
-        }
-    }
-
-    #[test]
-    fn whatever_one_key_and_one_tenant_hold_another_finds_something_left() {
-        let limit = SharedLimit::new(256, SHARES);
-        let (first, why) = exhaust(&limit, &key("greedy", 1));
-        assert_eq!((first.len(), why), (192, Full::Key));
-        let (second, why) = exhaust(&limit, &key("greedy", 2));
-        assert_eq!((second.len(), why), (39, Full::Tenant), "nine tenths of 256 together");
-        let (other, why) = exhaust(&limit, &key("other", 3));
-        assert_eq!((other.len(), why), (19, Full::Key), "three quarters of what is left");
-        drop(first);
-        assert!(exhaust(&limit, &key("other", 3)).0.len() > 100);
-        drop((second, other));
-        assert!(limit.0.lock().by_holder.is_empty(), "nobody is remembered who holds nothing");
-    }
-
-    #[test]
-    fn callers_without_a_key_may_hold_everything() {
-        let limit = SharedLimit::new(10, SHARES);
-        let tenant = Tenant::parse("default").unwrap();
-        let anonymous = Party::caller(&Caller::lasting(tenant, Scopes::ALL, Actor::Anonymous));
-        let (held, why) = exhaust(&limit, &anonymous);
-        assert_eq!((held.len(), why), (10, Full::All));
-    }
-
-    #[test]
-    fn an_address_has_its_share_and_an_ipv6_network_is_one() {
-        let limit = SharedLimit::new(8, SHARES);
-        let address = |text: &str| Party::address(text.parse().unwrap());
-        let (held, why) = exhaust(&limit, &address("2001:db8::1"));
-        assert_eq!((held.len(), why), (4, Full::Address));
-        assert_eq!(limit.take(&address("2001:db8::2"), 1).unwrap_err(), Full::Address);
-        let (_held, _) = exhaust(&limit, &address("192.0.2.1"));
-        assert_eq!(limit.take(&address("::ffff:192.0.2.1"), 1).unwrap_err(), Full::Address);
-    }
-
-    #[test]
-    fn a_share_is_never_smaller_than_what_one_request_may_need() {
-        let limit = SharedLimit::with_smallest_share(100, SHARES, 95);
-        let party = key("only", 1);
-        assert_eq!(limit.check(&party, 96), Err(Full::Key));
-        let held = limit.take(&party, 95).unwrap();
-        assert_eq!(limit.check(&party, 6), Err(Full::All));
-        drop(held);
-        assert!(SharedLimit::new(1, SHARES).take(&party, 1).is_ok());
-    }
-
-    #[test]
-    fn what_is_held_can_change_and_is_given_back_whole() {
-        let limit = SharedLimit::new(100, SHARES);
-        let mut held = limit.take(&key("a", 1), 10).unwrap();
-        held.grow(60).unwrap();
-        assert_eq!(held.grow(10), Err(Full::Key));
-        assert_eq!((held.amount(), held.resize(5)), (70, Ok(())));
-        let mut other = held.another();
-        other.grow(70).unwrap();
-        held.force(50);
-        assert_eq!(limit.0.lock().all, 120, "more than there is");
-        assert_eq!(limit.check(&key("b", 2), 1), Err(Full::All));
-        let moved = held.take_all();
-        assert_eq!((held.amount(), moved.amount()), (0, 50));
-        drop((held, other, moved));
-        let in_use = limit.0.lock();
-        assert!(in_use.all == 0 && in_use.by_holder.is_empty(), "{in_use:?}");
     }
 }

@@ -128,7 +128,8 @@ impl App {
             (people.database.clone(), people.blobs.clone(), people.models.clone());
         let secret = identity::secret_of(&database, &config.secret).await?;
         identity::note_place(&database, &secret).await?;
-        let (audit, recorder) = AuditLog::new(database.clone(), &secret, clock.clone(), &config.audit);
+        let (audit, recorder) =
+            AuditLog::new(database.clone(), &secret, clock.clone(), &config.audit, config.http.shares);
         audit.see_to_note().await?;
         let queue = Queue::new(database.clone(), &clock, &config.jobs);
         let verification = Verification {
@@ -393,6 +394,6 @@ pub async fn serve_metrics(
     let failed = |source| AppError::Listen { address, setting: "FACEQL_METRICS_LISTEN", source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     info!("metrics are at http://{}/metrics", listener.local_addr().map_err(failed)?);
-    tokio::spawn(scrape.clone().serve(listener, config.connections.clone(), stop.clone()));
+    tokio::spawn(scrape.clone().serve(listener, config.clone(), stop.clone()));
     Ok(())
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use entity::ids::{AnyId, Tenant};
 
 use crate::clock::Clock;
+use crate::shares::{Held, Party};
 use crate::type_id;
 
 /// Ids that an entry holds, at most.
@@ -21,6 +22,8 @@ pub(super) struct Origin {
     pub(super) actor: String,
     /// The request's id; empty where there is none.
     pub(super) request: String,
+    /// On whose share of the buffer its entries count.
+    pub(super) party: Party,
     pub(super) clock: Clock,
 }
 
@@ -32,6 +35,8 @@ pub(super) struct Entry {
     pub(super) about: Ids,
     pub(super) outcome: Cow<'static, str>,
     pub(super) times: i64,
+    /// In the buffer, until it is written.
+    _place: Option<Box<Held>>,
 }
 
 impl Entry {
@@ -42,7 +47,13 @@ impl Entry {
         about: Ids,
         outcome: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { time: origin.clock.now(), origin, act: act.into(), about, outcome: outcome.into(), times: 1 }
+        let (time, act, outcome) = (origin.clock.now(), act.into(), outcome.into());
+        Self { time, origin, act, about, outcome, times: 1, _place: None }
+    }
+
+    /// With a place in the buffer, or with none any longer.
+    pub(super) fn at(self, place: Option<Held>) -> Self {
+        Self { _place: place.map(Box::new), ..self }
     }
 
     /// What it has in common with others that can be counted together: whose it is, who did what, and what came of it.
@@ -66,7 +77,7 @@ impl Entry {
 }
 
 /// What something is about: each id once, and not more than an entry holds.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Ids {
     held: BTreeSet<AnyId>,
     /// How many more there were.

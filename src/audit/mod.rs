@@ -8,6 +8,7 @@ mod begun;
 mod chain;
 mod entry;
 mod recorder;
+mod repeats;
 mod retention;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use entity::ids::Tenant;
 use entity::{audit_head, identity};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::error;
 use uuid::Uuid;
 
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::{Setting, Settings};
 use crate::database::{Database, Write};
 use crate::secret::Secret;
+use crate::shares::{Full, Held, Party, SharedLimit, SharesConfig};
 use begun::{Note, Noted};
 use chain::{Chain, beginning, behind_gap};
 use entry::{Entry, Origin};
@@ -43,6 +45,9 @@ const BUFFER: usize = 4096;
 
 /// How long a request waits for room in the buffer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who is noted when a picture is fetched by its link: nobody knows more of them.
+const LINK: &str = "link";
 
 /// How the audit log is kept.
 #[derive(Clone, Debug)]
@@ -68,6 +73,9 @@ pub enum Overrun {
     /// The buffer is full.
     #[error("the audit log cannot keep up; try again later")]
     Full,
+    /// Who would be noted has as many entries in the buffer as it may have.
+    #[error("too much of the audit log waits to be written: {0}")]
+    Share(Full),
     /// What is in the buffer cannot be written.
     #[error("the audit log cannot be written at the moment; try again later")]
     Unwritable,
@@ -82,41 +90,67 @@ pub struct AuditLog {
     clock: Clock,
     retention: Option<Duration>,
     buffer: mpsc::Sender<Entry>,
+    /// The places in it, of which everybody may have a share.
+    places: SharedLimit,
     /// Since when the recorder has failed to write what it holds; `None` while it succeeds.
     failing_since: Arc<Mutex<Option<Instant>>>,
 }
 
 /// A place in the buffer, so that noting what was done cannot fail once it has begun.
-type Seat = mpsc::OwnedPermit<Entry>;
+struct Seat {
+    permit: mpsc::OwnedPermit<Entry>,
+    place: Held,
+}
+
+impl Seat {
+    fn send(self, entry: Entry) {
+        self.permit.send(entry.at(Some(self.place)));
+    }
+}
 
 impl AuditLog {
-    /// The log in `database`, and what writes down the entries that are part of no write.
+    /// The log in `database`, and what writes down the entries that are part of no write. Of those that wait, everybody may
+    /// have the share that `shares` say.
     #[must_use]
-    pub fn new(database: Database, secret: &Secret, clock: Clock, config: &AuditConfig) -> (Self, Recorder) {
+    pub fn new(
+        database: Database,
+        secret: &Secret,
+        clock: Clock,
+        config: &AuditConfig,
+        shares: SharesConfig,
+    ) -> (Self, Recorder) {
         let (buffer, waiting) = mpsc::channel(BUFFER);
+        let places = SharedLimit::new(BUFFER as u64, shares);
         let chain = Arc::new(Chain::new(secret));
         let note = Arc::new(Note::new(secret, database.file()));
         let failing_since = Arc::default();
-        let log = Self { database, chain, note, clock, retention: config.retention, buffer, failing_since };
+        let retention = config.retention;
+        let log = Self { database, chain, note, clock, retention, buffer, places, failing_since };
         (log.clone(), Recorder::new(log, waiting))
     }
 
     /// The log in `database`, for those of whom only what they write is noted.
     #[must_use]
     pub fn of_writes(database: Database, secret: &Secret, clock: Clock) -> Self {
-        Self::new(database, secret, clock, &AuditConfig { retention: None }).0
+        Self::new(database, secret, clock, &AuditConfig { retention: None }, SharesConfig::WHOLE).0
     }
 
-    /// For what a request leaves, which `actor` sent. `request` is its id.
+    /// For what a request leaves, which `actor` sent. `request` is its id; what waits of it counts on `party`.
     #[must_use]
-    pub fn trail(&self, tenant: &Tenant, actor: String, request: String) -> Trail {
-        Trail::new(self.clone(), self.origin(tenant, actor, request))
+    pub fn trail(&self, tenant: &Tenant, actor: String, request: String, party: Party) -> Trail {
+        Trail::new(self.clone(), self.origin(tenant, actor, request, party))
+    }
+
+    /// For what somebody sees who has a link.
+    #[must_use]
+    pub fn trail_of_link(&self, tenant: &Tenant, request: String, party: Party) -> Trail {
+        self.trail(tenant, LINK.to_owned(), request, party)
     }
 
     /// For what a command does from the shell: one entry for each of its writes.
     #[must_use]
     pub fn trail_of_command(&self, tenant: &Tenant, actor: String, command: &str) -> Trail {
-        Trail::of_command(self.clone(), self.origin(tenant, actor, String::new()), command)
+        Trail::of_command(self.clone(), self.origin(tenant, actor, String::new(), Party::nobody()), command)
     }
 
     /// Adds entries as part of `write`.
@@ -153,10 +187,7 @@ impl AuditLog {
         if let Some(fault) = self.fault_of_note(noted, is_empty) {
             error!("{fault}");
         }
-        if let (Some(database), false) = (identity_in(reader).await?, is_empty) {
-            self.note.write(database);
-        }
-        Ok(())
+        self.write_note(is_empty).await
     }
 
     /// Has the note say of this secret's log what it said of the former secret's.
@@ -165,28 +196,40 @@ impl AuditLog {
     /// When the database fails.
     pub async fn renew_note(&self) -> Result<(), DbErr> {
         self.note.remove();
-        self.see_to_note().await
+        self.write_note(chain::is_empty(self.database.reader()).await?).await
     }
 
-    fn origin(&self, tenant: &Tenant, actor: String, request: String) -> Arc<Origin> {
-        Arc::new(Origin { tenant: tenant.clone(), actor, request, clock: self.clock.clone() })
+    async fn write_note(&self, is_empty: bool) -> Result<(), DbErr> {
+        if let (Some(database), false) = (identity_in(self.database.reader()).await?, is_empty) {
+            self.note.write(database);
+        }
+        Ok(())
+    }
+
+    fn origin(&self, tenant: &Tenant, actor: String, request: String, party: Party) -> Arc<Origin> {
+        Arc::new(Origin { tenant: tenant.clone(), actor, request, party, clock: self.clock.clone() })
     }
 
     /// Waits for a place in the buffer, but not for long. Once nothing could be written for as long, there are none, so that
     /// a crash loses no more than what was noted until then.
-    async fn seat(&self) -> Result<Seat, Overrun> {
-        use mpsc::error::TrySendError::{Closed, Full};
+    async fn seat(&self, party: &Party) -> Result<Seat, Overrun> {
         if self.failing_since().is_some_and(|since| since.elapsed() >= PATIENCE) {
             return Err(Overrun::Unwritable);
         }
-        match self.buffer.clone().try_reserve_owned() {
-            Ok(seat) => Ok(seat),
-            Err(Full(buffer)) => {
-                let seat = tokio::time::timeout(PATIENCE, buffer.reserve_owned()).await;
-                let reason = || self.failing_since().map_or(Overrun::Full, |_| Overrun::Unwritable);
-                seat.map_err(|_| reason())?.map_err(|_| reason())
-            }
-            Err(Closed(_)) => Err(Overrun::Full),
+        let place = timeout(PATIENCE, self.places.take_when_free(party, 1)).await;
+        let place = place.map_err(|_| self.overrun(party))?;
+        // There is room in the buffer for all who have a place, unless it is closed.
+        let permit = self.buffer.clone().try_reserve_owned().map_err(|_| Overrun::Full)?;
+        Ok(Seat { permit, place })
+    }
+
+    fn overrun(&self, party: &Party) -> Overrun {
+        if self.failing_since().is_some() {
+            return Overrun::Unwritable;
+        }
+        match self.places.check(party, 1) {
+            Err(share @ (Full::Key | Full::Tenant | Full::Address)) => Overrun::Share(share),
+            Err(Full::All) | Ok(()) => Overrun::Full,
         }
     }
 

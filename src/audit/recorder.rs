@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::entry::Entry;
+use super::repeats::Repeats;
 use super::trail::DONE;
 use super::{AuditLog, BUFFER};
 
@@ -35,60 +36,78 @@ const REFUSALS: usize = 16;
 pub struct Recorder {
     log: AuditLog,
     waiting: mpsc::Receiver<Entry>,
+    /// What has come and was not looked at yet.
+    received: Vec<Entry>,
+    /// What is to be written.
+    entries: Vec<Entry>,
+    repeats: Repeats,
 }
 
 impl Recorder {
     pub(super) fn new(log: AuditLog, waiting: mpsc::Receiver<Entry>) -> Self {
-        Self { log, waiting }
+        let (received, entries, repeats) = (Vec::new(), Vec::new(), Repeats::default());
+        Self { log, waiting, received, entries, repeats }
     }
 
     /// Writes until `stop`, and then what is left; all requests must have ended by then.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut entries = Vec::new();
-        while stop.run_until_cancelled(self.gather(&mut entries)).await.is_some() {
-            while !self.write(&mut entries).await {
+        while stop.run_until_cancelled(self.gather()).await.is_some() {
+            while !self.write().await {
                 if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
                     break;
                 }
             }
         }
         self.waiting.close();
-        let rest = async { while self.waiting.recv_many(&mut entries, BUFFER).await > 0 {} };
+        let rest = async { while self.waiting.recv_many(&mut self.received, BUFFER).await > 0 {} };
         // Whoever goes on after that finds the buffer closed, and is refused.
         let _ = timeout(GRACE, rest).await;
+        self.sort();
+        self.entries.extend(self.repeats.all());
         for _ in 0..LAST_ATTEMPTS {
-            if self.write(&mut entries).await {
+            if self.write().await {
                 return;
             }
             sleep(PAUSE).await;
         }
-        error!(entries = entries.len(), "entries of the audit log are lost");
+        error!(entries = self.entries.len(), "entries of the audit log are lost");
     }
 
-    /// Waits for an entry and for those that soon follow it.
-    async fn gather(&mut self, entries: &mut Vec<Entry>) {
-        self.waiting.recv_many(entries, BATCH).await;
+    /// Waits for an entry and for those that soon follow it, or until repeats have been counted for long enough.
+    async fn gather(&mut self) {
+        tokio::select! {
+            _ = self.waiting.recv_many(&mut self.received, BATCH) => {}
+            () = self.repeats.next_end() => return,
+        }
         let more = async {
-            while entries.len() < BATCH {
-                self.waiting.recv_many(entries, BATCH - entries.len()).await;
+            while let room @ 1.. = BATCH.saturating_sub(self.received.len()) {
+                self.waiting.recv_many(&mut self.received, room).await;
             }
         };
         // Cut off, it leaves everything either here or in the buffer.
         let _ = timeout(INTERVAL, more).await;
     }
 
-    /// Whether all `entries` are written; they are gone then.
-    async fn write(&self, entries: &mut Vec<Entry>) -> bool {
-        fold_refusals(entries);
-        match self.log.write_down(entries).await {
+    /// Tells apart what is to be written now, and what is only counted for a while.
+    fn sort(&mut self) {
+        let now = Instant::now();
+        self.entries.extend(self.repeats.ended(now));
+        self.entries.extend(self.received.drain(..).filter_map(|entry| self.repeats.take(entry, now)));
+    }
+
+    /// Whether everything is written.
+    async fn write(&mut self) -> bool {
+        self.sort();
+        fold_refusals(&mut self.entries);
+        match self.log.write_down(&self.entries).await {
             Ok(()) => {
-                entries.clear();
+                self.entries.clear();
                 *self.log.failing_since() = None;
                 true
             }
             Err(cause) => {
                 self.log.failing_since().get_or_insert_with(Instant::now);
-                error!(%cause, entries = entries.len(), "the audit log could not be written");
+                error!(%cause, entries = self.entries.len(), "the audit log could not be written");
                 false
             }
         }

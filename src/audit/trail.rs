@@ -57,7 +57,7 @@ impl Trail {
     /// [`Overrun`] when there is no room for the entry; it must not be done then.
     pub async fn begin(&self, act: &str) -> Result<Doing, Overrun> {
         if let Some(steps) = &self.0 {
-            let seat = steps.log.seat().await?;
+            let seat = steps.log.seat(&steps.origin.party).await?;
             let act = Act::new(steps.origin.clone(), act.to_owned(), Some(seat), steps.ended.clone());
             *lock(&steps.act) = Some(Arc::new(act));
         }
@@ -93,7 +93,7 @@ impl Trail {
     pub async fn show(&self, id: AnyId) -> Result<(), Overrun> {
         let Some(steps) = &self.0 else { return Ok(()) };
         if !steps.show_with_others(id) {
-            let seat = steps.log.seat().await?;
+            let seat = steps.log.seat(&steps.origin.party).await?;
             steps.show_first(id, seat);
         }
         Ok(())

@@ -32,6 +32,8 @@ pub enum Fault {
     HeadChanged,
     /// Nothing is left of a log that was begun, as this file beside the secret says.
     Emptied(PathBuf),
+    /// The log was begun, and this file beside the secret does not say so.
+    Unnoted(PathBuf),
     /// The log was begun in another database, which had the same place, as this file beside the secret says.
     Replaced(PathBuf),
     /// This file beside the secret, which says that the log was begun, cannot be believed.
@@ -64,6 +66,14 @@ impl fmt::Display for Fault {
                  back",
                 note.display()
             ),
+            Self::Unnoted(note) => {
+                let note = note.display();
+                write!(
+                    formatter,
+                    "{note} does not say that this log was begun: it was removed, or the database came here without it; \
+                     nobody would notice if all of the log were removed now; the next start of the server writes it"
+                )
+            }
             Self::Replaced(note) => {
                 let note = note.display();
                 write!(
@@ -102,8 +112,6 @@ pub struct Report {
     pub first: i64,
     /// The newest one; less than `first` when there is none.
     pub last: i64,
-    /// The file beside the secret that should say that the log was begun, and does not.
-    pub unnoted: Option<PathBuf>,
     /// What is wrong, or the first of it.
     pub faults: Vec<Fault>,
     /// How much else is wrong.
@@ -156,8 +164,6 @@ impl AuditLog {
         if let Some(fault) = self.fault_of_note(noted, is_empty) {
             walk.report.note(fault);
         }
-        let is_unnoted = !is_empty && matches!(noted, Noted::Nothing | Noted::Others);
-        walk.report.unnoted = is_unnoted.then(|| self.note.file().to_owned());
         let (mut after, mut seen) = (i64::MIN, 0);
         loop {
             let page = page_behind(&state, after).await?;
@@ -185,6 +191,7 @@ impl AuditLog {
             Noted::Begun if is_empty => Some(Fault::Emptied(file)),
             Noted::BegunByAnother => Some(Fault::Replaced(file)),
             Noted::Changed => Some(Fault::NoteChanged(file)),
+            Noted::Nothing | Noted::Others if !is_empty => Some(Fault::Unnoted(file)),
             Noted::Begun | Noted::Nothing | Noted::Others => None,
         }
     }

@@ -63,7 +63,7 @@ async fn verify(log: &AuditLog, head: Option<Head>) -> Result<bool, Fault> {
     Ok(report.is_well())
 }
 
-fn tell(Report { first, last, faults, more_faults, unnoted }: &Report) {
+fn tell(Report { first, last, faults, more_faults }: &Report) {
     match faults.is_empty() {
         true if last < first => say("well     the log has no entry"),
         true => say(&format!("well     the entries {first} to {last} are as they were written")),
@@ -71,12 +71,5 @@ fn tell(Report { first, last, faults, more_faults, unnoted }: &Report) {
     }
     if *more_faults > 0 {
         say(&format!("         and {more_faults} faults more"));
-    }
-    if let Some(file) = unnoted {
-        let file = file.display();
-        say(&format!(
-            "note     {file} does not say that this log was begun, so that nobody would notice if all of it were removed; \
-             the next start of the server writes it"
-        ));
     }
 }

@@ -18,7 +18,7 @@ use crate::verification::VerificationError;
 impl From<Overrun> for ApiError {
     fn from(overrun: Overrun) -> Self {
         let code = match overrun {
-            Overrun::Full => ErrorCode::Overloaded,
+            Overrun::Full | Overrun::Share(_) => ErrorCode::Overloaded,
             Overrun::Unwritable => ErrorCode::StorageUnavailable,
         };
         Self::new(code, overrun.to_string())

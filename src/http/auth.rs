@@ -1,19 +1,20 @@
 //! Who calls: an API key in `X-API-Key` or `Authorization: Bearer`, or nobody where no key is asked for.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
 use axum::http::{Extensions, HeaderMap, header};
 use entity::ids::Tenant;
 
+use super::account::Account;
 use super::configured_key::{self, ApiKey};
 use super::refusal::Refusal;
 use super::strangers::Strangers;
 use crate::caller::{ANONYMOUS_TENANT, Actor, Caller, Scopes};
 use crate::graphql::{ApiError, ErrorCode};
 use crate::keys::{Keys, KnownKey, Unread};
+use crate::shares::Party;
 
 /// Tells callers by their keys. Cloning shares it.
 #[derive(Clone)]
@@ -39,13 +40,17 @@ impl Authenticator {
         !self.0.configured.is_empty() || self.0.stored.as_ref().is_some_and(Keys::exist)
     }
 
-    /// The caller of a request.
+    /// The caller of a request, on whom its connection counts from now on.
     pub(super) async fn by_request(
         &self,
         headers: &HeaderMap,
         extensions: &Extensions,
     ) -> Result<Caller, Refusal> {
-        self.by_key(key_in(headers), address(extensions)).await
+        let caller = self.by_key(key_in(headers), address(extensions)).await?;
+        if let Some(account) = extensions.get::<Account>() {
+            account.pass_to(&Party::caller(&caller))?;
+        }
+        Ok(caller)
     }
 
     /// The caller at this address with this key. The answer is the same for a missing and a wrong key.
@@ -103,9 +108,8 @@ fn caller(key: &KnownKey) -> Caller {
 
 /// Where a request comes from.
 pub(super) fn address(extensions: &Extensions) -> IpAddr {
-    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-    // Every connection has an address; those that had none would share this one.
-    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(peer)| peer.ip())
+    // Every connection has an account; requests that came by none would share this address.
+    extensions.get().map_or(Ipv4Addr::UNSPECIFIED.into(), Account::address)
 }
 
 pub(super) fn key_in(headers: &HeaderMap) -> Option<&str> {

@@ -18,6 +18,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use tokio_util::sync::PollSemaphore;
 use tracing::{debug, error, warn};
 
+use super::account::{Account, Accounts};
 use crate::config::{Setting, Settings};
 
 /// How long a client that is taken leave of may take to read our last words.
@@ -104,14 +105,49 @@ pub(super) struct Doorway {
     places: PollSemaphore,
     /// For the one who comes next.
     free: Option<OwnedSemaphorePermit>,
+    accounts: Accounts,
     send_timeout: Duration,
 }
 
 impl Doorway {
-    pub(super) fn new(listener: TcpListener, places: Arc<Semaphore>, config: &ConnectionsConfig) -> Self {
+    pub(super) fn new(
+        listener: TcpListener,
+        places: Arc<Semaphore>,
+        accounts: Accounts,
+        config: &ConnectionsConfig,
+    ) -> Self {
         let send_timeout = config.send_timeout;
-        Self { listener, places: PollSemaphore::new(places), free: None, send_timeout }
+        Self { listener, places: PollSemaphore::new(places), free: None, accounts, send_timeout }
     }
+
+    /// The next one who comes and may stay.
+    fn poll_admit(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr, Account)>> {
+        loop {
+            let place = match self.free.take() {
+                Some(place) => place,
+                // The semaphore is never closed.
+                None => ready!(self.places.poll_acquire(context)).ok_or(io::ErrorKind::NotConnected)?,
+            };
+            let Poll::Ready(accepted) = self.listener.poll_accept(context) else {
+                self.free = Some(place);
+                return Poll::Pending;
+            };
+            let (stream, address) = accepted?;
+            match self.accounts.open(address.ip(), place) {
+                Ok(account) => return Poll::Ready(Ok((stream, address, account))),
+                Err(full) => debug!(%full, "a connection was closed at once"),
+            }
+        }
+    }
+}
+
+/// What has an account.
+pub(super) trait Accounted {
+    /// Its account.
+    fn account(&self) -> &Account;
 }
 
 impl AsyncAccept for Doorway {
@@ -124,10 +160,7 @@ impl AsyncAccept for Doorway {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<(Connection, SocketAddr)>> {
         let this = self.get_mut();
-        if this.free.is_none() {
-            this.free = ready!(this.places.poll_acquire(context));
-        }
-        let (stream, address) = ready!(this.listener.poll_accept(context))?;
+        let (stream, address, account) = ready!(this.poll_admit(context))?;
         // An event must not wait for the acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "a connection stays slow");
@@ -138,7 +171,7 @@ impl AsyncAccept for Doorway {
             send_timeout: this.send_timeout,
             unread: None,
             reader: None,
-            place: this.free.take(),
+            account,
         };
         Poll::Ready(Ok((connection, address)))
     }
@@ -174,7 +207,7 @@ pub(super) async fn pause_after(error: &io::Error) {
     sleep(Duration::from_secs(1)).await;
 }
 
-/// A client's connection, which has its place until it is closed.
+/// A client's connection, which has its account and its place until it is closed.
 ///
 /// Let go of, it says that there is no more to come, and reads on for a moment: with unread bytes the system would reset
 /// the connection, and the client could lose what it was told last.
@@ -188,7 +221,13 @@ pub(super) struct Connection {
     unread: Option<Pin<Box<Sleep>>>,
     /// Who waits to read until the client reads again.
     reader: Option<Waker>,
-    place: Option<OwnedSemaphorePermit>,
+    account: Account,
+}
+
+impl Accounted for Connection {
+    fn account(&self) -> &Account {
+        &self.account
+    }
 }
 
 impl Connection {
@@ -229,7 +268,7 @@ impl AsyncRead for Connection {
         let read = ready!(self.open()?.poll_read(context, buffer));
         let is_end = buffer.filled().len() == before && buffer.remaining() > 0;
         self.has_ended |= read.is_err() || is_end;
-        Poll::Ready(read)
+        Poll::Ready(read.and_then(|()| self.account.read(buffer.filled().len() - before)))
     }
 }
 
@@ -267,13 +306,13 @@ impl AsyncWrite for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        let (Some(stream), place) = (self.stream.take(), self.place.take()) else { return };
+        let (Some(stream), account) = (self.stream.take(), self.account.clone()) else { return };
         if let Ok(runtime) = Handle::try_current()
             && !self.has_ended
         {
             runtime.spawn(async move {
                 take_leave(stream).await;
-                drop(place);
+                drop(account);
             });
         }
     }

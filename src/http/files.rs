@@ -15,10 +15,12 @@ use headers::{
 use http_range_header::StartPosition;
 use tracing::warn;
 
+use super::account::Account;
 use super::request_id::RequestId;
 use crate::audit::AuditLog;
 use crate::blobs::{BlobError, Blobs};
 use crate::files::{FileLinks, LinkQuery, LinkedFile};
+use crate::shares::Party;
 
 /// What serving files needs.
 #[derive(Clone)]
@@ -28,12 +30,10 @@ pub(super) struct Files {
     pub(super) audit: AuditLog,
 }
 
-/// Who shows a link: nobody knows more of them.
-const ACTOR: &str = "link";
-
 pub(super) async fn serve(
     State(files): State<Files>,
     Extension(id): Extension<RequestId>,
+    Extension(account): Extension<Account>,
     path: Result<Path<(String, String)>, PathRejection>,
     query: Result<Query<LinkQuery>, QueryRejection>,
     method: Method,
@@ -47,7 +47,8 @@ pub(super) async fn serve(
     }
     match answer(&files.blobs, &file, &headers).await {
         Ok(response) if method == Method::GET && response.status().is_success() => {
-            let trail = files.audit.trail(&file.blob.tenant, ACTOR.into(), id.to_string());
+            let party = Party::address(account.address());
+            let trail = files.audit.trail_of_link(&file.blob.tenant, id.to_string(), party);
             let noted = trail.show(file.of).await;
             noted.map_or_else(|_| StatusCode::SERVICE_UNAVAILABLE.into_response(), |()| response)
         }

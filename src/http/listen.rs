@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use axum::serve::Listener;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -19,11 +21,12 @@ use tower_http::add_extension::AddExtension;
 use tracing::debug;
 
 use super::HttpConfig;
-use super::connections::{ConnectionsConfig, Doorway, METRICS_CONNECTIONS, allowed_connections};
+use super::account::Accounts;
+use super::connections::{Accounted, ConnectionsConfig, Doorway, METRICS_CONNECTIONS, allowed_connections};
 use super::tls::{self, TlsError};
 
 /// What the header of a request may have at most: an address of 64 KiB, and as much besides.
-const MAX_HEADER_BYTES: usize = 128 << 10;
+pub(super) const MAX_HEADER_BYTES: usize = 128 << 10;
 
 /// Why a server broke off.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +53,7 @@ pub async fn serve(
     let ConnectionsConfig { max, header_timeout, .. } = config.connections;
     let max = allowed_connections(max);
     let places = Arc::new(Semaphore::new(max as usize));
-    let doorway = Doorway::new(listener, places.clone(), &config.connections);
+    let doorway = Doorway::new(listener, places.clone(), Accounts::new(max, config), &config.connections);
     match &config.tls {
         None => answer(doorway, router, header_timeout, stop).await,
         Some(files) => answer(tls::listen(doorway, files, stop)?, router, header_timeout, stop).await,
@@ -66,24 +69,32 @@ pub async fn serve(
 pub(super) async fn serve_plainly(
     listener: TcpListener,
     router: Router,
-    config: &ConnectionsConfig,
+    config: &HttpConfig,
     stop: &CancellationToken,
 ) {
-    let places = config.max.min(METRICS_CONNECTIONS);
-    let doorway = Doorway::new(listener, Arc::new(Semaphore::new(places as usize)), config);
-    answer(doorway, router, config.header_timeout, stop).await;
+    let max = config.connections.max.min(METRICS_CONNECTIONS);
+    let places = Arc::new(Semaphore::new(max as usize));
+    let doorway = Doorway::new(listener, places, Accounts::new(max, config), &config.connections);
+    answer(doorway, router, config.connections.header_timeout, stop).await;
 }
 
 async fn answer<L>(mut listener: L, router: Router, header_timeout: Duration, stop: &CancellationToken)
 where
-    L: Listener<Addr = SocketAddr>,
+    L: Listener<Addr = SocketAddr, Io: Accounted>,
 {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEADER_BYTES);
     // Once for all of them.
     let router = router.with_state::<()>(());
-    while let Some((stream, address)) = stop.run_until_cancelled(listener.accept()).await {
-        let service = TowerToHyperService::new(AddExtension::new(router.clone(), ConnectInfo(address)));
+    while let Some((stream, _)) = stop.run_until_cancelled(listener.accept()).await {
+        let account = stream.account().clone();
+        // Those of the handshake.
+        account.taken(u64::MAX);
+        let inner = TowerToHyperService::new(AddExtension::new(router.clone(), account.clone()));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (account, answer) = (account.clone(), inner.call(request));
+            async move { account.while_answering(answer).await }
+        });
         let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let stop = stop.clone();
         tokio::spawn(async move {

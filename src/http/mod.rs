@@ -1,5 +1,6 @@
 //! The edge: reads requests, authenticates them, hands them to the schema. Knows no domain.
 
+mod account;
 mod answer;
 mod auth;
 mod configured_key;

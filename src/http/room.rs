@@ -69,6 +69,11 @@ impl Room {
         Ok((arrival, request.map(counted)))
     }
 
+    /// What `party` holds of a message that is arriving: nothing yet.
+    pub(super) fn nothing(&self, party: &Party) -> Held {
+        self.bytes.nothing(party)
+    }
+
     /// Takes room for an operation of `party` with a text of so many bytes, for as long as what is returned lives.
     pub(super) fn take(&self, party: &Party, bytes: usize) -> Result<Held, Refusal> {
         Ok(self.bytes.take(party, OPERATION_BYTES + bytes as u64)?)

@@ -29,7 +29,7 @@ use crate::graphql::{Domains, Limits, RequestContext};
 use crate::health::Health;
 use crate::metrics::EdgeMetrics;
 use crate::rates::Rates;
-use crate::shares::SharedLimit;
+use crate::shares::{Party, SharedLimit};
 
 /// Room for the other parts of a request to the encoding service, beside its image.
 const ENVELOPE_BYTES: usize = 1 << 20;
@@ -79,7 +79,8 @@ pub struct Edge {
 impl Edge {
     /// The context of one request by `caller`, who leaves its trail under the request's id.
     pub(super) fn request_context(&self, caller: Caller, id: &RequestId) -> RequestContext {
-        let trail = self.audit.trail(&caller.tenant, caller.actor.to_string(), id.to_string());
+        let party = Party::caller(&caller);
+        let trail = self.audit.trail(&caller.tenant, caller.actor.to_string(), id.to_string(), party);
         RequestContext::new(Caller { trail, ..caller }, self.domains.clone())
     }
 }

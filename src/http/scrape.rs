@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::HttpConfig;
 use super::auth::Authenticator;
-use super::connections::ConnectionsConfig;
 use super::listen::serve_plainly;
 use super::refusal::Refusal;
 use crate::graphql::lacks_scope;
@@ -44,10 +44,10 @@ impl Scrape {
     }
 
     /// Answers whoever reaches `listener` until `stop`. There is nothing but metrics, and always by plain HTTP.
-    pub async fn serve(self, listener: TcpListener, connections: ConnectionsConfig, stop: CancellationToken) {
+    pub async fn serve(self, listener: TcpListener, config: HttpConfig, stop: CancellationToken) {
         let answer = |State(scrape): State<Self>| async move { scrape.answer().await };
         let routes = Router::new().route("/metrics", get(answer)).with_state(self);
-        serve_plainly(listener, routes, &connections, &stop).await;
+        serve_plainly(listener, routes, &config, &stop).await;
     }
 
     async fn answer(&self) -> Response {

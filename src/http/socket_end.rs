@@ -15,15 +15,19 @@
 //!
 //! The reserved codes are given for nothing else: clients try again after 1001 and 1013, and not after most of the others.
 
+use std::io;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use tokio::time::timeout;
 use tungstenite::Error;
 
+use super::account::TooMuch;
 use super::refusal::Refusal;
+use super::transport_ws::MAX_STRANGER_BYTES;
 use super::websocket::MAX_MESSAGE_BYTES;
 use crate::graphql::{ApiError, ErrorCode};
+use crate::shares::Full;
 
 /// Bytes that a reason may have: a control frame has room for no more.
 const MAX_REASON_BYTES: usize = 123;
@@ -44,6 +48,11 @@ impl Close {
 
     pub(super) fn forbidden() -> Self {
         Self::new(4403, "Forbidden")
+    }
+
+    pub(super) fn stranger_says_too_much() -> Self {
+        let reason = format!("before connection_ack a message has at most {MAX_STRANGER_BYTES} bytes");
+        Self::new(1009, reason)
     }
 
     /// For one who is not let in. Who may come again later is told so.
@@ -84,7 +93,20 @@ impl From<axum::Error> for End {
             Some(Error::Capacity(_)) => {
                 Close::new(1009, format!("a message has at most {MAX_MESSAGE_BYTES} bytes")).into()
             }
+            Some(Error::Io(error)) => Self::of_unread(error),
             _ => Self::Gone,
+        }
+    }
+}
+
+impl End {
+    /// Why nothing more of a message was read, or that the client is gone.
+    fn of_unread(error: &io::Error) -> Self {
+        let Some(cause) = error.get_ref() else { return Self::Gone };
+        match cause.downcast_ref::<Full>() {
+            Some(full) => Close::new(1013, full.to_string()).into(),
+            None if cause.is::<TooMuch>() => Close::stranger_says_too_much().into(),
+            None => Self::Gone,
         }
     }
 }

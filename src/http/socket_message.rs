@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use axum::extract::ws;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -13,6 +14,9 @@ use super::refusal::Refusal;
 use super::unread::{self, no_room};
 use crate::graphql::ApiError;
 use crate::shares::Held;
+
+/// What a client's ping or pong has beside its payload: two bytes, and its mask.
+const CONTROL_HEADER_BYTES: u64 = 6;
 
 /// What a client says. Payloads are read once it is known what they are for.
 pub(super) enum ClientMessage<'text> {
@@ -118,6 +122,17 @@ struct Pong<'a> {
 pub(super) fn pong(payload: Option<&RawValue>) -> String {
     // What we say can always be written as JSON.
     serde_json::to_string(&Pong { r#type: "pong", payload }).unwrap_or_default()
+}
+
+/// How many bytes of what was read a message stands for. A ping may come between the frames of another message, which
+/// are still unread then; behind a whole message there are none.
+pub(super) fn on_the_wire(message: &ws::Message) -> u64 {
+    match message {
+        ws::Message::Ping(payload) | ws::Message::Pong(payload) => {
+            CONTROL_HEADER_BYTES + payload.len() as u64
+        }
+        _ => u64::MAX,
+    }
 }
 
 /// The key in the payload of `connection_init`, by the names of its headers.

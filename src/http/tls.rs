@@ -19,7 +19,8 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::connections::{Connection, Doorway, pause_after};
+use super::account::Account;
+use super::connections::{Accounted, Connection, Doorway, pause_after};
 use crate::config::{Setting, Settings};
 
 /// How often is looked for a renewed certificate.
@@ -158,6 +159,12 @@ pub(super) fn listen(
     tokio::spawn(certificate.renew_until(stop.clone()));
     let acceptor = SpawningHandshakes(TlsAcceptor::from(Arc::new(config)));
     Ok(Secured(tls_listener::builder(acceptor).handshake_timeout(HANDSHAKE_TIME).listen(doorway)))
+}
+
+impl Accounted for TlsStream<Connection> {
+    fn account(&self) -> &Account {
+        self.get_ref().0.account()
+    }
 }
 
 impl Listener for Secured {

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, info};
 
+use super::account::Account;
 use super::auth;
 use super::execute::{Operation, Terms};
 use super::json::Meter;
@@ -29,7 +30,7 @@ use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::router::Edge;
 use super::socket_end::{Close, End};
-use super::socket_message::{ClientMessage, Waiting, complete, key_in, pong, refused};
+use super::socket_message::{ClientMessage, Waiting, complete, key_in, on_the_wire, pong, refused};
 use super::{parameters, sent, streams};
 use crate::caller::Caller;
 use crate::graphql::{ApiError, ErrorCode};
@@ -40,7 +41,7 @@ use crate::shares::{Held, Party};
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
 
 /// What a message may have while nobody has said yet who it is: room for a key.
-const MAX_STRANGER_BYTES: usize = 16 << 10;
+pub(super) const MAX_STRANGER_BYTES: usize = 16 << 10;
 
 /// What a message that a client owes may have without being paid for.
 const MAX_FREE_BYTES: usize = 1 << 10;
@@ -68,6 +69,7 @@ pub(super) struct Opening {
     /// Until `connection_init`: may hold the key.
     headers: HeaderMap,
     address: IpAddr,
+    account: Option<Account>,
     id: RequestId,
 }
 
@@ -77,6 +79,7 @@ impl Opening {
         Self {
             headers: headers.clone(),
             address: auth::address(extensions),
+            account: extensions.get().cloned(),
             id: RequestId::given(extensions),
         }
     }
@@ -187,6 +190,9 @@ impl Socket {
 
     async fn read(&mut self, message: Message) -> Result<(), End> {
         self.last_heard = Instant::now();
+        if let Some(account) = &self.opening.account {
+            account.taken(on_the_wire(&message));
+        }
         let text = match message {
             Message::Text(text) => text,
             Message::Close(_) => {
@@ -199,8 +205,7 @@ impl Socket {
             Message::Binary(_) => return Err(Close::new(4400, "messages are text").into()),
         };
         if self.caller.is_none() && text.len() > MAX_STRANGER_BYTES {
-            let reason = format!("before connection_ack a message has at most {MAX_STRANGER_BYTES} bytes");
-            return Err(Close::new(1009, reason).into());
+            return Err(Close::stranger_says_too_much().into());
         }
         let invalid = |error: String| Close::new(4400, format!("Invalid message received: {error}"));
         let meter = Meter::whole(self.edge.json, text.as_bytes())
@@ -254,7 +259,12 @@ impl Socket {
         let key = payload.and_then(key_in);
         let key = key.as_deref().or_else(|| auth::key_in(&headers));
         let caller = self.edge.authenticator.by_key(key, self.opening.address).await?;
-        self.place = self.edge.streams.take(&Party::caller(&caller), 1).map_err(streams::refusal)?;
+        let party = Party::caller(&caller);
+        self.place = self.edge.streams.take(&party, 1).map_err(streams::refusal)?;
+        if let Some(account) = &self.opening.account {
+            account.pass_to(&party)?;
+            account.count_as(self.edge.room.nothing(&party));
+        }
         self.caller = Some(caller);
         Ok(())
     }

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument, info_span};
 
+use super::account::Account;
 use super::auth;
 use super::host::is_allowed_origin;
 use super::refusal::Refusal;
@@ -14,7 +15,7 @@ use super::request_id::RequestId;
 use super::router::Edge;
 use super::socket_end::Close;
 use super::streams::unacknowledged_refusal;
-use super::transport_ws::{self, Opening, SUBPROTOCOL, Socket};
+use super::transport_ws::{self, MAX_STRANGER_BYTES, Opening, SUBPROTOCOL, Socket};
 use crate::graphql::ErrorCode;
 use crate::shares::Party;
 
@@ -36,6 +37,9 @@ pub(super) fn serve(edge: Arc<Edge>, parts: &Parts, upgrade: WebSocketUpgrade) -
         Ok(place) => place,
         Err(full) => return unacknowledged_refusal(full).into_response(),
     };
+    if let Some(account) = parts.extensions.get::<Account>() {
+        account.limit(2 * MAX_STRANGER_BYTES as u64);
+    }
     let id = RequestId::given(&parts.extensions);
     let opening = Opening::of(parts);
     let upgrade = upgrade.protocols([SUBPROTOCOL]);

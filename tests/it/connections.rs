@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::support::TestServer;
-use crate::support::server::soon;
+use crate::support::server::{eventually, soon};
+use crate::tenants::ACME;
 
 const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -84,7 +85,8 @@ async fn client_that_reads_nothing_is_not_listened_to_until_it_reads_again() {
 
 #[tokio::test]
 async fn as_many_connections_as_are_allowed_are_open_at_once() {
-    let server = TestServer::with(&[("FACEQL_MAX_CONNECTIONS", "2")]).await;
+    let settings = [("FACEQL_MAX_CONNECTIONS", "2"), ("FACEQL_ADDRESS_SHARE_PERCENT", "100")];
+    let server = TestServer::with(&settings).await;
     let mut kept = connection(&server, REQUEST).await;
     assert_eq!(status(&mut kept).await, "204");
     let half = connection(&server, &REQUEST[..10]).await;
@@ -104,5 +106,79 @@ async fn request_that_is_refused_before_it_was_read_hears_why() {
     soon(stream.write_all(&vec![b' '; 4_000_000])).await.unwrap();
     assert_eq!(status(&mut stream).await, "415");
     drop(stream);
+    server.stop().await;
+}
+
+/// As [`connection`], from another address of this machine.
+async fn connection_from(server: &TestServer, address: &str, bytes: &[u8]) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(server.address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn one_address_leaves_connections_for_others_until_its_clients_are_known() {
+    let keyed = format!("acme:{ACME}");
+    let settings = [
+        ("FACEQL_API_KEY", &*keyed),
+        ("FACEQL_HEADER_TIMEOUT_SECONDS", "600"),
+        ("FACEQL_MAX_CONNECTIONS", "8"),
+        ("FACEQL_ADDRESS_SHARE_PERCENT", "50"),
+    ];
+    let server = TestServer::with(&settings).await;
+    let mut strangers = Vec::new();
+    for _ in 0..4 {
+        let mut stranger = connection(&server, REQUEST).await;
+        assert_eq!(status(&mut stranger).await, "204");
+        strangers.push(stranger);
+    }
+    end(TcpStream::connect(server.address).await.unwrap()).await;
+    let mut other = connection_from(&server, "127.0.0.2", REQUEST).await;
+    assert_eq!(status(&mut other).await, "204");
+    // Behind a proxy all come from one address: a connection on which a key was let in counts on the key.
+    let query = "GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nHost: localhost\r\n";
+    let query = format!("{query}Apollo-Require-Preflight: 1\r\nX-API-Key: {ACME}\r\n\r\n");
+    for known in &mut strangers[..2] {
+        known.write_all(query.as_bytes()).await.unwrap();
+        assert_eq!(status(known).await, "200");
+    }
+    let mut next = connection(&server, REQUEST).await;
+    assert_eq!(status(&mut next).await, "204");
+    end(TcpStream::connect(server.address).await.unwrap()).await;
+    drop((strangers, other, next));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn large_heads_of_strangers_are_bounded_together_and_small_ones_always_come_in() {
+    // Set apart for strangers is the room of one largest head.
+    let settings = [
+        ("FACEQL_HEADER_TIMEOUT_SECONDS", "600"),
+        ("FACEQL_MAX_UPLOAD_BYTES", "65536"),
+        ("FACEQL_MAX_REQUEST_BYTES", "100000"),
+        ("FACEQL_MAX_BYTES_IN_FLIGHT", "100000"),
+    ];
+    let server = TestServer::with(&settings).await;
+    let large =
+        |bytes: usize| format!("GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(bytes));
+    let mut first = connection(&server, large(100_000).as_bytes()).await;
+    let mut second = connection(&server, large(100_000).as_bytes()).await;
+    soon(async {
+        tokio::select! {
+            ended = first.read_u8() => assert!(ended.is_err()),
+            ended = second.read_u8() => assert!(ended.is_err()),
+        }
+    })
+    .await;
+    let mut small = connection(&server, REQUEST).await;
+    assert_eq!(status(&mut small).await, "204");
+    drop((first, second));
+    eventually(async || {
+        let mut whole = connection(&server, large(100_000).as_bytes()).await;
+        whole.write_all(b"\r\n\r\n").await.is_ok() && whole.read_u8().await.is_ok()
+    })
+    .await;
     server.stop().await;
 }

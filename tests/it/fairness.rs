@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::people::picture;
+use crate::socket_limits::LARGE_FRAME;
 use crate::socket_protocol::{FEED, Raw, subscribe};
 use crate::support::client::{read, text};
 use crate::support::engine::Script;
@@ -282,5 +283,31 @@ async fn answers_that_wait_on_a_socket_count_as_well() {
     drop(open);
     let greedy = server.client_with_key(GREEDY);
     eventually(async || greedy.refusal_or_none(&query).await.is_none()).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn messages_that_trickle_in_count_on_the_share_of_the_key_that_sends_them() {
+    let server = server(&LITTLE_ROOM).await;
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        let mut socket = Raw::speaking(&server).await;
+        socket.say(json!({ "type": "connection_init", "payload": { "X-API-Key": GREEDY } })).await;
+        assert_eq!(socket.hear().await["type"], "connection_ack");
+        let stream = socket.0.get_mut();
+        stream.write_all(&LARGE_FRAME).await.unwrap();
+        // One that is refused is closed while this is sent.
+        let _ = stream.write_all(&vec![b'x'; 1_000_000]).await;
+        open.push(socket);
+    }
+    let ends = open.iter_mut().map(|socket| Box::pin(socket.closed_with()));
+    let ((code, reason), ..) = futures_util::future::select_all(ends).await;
+    assert!(code == 1013 && reason.contains("FACEQL_KEY_SHARE_PERCENT"), "{code} {reason}");
+    for _ in 0..20 {
+        asks(&server.client_with_key(OTHER)).await;
+    }
+    drop(open);
+    let greedy = server.client_with_key(GREEDY);
+    eventually(async || greedy.refusal_or_none("{ __typename }").await.is_none()).await;
     server.stop().await;
 }

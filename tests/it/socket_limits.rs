@@ -85,6 +85,34 @@ async fn too_large_a_message_is_refused_before_it_has_come() {
     server.stop().await;
 }
 
+/// The beginning of a masked text frame of 1 MiB, the largest that is taken.
+pub(crate) const LARGE_FRAME: [u8; 14] = [0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0];
+
+/// A masked frame of a message that goes on in the next one, and a ping.
+fn part_and_ping(is_first: bool) -> Vec<u8> {
+    let header = [u8::from(is_first), 0xfe, 0x10, 0, 0, 0, 0, 0];
+    [&header[..], &[b'x'; 4096], &[0x89, 0x80, 0, 0, 0, 0]].concat()
+}
+
+#[tokio::test]
+async fn what_a_stranger_has_not_said_to_its_end_is_not_gathered() {
+    let server = TestServer::with(&[("FACEQL_SOCKET_INIT_SECONDS", "600")]).await;
+    let mut socket = Raw::speaking(&server).await;
+    socket.0.get_mut().write_all(&LARGE_FRAME).await.unwrap();
+    socket.0.get_mut().write_all(&vec![b'x'; 64 << 10]).await.unwrap();
+    let (code, reason) = socket.closed_with().await;
+    assert!(code == 1009 && reason.contains("16384 bytes"), "{code} {reason}");
+    // Not between pings either.
+    let mut socket = Raw::speaking(&server).await;
+    for number in 0..16 {
+        // Closed, it may refuse the rest.
+        let _ = socket.0.get_mut().write_all(&part_and_ping(number == 0)).await;
+    }
+    let (code, reason) = socket.closed_with().await;
+    assert!(code == 1009 && reason.contains("16384 bytes"), "{code} {reason}");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_stranger_says_little_and_a_caller_pays_for_all_that_is_said() {
     let settings = [
@@ -140,9 +168,10 @@ async fn what_operations_of_sockets_hold_is_bounded_with_all_else() {
     let mut socket = Raw::acknowledged(&server).await;
     let large = |id: &str| {
         let mut message = subscribe(id, FEED);
-        message["payload"]["variables"] = json!({ "unused": "x".repeat(80_000) });
+        message["payload"]["variables"] = json!({ "unused": "x".repeat(76_000) });
         message
     };
+    // There is room for the second one to arrive, and none for what its operation takes besides.
     socket.say(large("1")).await;
     socket.say(large("2")).await;
     let refused = socket.hear().await;

@@ -4,13 +4,29 @@ use entity::audit_entry::Entity;
 use entity::ids::Tenant;
 use futures_util::FutureExt;
 use sea_orm::EntityTrait;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{House, acts, database_config, id};
-use crate::audit::{AuditConfig, AuditLog, BUFFER};
+use crate::audit::{AuditConfig, AuditLog, BUFFER, Recorder};
+use crate::caller::{Actor, Caller, Scopes};
 use crate::clock::Clock;
 use crate::database::Database;
-use crate::secret::{Secret, SecretConfig};
+use crate::identity;
+use crate::secret::SecretConfig;
+use crate::shares::{Party, SharesConfig};
+
+/// A log that nobody writes down yet.
+async fn log_in(folder: &TempDir, shares: SharesConfig) -> (AuditLog, Recorder) {
+    let database = Database::open(&database_config(folder)).await.unwrap();
+    let config = SecretConfig { file: folder.path().join("secret") };
+    let secret = identity::secret_of(&database, &config).await.unwrap();
+    AuditLog::new(database, &secret, Clock::system(), &AuditConfig { retention: None }, shares)
+}
+
+fn tenant() -> Tenant {
+    Tenant::parse("acme").unwrap()
+}
 
 #[tokio::test]
 async fn entry_of_a_write_comes_and_goes_with_the_write() {
@@ -93,20 +109,17 @@ async fn acts_of_a_request_that_came_to_the_same_have_one_entry_with_all_ids() {
 #[tokio::test]
 async fn flood_of_refusals_is_counted_and_what_succeeds_is_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let secret = Secret::make(&SecretConfig { file: folder.path().join("secret") }).unwrap();
-    let database = Database::open(&database_config(&folder)).await.unwrap();
-    let (log, recorder) =
-        AuditLog::new(database.clone(), &secret, Clock::system(), &AuditConfig { retention: None });
+    let (log, recorder) = log_in(&folder, SharesConfig::WHOLE).await;
     for number in 0..2000 {
         let (key, request) = (format!("key_{}", number % 2), number.to_string());
-        let trail = log.trail(&Tenant::parse("acme").unwrap(), key, request);
+        let trail = log.trail(&tenant(), key, request, Party::nobody());
         let doing = trail.begin("compareFaces").await.unwrap();
         doing.end((number >= 100).then(|| "NO_FACE".to_owned()));
     }
     let stop = CancellationToken::new();
     stop.cancel();
     recorder.run(stop).await;
-    let entries = Entity::find().all(database.reader()).await.unwrap();
+    let entries = Entity::find().all(log.database.reader()).await.unwrap();
     let of =
         |key, outcome| entries.iter().filter(move |entry| (&*entry.actor, &*entry.outcome) == (key, outcome));
     for key in ["key_0", "key_1"] {
@@ -142,7 +155,7 @@ async fn what_a_request_shows_has_one_entry_and_much_of_it_has_several() {
 #[tokio::test]
 async fn write_about_more_than_an_entry_holds_says_how_much_more() {
     let house = House::idle().await;
-    let trail = house.log.trail_of_command(&Tenant::parse("acme").unwrap(), "shell".into(), "faceql import");
+    let trail = house.log.trail_of_command(&tenant(), "shell".into(), "faceql import");
     let mut write = house.log.database.write().await.unwrap();
     trail.record(&mut write, (0..1001).map(|_| id())).await.unwrap();
     trail.record(&mut write, [id()]).await.unwrap();
@@ -157,11 +170,8 @@ async fn write_about_more_than_an_entry_holds_says_how_much_more() {
 #[tokio::test]
 async fn request_waits_while_the_buffer_is_full_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let secret = Secret::make(&SecretConfig { file: folder.path().join("secret") }).unwrap();
-    let database = Database::open(&database_config(&folder)).await.unwrap();
-    let (log, recorder) =
-        AuditLog::new(database.clone(), &secret, Clock::system(), &AuditConfig { retention: None });
-    let trail = || log.trail(&Tenant::parse("acme").unwrap(), "anonymous".into(), String::new());
+    let (log, recorder) = log_in(&folder, SharesConfig::WHOLE).await;
+    let trail = || log.trail(&tenant(), "anonymous".into(), String::new(), Party::nobody());
     for _ in 0..BUFFER {
         assert!(trail().show(id()).now_or_never().unwrap().is_ok());
     }
@@ -175,8 +185,54 @@ async fn request_waits_while_the_buffer_is_full_and_loses_nothing() {
     stop.cancel();
     recording.await.unwrap();
     assert_eq!(log.verify(None, |_| {}).await.unwrap().last, i64::try_from(BUFFER).unwrap() + 1);
-    assert!(
-        log.trail(&Tenant::parse("acme").unwrap(), String::new(), String::new()).show(id()).await.is_err(),
-        "it has ended"
-    );
+    let late = log.trail(&tenant(), String::new(), String::new(), Party::nobody());
+    assert!(late.show(id()).await.is_err(), "it has ended");
+}
+
+#[tokio::test]
+async fn one_key_cannot_fill_the_buffer_that_every_key_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, recorder) = log_in(&folder, SharesConfig { key: 75, tenant: 90, address: 90 }).await;
+    let trail = |key| {
+        let caller = Caller::lasting(tenant(), Scopes::ALL, Actor::Configured(key));
+        log.trail(&tenant(), caller.actor.to_string(), String::new(), Party::caller(&caller))
+    };
+    let mut shown = 0;
+    while let Some(noted) = trail(1).show(id()).now_or_never() {
+        noted.unwrap();
+        shown += 1;
+    }
+    assert_eq!(shown, BUFFER * 3 / 4);
+    let acts = trail(1);
+    assert!(acts.begin("compareFaces").now_or_never().is_none(), "whatever it does");
+    assert!(trail(2).show(id()).now_or_never().unwrap().is_ok());
+    // What waits is not lost, and gives its places back.
+    let stop = CancellationToken::new();
+    let recording = tokio::spawn(recorder.run(stop.clone()));
+    trail(1).show(id()).await.unwrap();
+    stop.cancel();
+    recording.await.unwrap();
+    assert_eq!(log.verify(None, |_| {}).await.unwrap().last, i64::try_from(shown).unwrap() + 2);
+}
+
+#[tokio::test]
+async fn fetches_of_a_picture_by_its_link_are_counted_and_what_is_counted_is_written_at_the_end() {
+    let house = House::idle().await;
+    let (seen, other) = (id(), id());
+    let fetch = async |picture, request: &str| {
+        let trail = house.log.trail_of_link(&tenant(), request.to_owned(), Party::nobody());
+        trail.show(picture).await.unwrap();
+    };
+    for number in 0..1000 {
+        fetch(seen, &number.to_string()).await;
+    }
+    fetch(other, "first").await;
+    fetch(other, "second").await;
+    let house = house.reopen().await;
+    let entries = house.entries().await;
+    let mut told: Vec<_> = entries.iter().map(|entry| (&*entry.request, entry.times)).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("", 999), ("0", 1), ("first", 1), ("second", 1)], "what is several names none");
+    assert!(entries.iter().all(|entry| (&*entry.actor, &*entry.act) == ("link", "read")));
+    assert_eq!(house.faults().await, []);
 }

@@ -146,6 +146,19 @@ async fn log_that_was_emptied_is_found_and_does_not_begin_anew() {
 }
 
 #[tokio::test]
+async fn removed_note_of_a_log_with_entries_is_found_and_the_service_says_so_when_it_writes_it_anew() {
+    let house = House::idle().await;
+    let note = house.folder.path().join("secret.audit");
+    assert!(!note.exists());
+    assert_eq!(house.faults().await, [], "a log without an entry needs none");
+    house.write_one().await;
+    std::fs::remove_file(&note).unwrap();
+    assert_eq!(house.faults().await, [Fault::Unnoted(note)]);
+    house.log.see_to_note().await.unwrap();
+    assert_eq!(house.faults().await, []);
+}
+
+#[tokio::test]
 async fn log_of_another_secret_is_not_taken_for_ones_own() {
     let (folder, seconds) = House::new().await.close().await;
     let house = House::open(folder, "another secret", seconds).await;

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::database::{Database, DatabaseConfig};
 use crate::identity;
 use crate::secret::{Secret, SecretConfig};
+use crate::shares::{Party, SharesConfig};
 
 const DAY: i64 = 86_400;
 
@@ -59,7 +60,7 @@ impl House {
         let clock =
             Clock::from_fn(move || DateTime::from_timestamp(time.load(Ordering::Relaxed), 0).unwrap());
         let config = AuditConfig { retention: Some(Duration::from_secs(DAY.unsigned_abs())) };
-        let (log, recorder) = AuditLog::new(database, &secret, clock, &config);
+        let (log, recorder) = AuditLog::new(database, &secret, clock, &config, SharesConfig::WHOLE);
         let stop = CancellationToken::new();
         let recording = tokio::spawn(recorder.run(stop.clone()));
         Self { folder, log, seconds, stop, recording }
@@ -79,7 +80,7 @@ impl House {
     }
 
     fn trail(&self) -> Trail {
-        self.log.trail(&Tenant::parse("acme").unwrap(), "key_1".into(), "request-1".into())
+        self.log.trail(&Tenant::parse("acme").unwrap(), "key_1".into(), "request-1".into(), Party::nobody())
     }
 
     /// An act with a write.

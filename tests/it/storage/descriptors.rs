@@ -14,7 +14,8 @@ const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 #[tokio::test]
 async fn connections_leave_open_files_for_database_and_blobs_and_the_log_says_how_many_there_are() {
     let folder = tempfile::tempdir().unwrap();
-    let command = faceql(folder.path(), "serve", &[("FACEQL_SHUTDOWN_GRACE_SECONDS", "1")]);
+    let settings = [("FACEQL_SHUTDOWN_GRACE_SECONDS", "1"), ("FACEQL_ADDRESS_SHARE_PERCENT", "100")];
+    let command = faceql(folder.path(), "serve", &settings);
     let server = Binary::spawn(wrapped(&["prlimit", "--nofile=256:256", "--"], &command)).await;
     eventually(async || server.log().contains("only 64 connections are taken at once and not 30000")).await;
     // All places but two are taken, and more clients wait.
