@@ -28,7 +28,7 @@ fn metadata_counts_as_memory() {
         [&b"ICC_PROFILE\0\x01\xFF"[..], b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0", b"none of these"]
     {
         let marker = if start.starts_with(b"ICC") { 0xE2 } else { 0xE1 };
-        let segment = segment(marker, &[start, &[b'.'; 60_000]].concat());
+        let segment = segment(marker, &[start, &vec![b'.'; 60_000][..]].concat());
         let file = [&plain[..2], &segment.repeat(300), &plain[2..]].concat();
         let header = ImageHeader::read(&file, &LIMITS).unwrap();
         let peak = alone.peak_of(|| Picture::decode(&file, &LIMITS).unwrap()) as u64;

@@ -75,7 +75,7 @@ struct Bits {
 impl Bits {
     fn write(&mut self, value: usize, count: usize) {
         for place in 0..count {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             let bit = (value >> place & 1) as u8;
