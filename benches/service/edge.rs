@@ -146,11 +146,15 @@ async fn last_delay(subscribers: usize) -> Duration {
     let mut delays = Vec::new();
     for _ in 0..ROUNDS {
         let container = client.create_container().await;
+        // Its state is the first event of each subscription, which shows that the subscription is there.
+        client.upload(&container, photo("obama.jpg")).await;
+        client.wait_until_settled(std::slice::from_ref(&container)).await;
         let following: Vec<_> = (0..subscribers)
             .map(|_| tokio::spawn(follow(server.address, container.clone(), heard.clone())))
             .collect();
-        // A subscription is not acknowledged; this is ample.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        for _ in 0..subscribers {
+            hearing.recv().await.expect("the sockets are open");
+        }
         let start = Instant::now();
         client.upload(&container, photo("obama.jpg")).await;
         let mut last = start;
@@ -163,13 +167,15 @@ async fn last_delay(subscribers: usize) -> Duration {
     median(delays)
 }
 
-/// Follows a container until its image is COMPLETED, and tells when that was heard.
+/// Follows a container, and tells when the state of its first image was heard, and when its second image was COMPLETED.
 async fn follow(address: SocketAddr, container: String, heard: mpsc::UnboundedSender<Instant>) {
     let mut socket = socket(address).await;
     let query = "subscription ($id: ID!) { imageStatusChanged(containerId: $id) { id status } }";
     let payload = json!({ "query": query, "variables": { "id": container } });
     let message = json!({ "id": "1", "type": "subscribe", "payload": payload });
     socket.send(Message::text(message.to_string())).await.expect("the socket is open");
+    socket.next().await.expect("an event").expect("a message");
+    let _ = heard.send(Instant::now());
     while let Some(Ok(message)) = socket.next().await {
         if message.into_text().is_ok_and(|text| text.contains("COMPLETED")) {
             // Nobody listens any more when the round is over.
