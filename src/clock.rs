@@ -1,35 +1,35 @@
-//! The time, passed in: the one home of the system's clock.
+//! An injectable clock. No other module reads the system time.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-/// Tells the time. Tests pass one that they move by hand.
+/// A source of the current time. Tests pass one that they advance by hand.
 #[derive(Clone)]
 pub struct Clock {
     tell: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-    /// How much time has passed since some moment. Nobody can set it.
+    /// Monotonic time since an arbitrary moment.
     passed: Arc<dyn Fn() -> TimeDelta + Send + Sync>,
 }
 
 impl Clock {
-    /// The machine's own clock.
+    /// The system clock.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one home of the system's clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     pub fn system() -> Self {
         let begun = Instant::now();
         Self::from_fns(Utc::now, move || TimeDelta::from_std(begun.elapsed()).unwrap_or(TimeDelta::MAX))
     }
 
-    /// A clock that asks `tell`, and that nobody sets: as much time passes as it tells.
+    /// A clock that reads `tell` and is never set back or forward: the monotonic time follows it.
     pub fn from_fn(tell: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         let tell = Arc::new(tell);
         let told = tell.clone();
         Self { tell, passed: Arc::new(move || told() - DateTime::UNIX_EPOCH) }
     }
 
-    /// A clock that asks `tell`, and that may be set: `passed` says how much time really passes.
+    /// A clock that reads `tell`, which may be set; `passed` is the monotonic time.
     pub fn from_fns(
         tell: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
         passed: impl Fn() -> TimeDelta + Send + Sync + 'static,
@@ -37,14 +37,14 @@ impl Clock {
         Self { tell: Arc::new(tell), passed: Arc::new(passed) }
     }
 
-    /// Now, in whole microseconds: what every database keeps.
+    /// The current time in whole microseconds, the precision at which it is stored.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         (self.tell)().trunc_subsecs(6)
     }
 
-    /// A clock that agrees with this one now and that nobody can set from then on: for times by which this process
-    /// waits. It stands still while the machine sleeps.
+    /// A clock that starts at the current time of this one and then follows monotonic time, for timers within this
+    /// process. It stops while the machine is suspended.
     #[must_use]
     pub fn steady(&self) -> Self {
         let (start, begun, passed) = (self.now(), (self.passed)(), self.passed.clone());

@@ -1,4 +1,4 @@
-//! How every part of a running server is: told by `service` and by `/health/ready`.
+//! Health of each component of a running server, reported by the `service` field and by `/health/ready`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,50 +7,50 @@ use sea_orm::DbErr;
 use tokio::sync::Mutex;
 use vision::ModelCard;
 
-use crate::blobs::Blobs;
-use crate::database::Database;
 use crate::inference::Engines;
 use crate::jobs::Queue;
+use crate::store::blobs::Blobs;
+use crate::store::database::Database;
 
-/// How long an answer holds: a look writes a file and asks a service, and anybody may ask for it.
+/// How long a result is cached: a check writes a file and calls a service, and needs no key.
 const KEPT: Duration = Duration::from_secs(2);
 
-/// Looks at the parts. Cloning shares them.
+/// Checks the components. Clones share the cached result.
 #[derive(Clone)]
 pub struct Health {
-    /// Rows.
+    /// Checked for whether it accepts writes.
     pub database: Database,
-    /// Bytes.
+    /// Checked for whether its folder is writable.
     pub blobs: Blobs,
-    /// Who encodes.
+    /// The embedded engine and, if configured, the external encoding service.
     pub engines: Engines,
-    /// Background work.
+    /// Checked for its number of pending jobs.
     pub queue: Queue,
     last: Arc<Mutex<Option<Look>>>,
 }
 
-/// What was seen, and when.
+/// A cached result and its time.
 struct Look {
     at: Instant,
     components: Arc<[Component]>,
 }
 
-/// A part and how it is.
+/// A component and its state.
 pub struct Component {
-    /// Its name.
+    /// `database`, `blobs`, `engine`, `jobs` or `encoder`.
     pub name: &'static str,
-    /// One line; `Err` when it does not work.
+    /// A one-line description; `Err` with the reason when the component does not work.
     pub state: Result<String, String>,
 }
 
 impl Health {
-    /// The health of these parts.
+    /// Health checks for these components.
     #[must_use]
     pub fn new(database: Database, blobs: Blobs, engines: Engines, queue: Queue) -> Self {
         Self { database, blobs, engines, queue, last: Arc::default() }
     }
 
-    /// The state of every part, as it was two seconds ago at most. Who asks meanwhile waits for the same look.
+    /// The state of every component, at most two seconds old. Concurrent calls share one check.
     pub async fn check(&self) -> Arc<[Component]> {
         let mut last = self.last.lock().await;
         if let Some(look) = last.as_ref()
@@ -71,16 +71,16 @@ impl Health {
             self.queue.depth()
         );
         let said = |error: DbErr| error.to_string();
-        let database = database.map(|()| "SQLite takes writes".into()).map_err(said);
+        let database = database.map(|()| "SQLite accepts writes".into()).map_err(said);
         let blobs = blobs.map(|()| "the folder is writable".into()).map_err(|error| error.to_string());
-        let jobs = depth.map(|jobs| format!("{jobs} job(s) waiting or at work")).map_err(said);
+        let jobs = depth.map(|jobs| format!("{jobs} job(s) queued or running")).map_err(said);
         let engine = self.engines.embedded.health();
         let own = [("database", database), ("blobs", blobs), ("engine", engine), ("jobs", jobs)];
         let service = service.map(|state| ("encoder", state));
         own.into_iter().chain(service).map(|(name, state)| Component { name, state }).collect()
     }
 
-    /// The models at work.
+    /// The models in use.
     #[must_use]
     pub fn models(&self) -> Vec<&ModelCard> {
         self.engines.models()

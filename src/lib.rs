@@ -1,51 +1,39 @@
-//! FaceQL, a self-hosted face platform spoken to in GraphQL.
+//! FaceQL, a self-hosted face recognition platform with a GraphQL API.
 //!
-//! Modules know each other in one direction only:
+//! Modules depend on each other in one direction only:
 //!
 //! ```text
-//! cli -> http -> graphql -> { verification, enrollment -> people, { detection, contours } -> submissions }
+//! cli -> http -> graphql -> { containers, enrollment -> people, { detection, contours } -> tasks }
 //!     -> { audit inference index jobs events blobs database idempotency … } -> vision
 //! ```
 //!
-//! [`app`] wires them together and is called by [`cli`] and tests alone. ARCHITECTURE.md tells the whole.
+//! [`app`] wires them together; only [`cli`] and tests call it. See ARCHITECTURE.md.
 
+pub mod access;
+pub mod actor;
 pub mod app;
 pub mod audit;
-pub mod blobs;
-pub mod caller;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod containers;
 pub mod contours;
-pub mod database;
-pub mod decimal;
 pub mod detection;
 pub mod enrollment;
 pub mod events;
-mod exact;
-pub mod failure;
-pub mod files;
 pub mod graphql;
 pub mod health;
 pub mod http;
-pub mod idempotency;
-pub mod identity;
+pub mod ids;
+pub mod images;
 pub mod index;
 pub mod inference;
 pub mod jobs;
-pub mod keys;
-mod lexer;
-pub mod metadata;
 pub mod metrics;
-pub mod page;
+mod parsing;
 pub mod people;
-mod private;
-pub mod rates;
-pub mod secret;
+pub mod settings;
 pub mod shares;
-pub mod submissions;
-pub mod sweeper;
+pub mod store;
+pub mod tasks;
 pub mod telemetry;
-pub mod type_id;
-pub mod upload;
-pub mod verification;

@@ -1,11 +1,11 @@
-//! The `faceql` binary: sets up the process and leaves the rest to `faceql::cli`.
+//! The `faceql` binary: sets up the allocator and the async runtime, then calls `faceql::cli`.
 
 use std::process::ExitCode;
 
 use tikv_jemallocator::Jemalloc;
 
-/// On Linux for ONNX Runtime too. A request makes hundreds of small allocations, and a picture some large ones: it is
-/// faster at the former than the system's, and gives back the latter.
+/// On Linux ONNX Runtime uses it too. A request makes hundreds of small allocations and an image a few large ones:
+/// jemalloc is faster than the system allocator at the former and returns the latter to the system.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

@@ -1,10 +1,10 @@
-//! The reference: every f32 vector compared, by a library made for it.
+//! The reference: an exact scan of all f32 vectors, by a library made for it.
 
 use simsimd::SpatialSimilarity;
 
 use super::faces::DIMENSIONS;
 
-/// Vectors in one piece of memory, and whose they are.
+/// Vectors in one contiguous buffer, and the person of each.
 pub(crate) struct ExactScan {
     vectors: Vec<f32>,
     people: Vec<usize>,

@@ -1,11 +1,11 @@
-//! Vectors that lie as a face encoder's do, without any faces.
+//! Synthetic vectors that are distributed like a face encoder's.
 //!
-//! A vector is what all faces have in common (length 1.21), plus what is its person's own, plus what is this picture's.
-//! The two are normal, with a variance that falls off over the factors, so that distances spread as if there were
-//! some 45 dimensions instead of 128; a random rotation then hides the factors in all values. The lengths are
-//! about 1.4, strangers 0.8 to 1.2 apart and two pictures of a person 0.3 to 0.5.
+//! A vector is the sum of what all faces have in common (length 1.21), of a part for the person and of a part for the
+//! image. The latter two are normal, with a variance that decreases over the factors, so that distances spread as in
+//! about 45 dimensions instead of 128; a random rotation then distributes the factors over all values. The lengths are
+//! about 1.4, different people 0.8 to 1.2 apart and two images of a person 0.3 to 0.5.
 
-/// Values in a vector.
+/// Number of values in a vector.
 pub(crate) const DIMENSIONS: usize = 128;
 
 /// Sums of the variances over all dimensions.
@@ -17,7 +17,7 @@ const LENGTH_IN_COMMON: f32 = 1.21;
 pub(crate) struct Population {
     random: Random,
     common: [f32; DIMENSIONS],
-    /// Standard deviation of each factor, as a part of the whole.
+    /// Standard deviation of each factor, as a fraction of the total.
     spread: [f32; DIMENSIONS],
     signs: [f32; DIMENSIONS],
 }
@@ -39,12 +39,12 @@ impl Population {
         Self { random, common, spread: spread.map(|variance| (variance / whole).sqrt()), signs }
     }
 
-    /// Somebody new.
+    /// A new person.
     pub(crate) fn person(&mut self) -> [f32; DIMENSIONS] {
         self.deviation(VARIANCE_OF_PEOPLE)
     }
 
-    /// Another picture of the person.
+    /// Another image of the person.
     pub(crate) fn picture(&mut self, person: &[f32; DIMENSIONS]) -> [f32; DIMENSIONS] {
         let mut vector = self.deviation(VARIANCE_OF_PICTURES);
         for ((value, own), common) in vector.iter_mut().zip(person).zip(&self.common) {
@@ -98,7 +98,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Near enough to a standard normal: eight bytes have a sum of mean 1020 and variance 43,690.
+    /// Approximately standard normal: eight bytes have a sum of mean 1020 and variance 43,690.
     fn normal(&mut self) -> f32 {
         let sum: u16 = self.next().to_le_bytes().into_iter().map(u16::from).sum();
         (f32::from(sum) - 1020.0) / 209.02

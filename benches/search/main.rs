@@ -1,13 +1,13 @@
-//! What a search among enrolled faces takes, against an exact f32 scan of the same vectors in the same run; asserts
-//! nothing. `make bench` runs it.
+//! The time of a search among enrolled faces, compared with an exact f32 scan of the same vectors in the same run.
+//! Asserts nothing. `make bench` runs it.
 //!
-//! Rates are per second of one thread's processor time, so that what else the machine does is left out of them.
+//! Rates are per second of one thread's processor time, so that other work of the machine is excluded.
 
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
     clippy::cast_precision_loss,
-    reason = "a benchmark speaks to its user, fails by panicking and rounds"
+    reason = "a benchmark prints its results, fails by panicking and rounds"
 )]
 
 mod exact;
@@ -36,7 +36,7 @@ fn main() {
         return measure(people);
     }
     println!("{:<58} {:>12} {:>12} {:>8}", "", "index", "exact f32", "ratio");
-    // Each in a process of its own, or one would find itself in the memory that another has freed.
+    // Each in its own process, since otherwise one could reuse memory that another has freed.
     let program = std::env::current_exe().expect("a program knows where it is");
     for people in ["2000", "20000", "200000"] {
         let status = Command::new(&program).args(["--people", people]).status();
@@ -48,7 +48,7 @@ fn measure(people: usize) {
     let mut population = Population::new(7);
     let identities: Vec<_> = (0..people).map(|_| population.person()).collect();
     let mut scan = ExactScan::with_capacity(people * FACES_EACH);
-    // Interleaved as if everybody came back, not one person after the other.
+    // Interleaved, so that the images of a person are not adjacent.
     for _ in 0..FACES_EACH {
         for (person, identity) in identities.iter().enumerate() {
             scan.push(person, &population.picture(identity));
@@ -96,7 +96,7 @@ fn built(scan: &ExactScan) -> (EmbeddedIndex, Build) {
     let index = EmbeddedIndex::new();
     let resident = resident_bytes();
     let ((), time) = timed(|| {
-        // As they come from the database: some thousands of rows at a time.
+        // As loaded from the database: some thousands of rows at a time.
         for page in templates.chunks(10_000) {
             index.insert(&collection(), page).expect("vectors are finite");
         }
@@ -105,7 +105,7 @@ fn built(scan: &ExactScan) -> (EmbeddedIndex, Build) {
     (index, Build { milliseconds: time.as_secs_f64() * 1e3, bytes_each })
 }
 
-/// Milliseconds to enrol one more face.
+/// Milliseconds to enroll one more face.
 fn one_more(index: &EmbeddedIndex, vector: &[f32]) -> f64 {
     let face = face_id(usize::MAX);
     let template = Template { face, person: person_id(usize::MAX), vector };
@@ -124,7 +124,7 @@ fn compare(
     let answer = |query| index.search(&collection(), query, TOP, max_distance).expect("queries are finite");
     let (mut ours, mut theirs) = (Duration::ZERO, Duration::ZERO);
     let (mut found, mut wanted) = (0_u32, 0_u32);
-    // In turns, so that a change of the machine's pace meets both.
+    // Alternately, so that a change of the machine's speed affects both.
     for queries in queries.chunks(queries.len().div_ceil(ROUNDS)) {
         let (answers, time) = timed(|| queries.iter().map(|query| answer(query)).collect::<Vec<_>>());
         ours += time;
@@ -173,7 +173,7 @@ fn person_id(number: usize) -> PersonId {
     PersonId(Uuid::from_u128(number as u128))
 }
 
-/// What `work` gives, and how long it kept this thread's processor.
+/// The result of `work`, and the processor time of this thread.
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
     let began = now();
@@ -181,7 +181,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (result, now().saturating_sub(began))
 }
 
-/// What the process has in memory, from Linux; 0 elsewhere.
+/// The process's resident memory, on Linux; 0 elsewhere.
 fn resident_bytes() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or_default();

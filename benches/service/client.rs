@@ -1,4 +1,4 @@
-//! The few requests that the benchmark makes.
+//! The requests that the benchmark sends.
 
 use std::net::SocketAddr;
 use std::time::Duration;

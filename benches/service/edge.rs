@@ -1,13 +1,14 @@
-//! The edge: requests against a bare handler, idle sockets, and a thousand subscribers of one container.
+//! The HTTP layer: requests compared with a bare handler, idle WebSockets, and a thousand subscribers of one container.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::routing::post;
 use axum::{Json, Router};
-use faceql::config::{Config, Settings};
+use faceql::config::Config;
 use faceql::http::{Authenticator, with_middleware};
 use faceql::metrics::{EngineMetrics, Metrics};
+use faceql::settings::Settings;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -24,7 +25,7 @@ use crate::{median, photo, row};
 const VERSION: &str = "{ service { version } }";
 const KEY: &str = "bench-key-0123456789";
 const CLIENTS: usize = 8;
-/// In a round: the system counts processor time in hundredths of a second; these take some forty of them.
+/// Requests per round: the system counts processor time in hundredths of a second; these take about forty of them.
 const REQUESTS: usize = 16_000;
 const REQUEST_ROUNDS: usize = 5;
 const IDLE_SOCKETS: u16 = 10_000;
@@ -54,8 +55,8 @@ async fn requests() {
     against("the same with a key and its rates, CPU µs, without", keyed, unlimited, keyed / unlimited);
 }
 
-/// The median processor time of a request to each of these servers, which are asked in turns: what else the machine does
-/// meets all of them.
+/// The median processor time per request of each of these servers. They are measured alternately, so that other work
+/// affects them all.
 async fn microseconds<const N: usize>(servers: [(&Server, Option<&'static str>); N]) -> [f64; N] {
     let mut rounds = servers.map(|_| Vec::new());
     for round in 0..=REQUEST_ROUNDS {
@@ -76,14 +77,14 @@ async fn microseconds<const N: usize>(servers: [(&Server, Option<&'static str>);
     })
 }
 
-/// What the child process does: answers every request, read as JSON, by JSON, behind the middleware of the service.
+/// The child process: responds to every JSON request with JSON, behind the service's middleware.
 pub(crate) async fn serve_bare_handler() {
     let answer = |Json(request): Json<Value>| async move {
         let known = request["query"] == VERSION;
         Json(json!({ "data": { "service": { "version": known.then_some(env!("CARGO_PKG_VERSION")) } } }))
     };
     let config = Config::read(Settings::from_values::<&str, &str>([])).expect("the defaults are fine").http;
-    let authenticator = Authenticator::new(Vec::new(), None, config.strangers_per_minute);
+    let authenticator = Authenticator::new(Vec::new(), None, config.failed_auth_per_minute);
     let metrics = Metrics::new(&EngineMetrics::default(), None).edge;
     let routes = Router::new().route("/graphql", post(answer));
     serve_bare(with_middleware(routes, &authenticator, metrics, &config)).await;
@@ -114,7 +115,7 @@ async fn idle_sockets() {
     row("10,000 idle sockets, kB of each, against 20", &format!("{each:.1}"), "20", each / 20.0);
 }
 
-/// An acknowledged socket.
+/// An acknowledged WebSocket.
 async fn socket(address: SocketAddr) -> WebSocketStream<TcpStream> {
     let mut request = format!("ws://{address}/graphql").into_client_request().expect("an address");
     let protocol = HeaderValue::from_static("graphql-transport-ws");
@@ -138,7 +139,7 @@ async fn subscribers() {
     );
 }
 
-/// How long after an upload has begun the last subscriber, each on a socket of its own, hears that it is COMPLETED.
+/// The time from the start of an upload until the last subscriber, each on its own WebSocket, receives COMPLETED.
 async fn last_delay(subscribers: usize) -> Duration {
     let server = Server::start().await;
     let client = Client::new(server.address);
@@ -167,7 +168,7 @@ async fn last_delay(subscribers: usize) -> Duration {
     median(delays)
 }
 
-/// Follows a container, and tells when the state of its first image was heard, and when its second image was COMPLETED.
+/// Follows a container, and reports when the state of its first image arrived, and when its second image was COMPLETED.
 async fn follow(address: SocketAddr, container: String, heard: mpsc::UnboundedSender<Instant>) {
     let mut socket = socket(address).await;
     let query = "subscription ($id: ID!) { imageStatusChanged(containerId: $id) { id status } }";
@@ -178,7 +179,7 @@ async fn follow(address: SocketAddr, container: String, heard: mpsc::UnboundedSe
     let _ = heard.send(Instant::now());
     while let Some(Ok(message)) = socket.next().await {
         if message.into_text().is_ok_and(|text| text.contains("COMPLETED")) {
-            // Nobody listens any more when the round is over.
+            // The receiver is gone when the round is over.
             let _ = heard.send(Instant::now());
             return;
         }

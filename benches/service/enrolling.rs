@@ -1,4 +1,5 @@
-//! Many people by `faceql enroll`, against the engine alone on the same pictures. Both with the start of the engine.
+//! `faceql enroll` with many people, compared with the engine alone on the same images. Both include the engine's
+//! start.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ const ROUNDS: usize = 3;
 
 pub(crate) async fn measure() {
     let photos = photos();
-    // The fastest of some rounds, by turns: whatever else the machine does now and then slows neither.
+    // The fastest of several alternating rounds, so that occasional other work slows neither.
     let (mut alone, mut service) = (Duration::MAX, Duration::MAX);
     for _ in 0..ROUNDS {
         alone = alone.min(timed(async { encode_all(&engine_alone().await, &photos, PEOPLE).await }).await);
@@ -22,7 +23,7 @@ pub(crate) async fn measure() {
     row("faceql enroll, 1,000 people, against the engine alone", &shown, &reference, service / alone);
 }
 
-/// Everybody has a gallery of their own: the photos show but two people, whom one gallery would not take twice.
+/// Each person has a gallery of their own: the photos show only two people, whom one gallery would not accept twice.
 async fn enroll_all() -> Duration {
     let data = tempfile::tempdir().expect("a temporary folder");
     let photo = |number: usize| ["obama.jpg", "obama2.jpg", "biden.jpg"][number % 3];

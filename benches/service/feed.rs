@@ -1,4 +1,4 @@
-//! The feed with a thousand followers: how much later than the first one the last one hears.
+//! The feed with a thousand subscribers: the delay from the first one that receives an event to the last.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub(crate) async fn measure() {
         tokio::spawn(follow(server.address, heard.clone()));
     }
     let (mut first, mut last) = (Vec::new(), Vec::new());
-    // A subscription is not acknowledged; this is ample.
+    // A subscription is not acknowledged; this time is ample.
     tokio::time::sleep(Duration::from_secs(2)).await;
     for _ in 0..ROUNDS {
         let start = Instant::now();
@@ -54,7 +54,7 @@ pub(crate) async fn measure() {
     );
 }
 
-/// Follows the feed several times on one socket, and tells when each event comes.
+/// Follows the feed several times on one WebSocket, and reports when each event arrives.
 async fn follow(address: SocketAddr, heard: mpsc::UnboundedSender<Instant>) {
     let mut request = format!("ws://{address}/graphql").into_client_request().expect("an address");
     let protocol = HeaderValue::from_static("graphql-transport-ws");

@@ -1,19 +1,19 @@
-//! What the service costs over its engine and over a bare web server. Prints ratios against references that are
-//! measured in the same run; asserts nothing. `make bench` runs it, `cargo bench --bench service -- people` only that
-//! part.
+//! The overhead of the service compared with its engine and with a bare web server. Prints ratios to references that
+//! are measured in the same run; asserts nothing. `make bench` runs it; `cargo bench --bench service -- people` runs
+//! only that part.
 //!
-//! The service is the real binary in a process of its own, so that its processor time and memory can be read.
+//! The service is the real binary in a separate process, so that its processor time and memory can be read.
 
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
-    reason = "a benchmark speaks to its user and fails by panicking"
+    reason = "a benchmark prints its results and fails by panicking"
 )]
 
 mod client;
 mod edge;
 mod enrolling;
-#[expect(dead_code, reason = "the other benchmark needs more of it")]
+#[expect(dead_code, reason = "the other benchmark uses more of it")]
 #[path = "../search/faces.rs"]
 mod faces;
 mod feed;
@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// The service's own, so that references have no other.
+/// The same allocator as the service's, so that references have no other.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -39,7 +39,7 @@ async fn main() {
     if std::env::args().any(|argument| argument == "--bare-handler") {
         return edge::serve_bare_handler().await;
     }
-    // An error means that there is one already.
+    // An error means that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     println!("{:<74} {:>12} {:>12} {:>8}", "", "service", "reference", "ratio");
     let parts: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -76,7 +76,7 @@ fn root(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The bytes of one of the set-up's photos.
+/// The bytes of one of the setup's photos.
 fn photo(name: &str) -> Bytes {
     std::fs::read(root(".faceql/photos").join(name)).expect("run `make prepare`").into()
 }

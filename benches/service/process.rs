@@ -1,4 +1,4 @@
-//! A server in a process of its own, and what the system says of it.
+//! A server in a separate process, and its processor time and memory.
 
 use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener};
@@ -19,12 +19,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The real binary, on data of its own.
+    /// The real binary, with its own data.
     pub(crate) async fn start() -> Self {
         Self::start_on(tempfile::tempdir().expect("a temporary folder")).await
     }
 
-    /// The real binary, on what [`faceql`] put into `data`.
+    /// The real binary, with the data that [`faceql`] put into `data`.
     pub(crate) async fn start_on(data: TempDir) -> Self {
         Self::start_with(data, &[]).await
     }
@@ -58,7 +58,7 @@ impl Server {
     pub(crate) fn cpu_seconds(&self) -> f64 {
         let stat =
             std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("/proc/PID/stat");
-        // The name may hold spaces: count from behind its closing parenthesis.
+        // The name may contain spaces: count from its closing parenthesis.
         let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
         let ticks = |index: usize| fields[index].parse::<f64>().expect("ticks");
         (ticks(11) + ticks(12)) / 100.0
@@ -75,20 +75,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What the process of [`Server::start_bare`] does: a bare web server.
+/// The process of [`Server::start_bare`]: a bare web server.
 pub(crate) async fn serve_bare(routes: Router) {
     let (_, address) = std::env::vars().find(|(name, _)| name == "BENCH_LISTEN").expect("an address");
     let listener = tokio::net::TcpListener::bind(address).await.expect("the port");
     axum::serve(listener, routes).await.expect("serving");
 }
 
-/// The real binary, which keeps everything in `data`.
+/// The real binary, which stores everything in `data`.
 pub(crate) fn faceql(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faceql"));
     command
@@ -96,13 +96,13 @@ pub(crate) fn faceql(data: &Path) -> Command {
         .env("DATABASE_URL", format!("sqlite:{}", data.join("faceql.db").display()))
         .env("FACEQL_BLOB_FOLDER", data.join("blobs"))
         .env("FACEQL_LOG", "error")
-        // Counted, but never short of.
+        // Counted, but never exhausted.
         .env("FACEQL_RATE_COST_PER_SECOND", "1000000000")
         .env("FACEQL_RATE_UPLOAD_MIB_PER_MINUTE", "4000000");
     command
 }
 
-/// Runs `command` to its end.
+/// Runs `command` until it ends.
 pub(crate) async fn finished(mut command: Command) {
     let run = tokio::task::spawn_blocking(move || command.output());
     let output = run.await.expect("a thread").expect("the command starts");

@@ -1,4 +1,4 @@
-//! Reading a full container of five images with their vectors, against a bare route that serves the same bytes.
+//! Reading a full container of five images with their vectors, compared with a bare route that serves the same bytes.
 
 use std::path::PathBuf;
 
@@ -12,9 +12,9 @@ use crate::client::Client;
 use crate::process::{Server, serve_bare};
 use crate::{photo, row};
 
-/// Requests between two looks at the clock.
+/// Number of requests between two time measurements.
 const REQUESTS: usize = 4000;
-/// The system counts processor time in hundredths of a second; this much makes that exact enough.
+/// The system counts processor time in hundredths of a second; this much makes that accurate enough.
 const ENOUGH_CPU_SECONDS: f64 = 1.0;
 const CLIENTS: usize = 8;
 
@@ -42,7 +42,7 @@ pub(crate) async fn measure() {
     );
 }
 
-/// What the child process does: serves `file` from memory.
+/// The child process: serves `file` from memory.
 pub(crate) async fn serve_bare_route(file: PathBuf) {
     let bytes = Bytes::from(std::fs::read(file).expect("the file"));
     let json = [(header::CONTENT_TYPE, "application/json")];

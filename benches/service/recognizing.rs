@@ -1,4 +1,4 @@
-//! What verifying and identifying somebody among 100,000 faces costs beside the engine: HTTP, parsing, SQL, index.
+//! The overhead of verification and identification among 100,000 faces over the engine: HTTP, parsing, SQL, index.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -39,7 +39,7 @@ pub(crate) async fn measure() {
     let found = client.send_image(IDENTIFY, json!({}), photo.clone()).await;
     assert_eq!(found["identifyPerson"]["searchedFaces"], FACES + 1, "{found}");
 
-    // By turns, so that a machine that slows down for a while slows all.
+    // Alternately, so that a temporary slowdown of the machine affects all.
     let (mut alone, mut verify, mut identify) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..REQUESTS {
         alone.push(timed(analysed(&engine, photo.clone())).await);
@@ -54,7 +54,7 @@ pub(crate) async fn measure() {
     }
 }
 
-/// Enrolls one real person, and imports many made-up ones who lie around as many real ones would.
+/// Enrolls one real person, and imports many synthetic ones, as near to each other as real people.
 async fn fill(engine: &EmbeddedEncoder, data: &Path) {
     let list = data.join("people.csv");
     let obama = root(".faceql/photos/obama.jpg");
@@ -72,10 +72,10 @@ async fn fill(engine: &EmbeddedEncoder, data: &Path) {
     finished(import).await;
 }
 
-/// What `faceql export` would write of a gallery of made-up people, a face each.
+/// Writes what `faceql export` would write for a gallery of synthetic people, with a face each.
 fn write_people(file: &Path, engine: &EmbeddedEncoder, middle: &[f32]) -> std::io::Result<()> {
     let mut population = Population::new(1);
-    // Only their deviation from what they have in common is wanted.
+    // Only the deviation from their common part is used.
     let common = population.picture(&[0.0; DIMENSIONS]);
     let mut file = BufWriter::new(File::create(file)?);
     let (model, time) = (engine.model(), "2026-01-31T12:00:00Z");
@@ -119,7 +119,7 @@ async fn vector_of(engine: &EmbeddedEncoder, name: &str) -> Vec<f32> {
     analysed(engine, photo(name)).await[0].embedding.values().to_vec()
 }
 
-/// As the service asks for it.
+/// As the service calls it.
 async fn analysed(engine: &EmbeddedEncoder, photo: Bytes) -> Vec<EncodedFace> {
     let options = DetectOptions { max_faces: Some(2), ..DetectOptions::default() };
     engine.analyse(&anybody(), photo, options, Urgency::Urgent).await.expect("a face")

@@ -1,14 +1,15 @@
-//! From upload to COMPLETED, against the engine alone on the same images; acknowledgement under load; memory.
+//! From upload to COMPLETED, compared with the engine alone on the same images; acknowledgement under load; memory.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use entity::ids::Tenant;
+use faceql::access::caller::ANONYMOUS_TENANT;
 use faceql::app;
-use faceql::caller::ANONYMOUS_TENANT;
-use faceql::config::{Config, Settings};
+use faceql::config::Config;
 use faceql::inference::{Client as EngineClient, EmbeddedEncoder};
+use faceql::settings::Settings;
 use tokio::task::JoinSet;
 
 use crate::client::Client;
@@ -28,7 +29,7 @@ pub(crate) async fn measure() {
     encode_all(&engine, &photos, UPLOADERS * 5).await;
     client.wait_until_settled(&upload_all(&client, &photos, UPLOADERS * 5).await).await;
 
-    // By turns, so that a machine that slows down for a while slows both.
+    // Alternately, so that a temporary slowdown of the machine affects both.
     let (mut alone, mut service) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..ROUNDS {
         alone += timed(encode_all(&engine, &photos, IMAGES)).await;
@@ -83,7 +84,7 @@ pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> Duration {
     start.elapsed()
 }
 
-/// Whoever uploads.
+/// The client of the engine for uploads.
 pub(crate) fn anybody() -> EngineClient {
     EngineClient::job(&Tenant::parse(ANONYMOUS_TENANT).expect("a name"))
 }

@@ -1,32 +1,32 @@
-//! A key that lets in. The key itself is not here, nor anything that it could be computed from.
+//! An API key. Neither the key nor anything that reveals it is stored.
 
 use sea_orm::entity::prelude::*;
 
 use crate::ids::{ApiKeyId, Tenant};
 
-/// A row of `api_keys`. None is ever removed, so that who asked can be told later.
+/// A row of `api_keys`. Rows are never removed, so that actors in the audit log remain identifiable.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "api_keys")]
 pub struct Model {
-    /// Names the key.
+    /// Id of the key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ApiKeyId,
-    /// Whose data it lets see and change.
+    /// Tenant whose data the key gives access to.
     pub tenant: Tenant,
-    /// What it is for, for people.
+    /// Purpose of the key, for operators.
     pub label: String,
-    /// What it lets do, as in `read+write`.
+    /// Permissions of the key, such as `read+write`.
     pub scopes: String,
     /// HMAC-SHA-256 of the key under the server's secret, lower-case hexadecimal.
     #[sea_orm(unique)]
     pub digest: String,
-    /// When it was made.
+    /// When the key was created.
     pub created_at: DateTimeUtc,
-    /// From when on it lets in no more.
+    /// When the key expires; `None` if it does not.
     pub expires_at: Option<DateTimeUtc>,
-    /// When it was revoked.
+    /// When the key was revoked; `None` if it is valid.
     pub revoked_at: Option<DateTimeUtc>,
-    /// The minute in which it was last used.
+    /// The minute in which the key was last used.
     pub last_used_at: Option<DateTimeUtc>,
 }
 

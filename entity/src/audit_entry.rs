@@ -1,4 +1,4 @@
-//! What somebody did. Written once, chained to the entry before it, and never changed.
+//! An entry of the audit log. Written once, chained to the previous entry, and never changed.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,32 +8,32 @@ use crate::ids::Tenant;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_entries")]
 pub struct Model {
-    /// Its place in the chain, from 1, without gaps.
+    /// Number in the chain, from 1, without gaps.
     #[sea_orm(primary_key, auto_increment = false)]
     pub sequence: i64,
-    /// When it was done.
+    /// When the act happened.
     pub time: DateTimeUtc,
-    /// Whose data it was about.
+    /// Tenant whose data the act concerned.
     pub tenant: Tenant,
-    /// By what the one who did it was let in.
+    /// How the acting client was authenticated.
     pub actor: String,
-    /// The id of the request; empty where there was none.
+    /// The request id; empty if there was none.
     pub request: String,
     /// What was done.
     pub act: String,
-    /// What it was about: TypeIDs, as a JSON list.
+    /// What the act concerned: TypeIDs, as a JSON list.
     pub ids: String,
-    /// How many more there were.
+    /// Number of further ids that did not fit.
     pub ids_left_out: i64,
-    /// `OK`, or the code of the error.
+    /// `OK` or an error code.
     pub outcome: String,
-    /// How often that was done: more than once within a request, or refused in a flood.
+    /// How often the act happened: more than once within a request, or in a flood of refused requests.
     pub times: i64,
-    /// HMAC over the one of the entry before, and all of the above.
+    /// HMAC over the previous entry's HMAC and all of the above.
     pub mac: Vec<u8>,
 }
 
-/// Nothing refers to it.
+/// Nothing refers to entries.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

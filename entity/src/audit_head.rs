@@ -1,32 +1,32 @@
-//! Where the chain of the audit log begins and ends: without it, nobody would notice that its last entries are gone.
+//! Where the chain of the audit log begins and ends. Reveals the removal of the last entries.
 
 use sea_orm::entity::prelude::*;
 
-/// The one row of `audit_heads`.
+/// The single row of `audit_heads`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_heads")]
 pub struct Model {
     /// Always [`Model::ID`].
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
-    /// The oldest entry that is kept.
+    /// Number of the oldest retained entry.
     pub first_sequence: i64,
-    /// The MAC of the entry before that one.
+    /// MAC of the entry before it.
     pub before_first: Vec<u8>,
-    /// The newest entry.
+    /// Number of the newest entry.
     pub last_sequence: i64,
-    /// Its MAC.
+    /// MAC of the newest entry.
     pub last_mac: Vec<u8>,
     /// HMAC over all of the above.
     pub seal: Vec<u8>,
 }
 
 impl Model {
-    /// The id of the one row.
+    /// The id of the single row.
     pub const ID: i32 = 1;
 }
 
-/// Nothing refers to it.
+/// Nothing refers to this table.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

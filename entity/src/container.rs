@@ -1,4 +1,4 @@
-//! A verification container: a few images that are encoded and compared.
+//! A container: a few images that are encoded and compared.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,16 +8,16 @@ use crate::ids::{ContainerId, Tenant};
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "containers")]
 pub struct Model {
-    /// Sorts by creation.
+    /// Sorts by creation time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ContainerId,
-    /// Whose it is.
+    /// Tenant that owns the container.
     pub tenant: Tenant,
-    /// The caller's own JSON, kept as given.
+    /// The caller's own JSON, as sent.
     pub metadata: Option<Json>,
-    /// How many images it takes; fixed at creation.
+    /// Maximum number of images; fixed at creation.
     pub image_limit: i32,
-    /// When it was created.
+    /// When the container was created.
     pub created_at: DateTimeUtc,
 }
 

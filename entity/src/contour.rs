@@ -1,4 +1,4 @@
-//! A contour: an image, its segmentation map and its landmarks, drawn in the background as levelled outlines.
+//! A contour: levelled outlines, drawn in the background from an image, its segmentation map and its landmarks.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,30 +9,31 @@ use crate::job_status::JobStatus;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "contours")]
 pub struct Model {
-    /// Sorts by submission.
+    /// Sorts by submission time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ContourId,
-    /// Whose it is.
+    /// Tenant that owns the contour.
     pub tenant: Tenant,
-    /// How far it has come.
+    /// Progress of the drawing.
     pub status: JobStatus,
-    /// Rises by one with each change.
+    /// Increases by one with each change.
     pub revision: i32,
-    /// Digest of all that it is drawn from, by which the same request finds it; none once it has failed.
+    /// Digest of everything that determines the drawing, for finding repeated requests; `None` once the drawing has
+    /// failed.
     pub cache_key: Option<String>,
-    /// Places in the image, the eyes first.
+    /// Landmark positions in the image, the eyes first.
     pub landmarks: Json,
-    /// How it is to look.
+    /// Requested appearance.
     pub style: Json,
-    /// How the face was levelled, once it is completed.
+    /// How the face was levelled; `None` until the contour is COMPLETED.
     pub levelling: Option<Json>,
-    /// Why it failed, by name.
+    /// Why the drawing failed, as a code.
     pub error_code: Option<String>,
-    /// Why it failed, in a sentence a client may read.
+    /// Why the drawing failed, as a sentence for clients.
     pub error_message: Option<String>,
-    /// When it was submitted.
+    /// When the contour was submitted.
     pub created_at: DateTimeUtc,
-    /// When it became COMPLETED or FAILED.
+    /// When the contour became COMPLETED or FAILED.
     pub completed_at: Option<DateTimeUtc>,
 }
 

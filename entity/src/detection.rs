@@ -1,4 +1,4 @@
-//! A detection: an image whose faces are looked for in the background.
+//! A detection: an image whose faces are detected in the background.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,36 +9,36 @@ use crate::job_status::JobStatus;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "detections")]
 pub struct Model {
-    /// Sorts by submission.
+    /// Sorts by submission time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: DetectionId,
-    /// Whose it is.
+    /// Tenant that owns the detection.
     pub tenant: Tenant,
-    /// How far it has come.
+    /// Progress of the detection.
     pub status: JobStatus,
-    /// Rises by one with each change.
+    /// Increases by one with each change.
     pub revision: i32,
-    /// Faces below this confidence, 0 to 1, are left out.
+    /// Minimum confidence of returned faces, 0 to 1; `None` uses the detector's default.
     pub min_confidence: Option<f64>,
-    /// Most faces, the largest first.
+    /// Maximum number of faces, largest first.
     pub max_faces: i32,
-    /// MIME type by content, not by name.
+    /// MIME type, determined from the content.
     pub content_type: String,
-    /// Pixels as a person sees it.
+    /// Displayed width in pixels.
     pub width: i32,
-    /// Pixels as a person sees it.
+    /// Displayed height in pixels.
     pub height: i32,
-    /// What was found, as JSON that only those read who ask for it; once it is completed.
+    /// The faces, as JSON that is parsed only on request; `None` until the detection is COMPLETED.
     pub faces: Option<String>,
-    /// Its place among the tenant's finished detections, from 1, in the order of finishing.
+    /// Number among the tenant's finished detections, from 1, in the order of finishing.
     pub sequence: Option<i64>,
-    /// Why it failed, by name.
+    /// Why the detection failed, as a code.
     pub error_code: Option<String>,
-    /// Why it failed, in a sentence a client may read.
+    /// Why the detection failed, as a sentence for clients.
     pub error_message: Option<String>,
-    /// When it was submitted.
+    /// When the detection was submitted.
     pub created_at: DateTimeUtc,
-    /// When it became COMPLETED or FAILED.
+    /// When the detection became COMPLETED or FAILED.
     pub completed_at: Option<DateTimeUtc>,
 }
 

@@ -1,5 +1,5 @@
-//! How many detections of a tenant have finished, and which have expired. Whoever raises it holds the row until the commit, so that a higher
-//! number never becomes visible before a lower one.
+//! How many detections of a tenant have finished, and which have expired. A transaction that increments a number holds
+//! the row until its commit, so that a higher number never becomes visible before a lower one.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,16 +9,16 @@ use crate::ids::Tenant;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "detection_counters")]
 pub struct Model {
-    /// Whose detections are counted.
+    /// Tenant that owns the detections.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant: Tenant,
-    /// The number of the last one.
+    /// Number of the last finished detection.
     pub finished: i64,
-    /// The highest number among those that were removed for their age; 0 when there are none.
+    /// Highest number among the expired detections; 0 if there are none.
     pub expired: i64,
 }
 
-/// Nothing refers to it.
+/// Nothing refers to counters.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -8,20 +8,20 @@ use crate::ids::{EncodingId, ImageId, Tenant};
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "encodings")]
 pub struct Model {
-    /// Its id.
+    /// Id of the encoding.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: EncodingId,
-    /// Whose it is.
+    /// Tenant that owns the encoding.
     pub tenant: Tenant,
-    /// The image the face is in.
+    /// Image that shows the face.
     pub image_id: ImageId,
-    /// 0 is the image's largest face.
+    /// Position among the image's faces by size; 0 is the largest.
     pub position: i32,
-    /// Digest of the model that gave it; see `models`.
+    /// Digest of the model that computed the vector; see `models`.
     pub model_digest: String,
-    /// The numbers, little-endian f64, as the model gave them.
+    /// The vector as computed by the model, in little-endian f64.
     pub vector: Vec<u8>,
-    /// Box, confidence, landmarks and quality; none when a remote service gave the vector alone.
+    /// Box, confidence, landmarks and quality; `None` if a remote service returned only the vector.
     pub face: Option<Json>,
 }
 

@@ -8,46 +8,46 @@ use crate::ids::{EnrollmentId, PersonId, Tenant};
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "enrollments")]
 pub struct Model {
-    /// Its id.
+    /// Id of the session.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: EnrollmentId,
-    /// Whose it is.
+    /// Tenant that owns the session.
     pub tenant: Tenant,
-    /// How far it has come.
+    /// State of the session.
     pub status: Status,
-    /// Rises with each change.
+    /// Increases with each change.
     pub revision: i32,
-    /// The gallery of the person to be.
+    /// Gallery of the person to enroll.
     pub gallery: String,
-    /// The caller's own key of the person to be.
+    /// The caller's own id for the person to enroll.
     pub external_id: String,
-    /// What people call the person.
+    /// Name shown to users.
     pub display_name: Option<String>,
-    /// When the person agreed to be enrolled.
+    /// When the person consented to be enrolled.
     pub consent_granted_at: DateTimeUtc,
-    /// Where the caller keeps the proof of it.
+    /// Where the caller stores the proof of consent.
     pub consent_reference: Option<String>,
-    /// Good frames that it takes.
+    /// Number of good frames required.
     pub required_frames: i32,
-    /// When it ends by itself.
+    /// When the session expires.
     pub expires_at: DateTimeUtc,
-    /// Who was enrolled, once it is completed.
+    /// The enrolled person; `None` until the session is completed.
     pub person_id: Option<PersonId>,
-    /// When it began.
+    /// When the session was started.
     pub created_at: DateTimeUtc,
 }
 
-/// How far a session has come.
+/// State of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 pub enum Status {
-    /// Takes frames.
+    /// Accepts frames.
     Open,
     /// The person is enrolled.
     Completed,
-    /// Ended by the caller.
+    /// Cancelled by the caller.
     Cancelled,
-    /// Ran out of time.
+    /// Expired.
     Expired,
 }
 

@@ -1,4 +1,4 @@
-//! A frame of a guided enrollment session; gone when the session ends.
+//! A frame of a guided enrollment session; deleted when the session ends.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,29 +8,29 @@ use crate::ids::{EnrollmentId, FaceId, Tenant};
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "enrollment_frames")]
 pub struct Model {
-    /// The session.
+    /// Session that the frame belongs to.
     #[sea_orm(primary_key, auto_increment = false)]
     pub enrollment_id: EnrollmentId,
-    /// Its place among the frames of the session, from 0.
+    /// Position among the frames of the session, from 0.
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i32,
-    /// Whose it is.
+    /// Tenant that owns the frame.
     pub tenant: Tenant,
-    /// The face that it becomes when the session is completed.
+    /// Id that the face gets when the session is completed.
     pub face_id: FaceId,
-    /// SHA-256 of the picture, lower-case hexadecimal.
+    /// SHA-256 of the image, lower-case hexadecimal.
     pub image_sha256: String,
-    /// Why it was refused, by name and with what belongs to it; none when it is good.
+    /// Why the frame was rejected, by name and with details; `None` if it is good.
     pub rejection: Option<Json>,
-    /// Scores and issues of its face; none when it shows not exactly one.
+    /// Scores and issues of the face; `None` unless the frame shows exactly one.
     pub quality: Option<Json>,
-    /// The face's vector, little-endian f32; only of a good frame.
+    /// The face's vector in little-endian f32; only of a good frame.
     pub vector: Option<Vec<u8>>,
-    /// Digest of the model that gave the vector.
+    /// Digest of the model that computed the vector.
     pub model_digest: String,
-    /// Whether the aligned chip is kept.
+    /// Whether the aligned chip is stored.
     pub chip_kept: bool,
-    /// When it came.
+    /// When the frame was received.
     pub received_at: DateTimeUtc,
 }
 

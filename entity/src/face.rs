@@ -1,4 +1,4 @@
-//! One enrolled picture of a person.
+//! An enrolled face of a person, from one image.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,20 +8,20 @@ use crate::ids::{FaceId, PersonId, Tenant};
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "faces")]
 pub struct Model {
-    /// Its id; its chip, if kept, is the blob of that name.
+    /// Id of the face; also names the blob of its chip, if that is stored.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: FaceId,
-    /// Whose it is.
+    /// Tenant that owns the face.
     pub tenant: Tenant,
-    /// The person.
+    /// Person whom the face belongs to.
     pub person_id: PersonId,
-    /// SHA-256 of the picture, lower-case hexadecimal: the same picture is not enrolled twice.
+    /// SHA-256 of the image, lower-case hexadecimal. An image is not enrolled twice for the same person.
     pub image_sha256: String,
-    /// Scores and issues, as the engine judged them.
+    /// Quality scores and issues, as assessed by the engine.
     pub quality: Json,
-    /// Whether the aligned chip is kept, for a later model to encode.
+    /// Whether the aligned chip is stored, so that a later model can encode it.
     pub chip_kept: bool,
-    /// When it was enrolled.
+    /// When the face was enrolled.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,4 +1,4 @@
-//! What a caller's idempotency key led to, so that a repeat gets the first result.
+//! The result of an idempotency key, so that a repeated request gets the first result.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,25 +8,25 @@ use crate::ids::Tenant;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
-    /// Whose key it is.
+    /// Tenant of the caller.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant: Tenant,
-    /// The mutation it was given to.
+    /// Mutation that the key was sent to.
     #[sea_orm(primary_key, auto_increment = false)]
     pub operation: String,
-    /// The node the mutation adds to; nil where there is none.
+    /// Node that the mutation adds to; nil if there is none.
     #[sea_orm(primary_key, auto_increment = false)]
     pub parent: Uuid,
-    /// The caller's key.
+    /// The key as sent.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
-    /// SHA-256 of the input it came with, lower-case hexadecimal.
+    /// SHA-256 of the input, lower-case hexadecimal.
     pub input_digest: String,
-    /// The node that the first call made; nil when it made none.
+    /// Node that the first request created; nil if it created none.
     pub result: Uuid,
-    /// What else the first call answered, where that is more than the node.
+    /// Further details of the first response, if it contained more than the node.
     pub details: Option<Json>,
-    /// When it was first used.
+    /// When the key was first used.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,28 +1,28 @@
-//! Which database this is, and which secret belongs to it.
+//! Identity of the database, and the fingerprint of its secret.
 
 use sea_orm::entity::prelude::*;
 
-/// The one row of `identities`.
+/// The single row of `identities`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "identities")]
 pub struct Model {
     /// Always [`Model::ID`].
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
-    /// Tells this database from every other one.
+    /// Unique id of this database.
     pub database: Uuid,
-    /// HMAC by the secret over a fixed text; says nothing about the secret.
+    /// HMAC of a fixed text with the secret; does not reveal the secret.
     pub fingerprint: Vec<u8>,
-    /// Absolute path of the secret's file when a server last used it: a hint for people.
+    /// Absolute path of the secret's file when a server last used it; a hint for operators.
     pub secret_file: String,
 }
 
 impl Model {
-    /// The id of the one row.
+    /// The id of the single row.
     pub const ID: i32 = 1;
 }
 
-/// Nothing refers to it.
+/// Nothing refers to this table.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,22 +1,22 @@
-//! Typed ids: a container's id never passes for an image's. Stored as plain UUIDv7, shown as TypeIDs.
+//! Typed ids: ids of different types cannot be confused. Stored as plain UUIDv7, shown as TypeIDs.
 
 use sea_orm::prelude::Uuid;
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
 
-/// An id that knows what it names.
+/// An id of a certain type.
 pub trait TypedId: From<Uuid> + Copy {
-    /// The type in words, as a TypeID shows it: `container` in `container_01h455vb4pex5vsknk084sn02q`.
+    /// Type prefix of the TypeID: `container` in `container_01h455vb4pex5vsknk084sn02q`.
     const PREFIX: &'static str;
 
     /// The id as the database stores it.
     fn uuid(self) -> Uuid;
 }
 
-/// An id of any type, with its type.
+/// An id of any type, together with the type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AnyId {
-    /// The type in words, as in [`TypedId::PREFIX`].
+    /// Type prefix, see [`TypedId::PREFIX`].
     pub prefix: &'static str,
     /// The id as the database stores it.
     pub uuid: Uuid,
@@ -66,66 +66,66 @@ macro_rules! typed_id {
 }
 
 typed_id!(
-    /// Names a verification container.
+    /// Id of a container.
     ContainerId,
     "container"
 );
 typed_id!(
-    /// Names an image of a container.
+    /// Id of an image in a container.
     ImageId,
     "image"
 );
 typed_id!(
-    /// Names one face's encoding.
+    /// Id of the encoding of one face.
     EncodingId,
     "encoding"
 );
 typed_id!(
-    /// Names an enrolled person.
+    /// Id of an enrolled person.
     PersonId,
     "person"
 );
 typed_id!(
-    /// Names one enrolled picture of a person.
+    /// Id of an enrolled face of a person.
     FaceId,
     "face"
 );
 typed_id!(
-    /// Names a guided enrollment session.
+    /// Id of a guided enrollment session.
     EnrollmentId,
     "enrollment"
 );
 typed_id!(
-    /// Names a detection.
+    /// Id of a detection.
     DetectionId,
     "detection"
 );
 typed_id!(
-    /// Names a contour.
+    /// Id of a contour.
     ContourId,
     "contour"
 );
 typed_id!(
-    /// Names a key that lets in; says nothing about the key itself.
+    /// Id of an API key; does not reveal the key.
     ApiKeyId,
     "key"
 );
 typed_id!(
-    /// Names a job of the queue; never shown to clients.
+    /// Id of a job in the queue; not visible to clients.
     JobId,
     "job"
 );
 
-/// Who owns a row: every table, topic, job and blob path carries it.
+/// The owner of data. All tables, topics, jobs and blob paths are scoped to a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, DeriveValueType, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tenant(String);
 
 impl Tenant {
-    /// Longest name, in bytes.
+    /// Maximum length of a name, in bytes.
     pub const MAX_BYTES: usize = 63;
 
-    /// A tenant's name: 1 to 63 of `a-z`, `0-9`, `-` and `_`, so that it is safe in paths and logs.
+    /// Parses a tenant's name: 1 to 63 characters of `a-z`, `0-9`, `-` and `_`, so that it is safe in paths and logs.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_BYTES).contains(&name.len());
@@ -133,7 +133,7 @@ impl Tenant {
         (fits && name.bytes().all(plain)).then(|| Self(name.to_owned()))
     }
 
-    /// The name.
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,15 +4,15 @@ use sea_orm::entity::prelude::*;
 
 use crate::ids::{ContainerId, ImageId, Tenant};
 
-/// Where an image stands.
+/// Progress of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "snake_case")]
 pub enum Status {
-    /// Stored, its encoding is under way.
+    /// Stored, and being encoded.
     Processing,
-    /// Encoded; may hold no face.
+    /// Encoded; the image may show no face.
     Completed,
-    /// Given up; `error_code` says why.
+    /// Encoding was given up; `error_code` has the reason.
     Failed,
 }
 
@@ -20,38 +20,38 @@ pub enum Status {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "images")]
 pub struct Model {
-    /// Sorts by upload.
+    /// Sorts by upload time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ImageId,
-    /// Whose it is.
+    /// Tenant that owns the image.
     pub tenant: Tenant,
-    /// The container it belongs to.
+    /// Container that the image belongs to.
     pub container_id: ContainerId,
-    /// Where it stands.
+    /// Progress of the image.
     pub status: Status,
-    /// Rises by one with each change.
+    /// Increases by one with each change.
     pub revision: i32,
-    /// How often its encoding was begun.
+    /// Number of encoding attempts.
     pub attempts: i32,
-    /// MIME type by content, not by name.
+    /// MIME type, determined from the content.
     pub content_type: String,
-    /// Size of the uploaded bytes.
+    /// Size of the uploaded file, in bytes.
     pub byte_size: i64,
-    /// SHA-256 of the uploaded bytes, lower-case hexadecimal.
+    /// SHA-256 of the uploaded file, lower-case hexadecimal.
     pub sha256: String,
-    /// Pixels as a person sees it.
+    /// Displayed width in pixels.
     pub width: i32,
-    /// Pixels as a person sees it.
+    /// Displayed height in pixels.
     pub height: i32,
-    /// Whether the uploaded bytes are still in the blob store.
+    /// Whether the uploaded file is still in the blob store.
     pub bytes_kept: bool,
-    /// Why it failed: the API's error code.
+    /// Why encoding failed, as the API's error code.
     pub error_code: Option<String>,
-    /// Why it failed, in a sentence a client may read.
+    /// Why encoding failed, as a sentence for clients.
     pub error_message: Option<String>,
-    /// When it was uploaded.
+    /// When the image was uploaded.
     pub created_at: DateTimeUtc,
-    /// When it became COMPLETED or FAILED.
+    /// When the image became COMPLETED or FAILED.
     pub completed_at: Option<DateTimeUtc>,
 }
 

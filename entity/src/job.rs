@@ -1,4 +1,4 @@
-//! Work to be done in the background. A row lives from its enqueueing to its end, and no longer.
+//! A background job. Its row exists from the time when the job is enqueued until it ends.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,35 +8,35 @@ use crate::ids::{JobId, Tenant};
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jobs")]
 pub struct Model {
-    /// Its id.
+    /// Id of the job.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: JobId,
-    /// Whose work it is.
+    /// Tenant that owns the job's subject.
     pub tenant: Tenant,
-    /// Names the handler.
+    /// Name of the job kind, which determines the handler.
     pub kind: String,
-    /// What the work is about; one job per kind and subject.
+    /// Id of the row to process; at most one job exists per kind and subject.
     pub subject: Uuid,
-    /// Higher goes first among the jobs of its tenant.
+    /// Jobs with higher values go first within a tenant.
     pub priority: i32,
-    /// Lower goes first among those of the same priority: a number and no time, which may be set back.
+    /// Jobs with lower values go first within a priority. Not a time, because clocks may be set back.
     pub place: i64,
-    /// Since when it waits, or will once its pause is over: for metrics, nothing is decided by it.
+    /// When the job became due, or will after its pause. Only for metrics; does not affect scheduling.
     pub run_at: DateTimeUtc,
-    /// How often it was claimed.
+    /// How often the job was claimed.
     pub attempt: i32,
-    /// How often its worker vanished without a word; part of `attempt`.
+    /// How many of these attempts ended because the worker vanished.
     pub lost_leases: i32,
-    /// Who holds it: every ending is fenced by this token.
+    /// Token of the current claim, which fences all changes.
     pub lease_token: Option<Uuid>,
-    /// Until when nobody may take it: its lease's end, unless renewed, or without a token the end of its pause after a
-    /// failure. `None` means that it waits, whatever the time is.
+    /// When the hold on the job ends: with a token, the end of the lease unless it is renewed; without one, the end of
+    /// the pause after a failure. `None` means that the job waits, regardless of the time.
     pub held_until: Option<DateTimeUtc>,
     /// Why the last attempt failed, for operators.
     pub last_error: Option<String>,
-    /// When it was enqueued.
+    /// When the job was enqueued.
     pub created_at: DateTimeUtc,
-    /// The span that enqueued it, as W3C Trace Context writes it; none when nothing was traced.
+    /// The span that enqueued the job, in W3C Trace Context format; `None` if it was not traced.
     pub traceparent: Option<String>,
 }
 

@@ -1,23 +1,23 @@
-//! How far a detection or a contour has come.
+//! Progress of a detection or a contour.
 
 use sea_orm::entity::prelude::*;
 
-/// How far a detection or a contour has come.
+/// Progress of a detection or a contour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "snake_case")]
 pub enum JobStatus {
-    /// Stored; waits for its turn.
+    /// Stored, waiting to be processed.
     Pending,
-    /// Under way.
+    /// Being processed.
     Processing,
-    /// Done.
+    /// Finished successfully.
     Completed,
-    /// Given up; `error_code` says why.
+    /// Given up; `error_code` has the reason.
     Failed,
 }
 
 impl JobStatus {
-    /// Whether nothing more will happen to it.
+    /// Whether the status can no longer change.
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)

@@ -1,4 +1,4 @@
-//! `FaceQL`'s tables, one file each, and the typed ids and keys. Knows `sea-orm`, Unicode and nothing else.
+//! `FaceQL`'s tables, one file each, and the typed ids and keys. Depends only on `sea-orm` and Unicode tables.
 
 pub mod api_key;
 pub mod audit_entry;

@@ -1,4 +1,5 @@
-//! A model that has given encodings. Rows outlive the pack, so that old encodings still say where they came from.
+//! A model that computed stored vectors. Rows remain after the pack is replaced, so that the origin of old vectors is
+//! known.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,22 +1,22 @@
-//! What names are compared by.
+//! Keys by which names are compared.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use sea_orm::DeriveValueType;
 
-/// What a name that a caller gave is found by. The same text in another Unicode form, such as `é` written as one
-/// character or as two, has the same normal key.
+/// The lookup key of a name. The same text in different Unicode forms, such as `é` written as one character or as two,
+/// has the same normalized key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
 pub struct NameKey(String);
 
 impl NameKey {
-    /// The name in Unicode's normal form C.
+    /// The name in Unicode normalization form C.
     #[must_use]
     pub fn normal(name: &str) -> Self {
         const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
         Self(NFC.normalize(name).into_owned())
     }
 
-    /// The name as it was sent. Where it differs from the normal key it is no name's normal key.
+    /// The name as it was sent. If it differs from the normalized key, it is not the normalized key of any name.
     #[must_use]
     pub fn as_sent(name: &str) -> Self {
         Self(name.to_owned())
@@ -39,7 +39,7 @@ mod tests {
             assert_eq!(NameKey::normal(composed), NameKey::as_sent(composed), "{composed}");
             assert_ne!(NameKey::normal(other), NameKey::as_sent(other), "{other}");
         }
-        // Compatibility is no equality: the ligature is another name.
+        // Compatibility forms are not equal: the ligature is a different name.
         assert_ne!(NameKey::normal("ﬁ"), NameKey::normal("fi"));
     }
 }

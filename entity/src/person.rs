@@ -1,4 +1,4 @@
-//! A person whose face is known in a gallery.
+//! A person enrolled in a gallery.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,37 +9,37 @@ use crate::name_key::NameKey;
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "persons")]
 pub struct Model {
-    /// Its id.
+    /// Id of the person.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: PersonId,
-    /// Whose it is.
+    /// Tenant that owns the person.
     pub tenant: Tenant,
-    /// The gallery, by the tenant's own name for it.
+    /// Name of the gallery, chosen by the tenant.
     pub gallery: String,
-    /// What the gallery is found by.
+    /// Lookup key of the gallery.
     pub gallery_key: NameKey,
-    /// The caller's own key of the person.
+    /// The caller's own id for the person.
     pub external_id: String,
-    /// What the person is found by, unique in the gallery.
+    /// Lookup key of the external id, unique in the gallery.
     pub external_id_key: NameKey,
-    /// Whether one of the two keys is the name as it was sent and not the normal one, because the normal one is taken or
-    /// was not given yet.
+    /// Whether either key is the name as sent instead of the normalized one, because the normalized key is taken or not
+    /// assigned yet.
     pub keys_as_sent: bool,
-    /// `external_id` decomposed and in lower case, to search by.
+    /// `external_id` decomposed and in lower case, for searching.
     pub external_id_folded: String,
-    /// What people call the person.
+    /// Name shown to users.
     pub display_name: Option<String>,
-    /// `display_name` decomposed and in lower case, to search by.
+    /// `display_name` decomposed and in lower case, for searching.
     pub display_name_folded: Option<String>,
-    /// Whatever the caller wants to keep with the person.
+    /// The caller's own JSON.
     pub metadata: Option<Json>,
-    /// When the person agreed to be enrolled.
+    /// When the person consented to be enrolled.
     pub consent_granted_at: DateTimeUtc,
-    /// Where the caller keeps the proof of it.
+    /// Where the caller stores the proof of consent.
     pub consent_reference: Option<String>,
     /// When the person was enrolled.
     pub created_at: DateTimeUtc,
-    /// When the person or one of the faces changed last.
+    /// When the person or the person's faces last changed.
     pub updated_at: DateTimeUtc,
 }
 

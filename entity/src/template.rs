@@ -1,4 +1,4 @@
-//! The vector of an enrolled face by one model.
+//! A template: the vector that one model computed for an enrolled face.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,15 +8,15 @@ use crate::ids::{FaceId, Tenant};
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "templates")]
 pub struct Model {
-    /// The face.
+    /// Face that the template belongs to.
     #[sea_orm(primary_key, auto_increment = false)]
     pub face_id: FaceId,
-    /// Digest of the model that gave it; see `models`.
+    /// Digest of the model that computed the vector; see `models`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub model_digest: String,
-    /// Whose it is.
+    /// Tenant that owns the template.
     pub tenant: Tenant,
-    /// The numbers, little-endian f32, as the model gave them.
+    /// The vector as computed by the model, in little-endian f32.
     pub vector: Vec<u8>,
 }
 

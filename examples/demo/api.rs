@@ -14,7 +14,7 @@ pub(crate) struct Api {
     url: String,
 }
 
-/// A container with its images and what came of them.
+/// A container with its images and their results.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Container {
@@ -59,7 +59,7 @@ pub(crate) struct EncodingId {
 impl Api {
     /// A client of the server at `url`, for example `http://127.0.0.1:8080`.
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
-        // A second installation, of the same provider, changes nothing.
+        // If a provider is installed already, it is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self { client: Client::builder().no_proxy().build()?, url: url.trim_end_matches('/').into() })
     }
@@ -69,7 +69,7 @@ impl Api {
         &self.url
     }
 
-    /// Whether a FaceQL answers there that is ready for work and asks for no key.
+    /// Whether a FaceQL responds there that is ready and needs no key.
     pub(crate) async fn is_ready(&self) -> bool {
         let answer: Result<Value, Error> =
             self.ask("{ service { ready } }", json!({}), "/service/ready").await;
@@ -103,7 +103,7 @@ impl Api {
         let answer = self
             .client
             .post(self.endpoint())
-            // An upload without it could come from a foreign web page.
+            // An upload without this header could come from another site's page.
             .header("Apollo-Require-Preflight", "1")
             .multipart(form)
             .send()
@@ -133,7 +133,7 @@ impl Api {
     }
 }
 
-/// What `answer` holds below `data` at the JSON pointer `at`; its first error, when it has any.
+/// The part of `answer` below `data` at the JSON pointer `at`, or its first error.
 pub(crate) fn read<T: DeserializeOwned>(mut answer: Value, at: &str) -> Result<T, Error> {
     if let Some(error) = answer.pointer("/errors/0") {
         let text = |at: &str| error.pointer(at).and_then(Value::as_str).unwrap_or("?");

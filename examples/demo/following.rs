@@ -17,14 +17,14 @@ pub(crate) struct Following {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
-/// An image as it is after a change.
+/// An image's state after a change.
 #[derive(Deserialize)]
 pub(crate) struct Change {
     pub(crate) sha256: String,
     pub(crate) status: String,
     pub(crate) attempts: i32,
     pub(crate) revision: i32,
-    /// Why the image FAILED.
+    /// The reason why the image is FAILED.
     pub(crate) error: Option<ImageError>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct ImageError {
 }
 
 impl Following {
-    /// Subscribes to `container`. It ends once `min_images` images are there and none is PROCESSING.
+    /// Subscribes to `container`. The subscription ends once `min_images` images exist and none is PROCESSING.
     pub(crate) async fn start(api: &Api, container: &str, min_images: usize) -> Result<Self, Error> {
         let mut following = Self { socket: connect(api).await? };
         following.send(&json!({ "type": "connection_init" })).await?;
@@ -51,7 +51,7 @@ impl Following {
         Ok(following)
     }
 
-    /// Waits for the next change; `None` when there will be no more.
+    /// Waits for the next change; `None` at the end of the subscription.
     pub(crate) async fn next(&mut self) -> Result<Option<Change>, Error> {
         loop {
             let message = self.receive().await?;
@@ -94,7 +94,7 @@ impl Following {
 }
 
 async fn connect(api: &Api) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
-    // http becomes ws, and https wss.
+    // http becomes ws, and https becomes wss.
     let url = format!("{}/graphql", api.url().replacen("http", "ws", 1));
     let mut request = url.into_client_request()?;
     let protocol = HeaderValue::from_static("graphql-transport-ws");

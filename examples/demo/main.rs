@@ -1,10 +1,10 @@
-//! FaceQL's main job in one command: three photos into a container, their progress as it happens, then whether
-//! they show one person. Also a client to copy from: everything goes through the public API.
+//! FaceQL's main workflow in one command: uploads three photos into a container, shows their progress, and then whether
+//! they show one person. Also an example client to copy from: it uses only the public API.
 //!
-//! `make demo` builds and runs it. Give the address of a server (`faceql-demo http://127.0.0.1:8080`) to use that one;
-//! without, it uses the server on 127.0.0.1:8080 if there is one, and otherwise runs its own.
+//! `make demo` builds and runs it. With the address of a server (`faceql-demo http://127.0.0.1:8080`) it uses that one;
+//! without, it uses the server on 127.0.0.1:8080 if there is one, and otherwise starts its own.
 
-#![expect(clippy::print_stdout, reason = "a demonstration speaks to its reader")]
+#![expect(clippy::print_stdout, reason = "a demo prints to its user")]
 
 mod api;
 mod following;
@@ -23,9 +23,9 @@ use server::Server;
 
 /// Two photos of one person, and one of another.
 const PHOTOS: [&str; 3] = ["obama.jpg", "obama2.jpg", "biden.jpg"];
-/// Where `make prepare` puts them.
+/// Where `make prepare` installs them.
 const PHOTO_FOLDER: &str = ".faceql/photos";
-/// How many of an encoding's numbers are shown.
+/// How many of an encoding's numbers are printed.
 const SHOWN_NUMBERS: usize = 5;
 
 /// What went wrong, in a sentence that says what to do.
@@ -33,7 +33,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Dropped in the middle, the demonstration stops its server and removes its data.
+    // If it is dropped before its end, the demo stops its server and removes its data.
     let done = tokio::select! {
         done = demonstrate() => done,
         _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
@@ -55,7 +55,7 @@ async fn demonstrate() -> Result<(), Error> {
     let container = server.api.create_container().await?;
     println!("Container  {container}\n");
 
-    // Follow first: then the first photo's PROCESSING comes as it happens, and not as a memory.
+    // Subscribe first, so that the first photo's PROCESSING is seen as it happens.
     let following = Following::start(&server.api, &container, photos.len()).await?;
     let names: HashMap<&str, &str> = photos.iter().map(|photo| (photo.sha256.as_str(), photo.name)).collect();
     println!("{:>8}  {:<11} {:<11} {:>8} {:>8}", "elapsed", "photo", "status", "attempts", "revision");
@@ -71,7 +71,7 @@ async fn demonstrate() -> Result<(), Error> {
 struct Photo {
     name: &'static str,
     bytes: Vec<u8>,
-    /// By this, what comes back is recognised.
+    /// Identifies the photo in the responses.
     sha256: String,
 }
 
@@ -83,7 +83,7 @@ fn read_photo(name: &'static str) -> Result<Photo, Error> {
     let path = Path::new(PHOTO_FOLDER).join(name);
     let bytes = std::fs::read(&path).map_err(|error| {
         format!(
-            "{} cannot be read ({error}); run `make prepare`, then the demo in the project's folder",
+            "{} cannot be read ({error}); run `make prepare`, then start the demo in the project's folder",
             path.display()
         )
     })?;
@@ -98,7 +98,7 @@ async fn upload(api: &Api, container: &str, photos: &[Photo]) -> Result<(), Erro
     Ok(())
 }
 
-/// Prints each change as it arrives, until the server says that all images are settled.
+/// Prints each change as it arrives, until all images are settled.
 async fn tell(mut following: Following, names: &HashMap<&str, &str>) -> Result<(), Error> {
     let start = Instant::now();
     while let Some(Change { sha256, status, attempts, revision, error }) = following.next().await? {
@@ -113,20 +113,20 @@ async fn tell(mut following: Following, names: &HashMap<&str, &str>) -> Result<(
 }
 
 fn tell_encodings(container: &Container, names: &HashMap<&str, &str>) {
-    println!("\nEncodings, their first {SHOWN_NUMBERS} numbers");
+    println!("\nThe first {SHOWN_NUMBERS} numbers of each encoding");
     for image in &container.images {
         for encoding in &image.encodings {
             let (name, dimensions) = (name(names, &image.sha256), encoding.vector.len());
             let shown = encoding.vector.iter().take(SHOWN_NUMBERS);
             let numbers: Vec<String> = shown.map(|number| format!("{number:>7.4}")).collect();
-            println!("{name:<11} {} …  ({dimensions} in all)", numbers.join(" "));
+            println!("{name:<11} {} …  ({dimensions} in total)", numbers.join(" "));
         }
     }
 }
 
 fn tell_comparison(container: &Container, names: &HashMap<&str, &str>) {
     let Some(comparison) = &container.comparison else {
-        println!("\nNothing to compare: it takes two faces, and a model whose thresholds are known.");
+        println!("\nNothing to compare: this needs two faces, and a model with known thresholds.");
         return;
     };
     let owners = owners(container, names);
@@ -136,11 +136,12 @@ fn tell_comparison(container: &Container, names: &HashMap<&str, &str>) {
         let (a, b) = (photo(&pair.a.id), photo(&pair.b.id));
         println!("{a:<11} ~ {b:<11} {:>8.3} {:>10.2}  {}", pair.distance, pair.similarity, pair.decision);
     }
-    let verdict = if comparison.same_person { "are of one person" } else { "are not all of one person" };
+    let verdict =
+        if comparison.same_person { "belong to one person" } else { "do not all belong to one person" };
     println!("\nThe faces {verdict}.");
 }
 
-/// For each encoding's id, the photo that it is of.
+/// The photo of each encoding, by the encoding's id.
 fn owners<'a>(container: &'a Container, names: &HashMap<&str, &'a str>) -> HashMap<&'a str, &'a str> {
     let of_image = |image: &'a api::Image| {
         let name = name(names, &image.sha256);

@@ -1,4 +1,4 @@
-//! The server that the demo speaks to: one that runs already, or one of its own.
+//! The server that the demo uses: a running one, or its own.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 use super::Error;
 use super::api::Api;
 
-/// Where a server is looked for when none is named.
+/// The server that is tried by default.
 const USUAL_URL: &str = "http://127.0.0.1:8080";
-/// Where `make prepare` puts the models.
+/// Where `make prepare` installs the models.
 const HOME: &str = ".faceql";
-/// Longest that a server of our own may take to load and warm its models.
+/// Maximum time for a server to load and warm up its models.
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// How often a starting server is asked whether it is ready.
+/// How often a starting server is checked for readiness.
 const START_POLL: Duration = Duration::from_millis(100);
 
 /// A server that is ready.
@@ -28,26 +28,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The server at `url`, which must be ready; without one, the usual server or a new one.
+    /// The server at `url`, which must be ready; without a URL, the default server or a new one.
     pub(crate) async fn find_or_start(url: Option<String>) -> Result<Self, Error> {
         let api = Api::new(url.as_deref().unwrap_or(USUAL_URL))?;
         if api.is_ready().await {
             return Ok(Self { api, own: None });
         }
         if let Some(url) = url {
-            return Err(format!("no FaceQL is ready at {url}, or it asks for a key").into());
+            return Err(format!("no FaceQL is ready at {url}, or it requires a key").into());
         }
         let (own, api) = OwnServer::start().await?;
         Ok(Self { api, own: Some(own) })
     }
 
-    /// Where the server comes from, for people.
+    /// The origin of the server, as text.
     pub(crate) fn origin(&self) -> &'static str {
-        if self.own.is_some() {
-            "started for this demo, with data that goes with it"
-        } else {
-            "was running already"
-        }
+        if self.own.is_some() { "started for this demo, with temporary data" } else { "already running" }
     }
 }
 
@@ -65,18 +61,20 @@ impl OwnServer {
         let binary = binary()?;
         let process = Command::new(&binary)
             .arg("serve")
-            // With its own data, and without the settings of another server.
+            // With its own data, and without settings for another server.
             .current_dir(folder.path())
             .env_clear()
             .env("FACEQL_HOME", std::path::absolute(HOME)?)
             .env("FACEQL_LISTEN", &address)
-            // Ctrl-C is for the demo alone, which then stops its server.
+            // Ctrl-C only reaches the demo, which then stops its server.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .map_err(|error| format!("{} does not start ({error}); run `make demo`", binary.display()))?;
+            .map_err(|error| {
+                format!("{} could not be started ({error}); run `make demo`", binary.display())
+            })?;
         let mut server = Self { process, folder };
         let api = Api::new(&format!("http://{address}"))?;
         server.wait_until_ready(&api).await?;
@@ -87,7 +85,7 @@ impl OwnServer {
         let start = Instant::now();
         while !api.is_ready().await {
             if self.process.try_wait()?.is_some() {
-                return Err(format!("the server ended while it started:\n{}", self.log()).into());
+                return Err(format!("the server stopped during startup:\n{}", self.log()).into());
             }
             if start.elapsed() > START_LIMIT {
                 return Err(format!("the server is not ready after {START_LIMIT:?}:\n{}", self.log()).into());
@@ -116,7 +114,7 @@ impl Drop for OwnServer {
     }
 }
 
-/// The `faceql` that was built beside this one.
+/// The `faceql` binary that was built beside this one.
 fn binary() -> Result<PathBuf, Error> {
     let own = std::env::current_exe()?;
     Ok(own.with_file_name(format!("faceql{}", std::env::consts::EXE_SUFFIX)))

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: where they begin.
+//! Shared by the fuzz targets: their initial inputs and settings.
 
 use std::fs;
 use std::path::Path;
@@ -7,13 +7,14 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
-use faceql::config::{Config, Settings};
+use faceql::config::Config;
+use faceql::settings::Settings;
 use futures_util::stream;
 
-/// What tokio gives a thread.
+/// The stack size of tokio's threads.
 pub const STACK_BYTES: usize = 2 << 20;
 
-/// Writes the inputs from which `target` starts into its corpus.
+/// Writes the initial inputs of `target` into its corpus.
 pub fn plant(target: &str, seeds: impl IntoIterator<Item = (String, Vec<u8>)>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     fs::create_dir_all(&folder).expect("a folder for the corpus");
@@ -22,13 +23,13 @@ pub fn plant(target: &str, seeds: impl IntoIterator<Item = (String, Vec<u8>)>) {
     }
 }
 
-/// The settings that nobody changed.
+/// The default settings.
 #[must_use]
 pub fn defaults() -> Config {
     Config::read(Settings::from_values::<&str, &str>([])).expect("the defaults are valid")
 }
 
-/// A request whose body arrives in pieces of so many bytes.
+/// A request whose body arrives in pieces of that many bytes.
 #[must_use]
 pub fn request(body: &[u8], piece: usize, content_type: &str) -> Request {
     let pieces: Vec<_> =

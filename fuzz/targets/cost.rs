@@ -1,4 +1,4 @@
-//! The measuring of documents: any text is refused or answered soon, on the stack that a request has.
+//! The measuring of documents: any text is refused or executed quickly, on the stack that a request has.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ static LIMITS: LazyLock<QueryLimits> = LazyLock::new(|| faceql_fuzz::defaults().
 static SCHEMA: LazyLock<FaceQlSchema> = LazyLock::new(|| schema_without_domains(*LIMITS));
 
 fuzz_target!(init: faceql_fuzz::plant("cost", seeds()), |bytes: &[u8]| {
-    // A text, and after a zero byte its variables.
+    // A text and, after a zero byte, its variables.
     let mut halves = bytes.splitn(2, |byte| *byte == 0);
     let Ok(text) = std::str::from_utf8(halves.next().unwrap_or_default()) else { return };
     let variables = halves.next().and_then(|json| serde_json::from_slice(json).ok());
@@ -25,7 +25,7 @@ fuzz_target!(init: faceql_fuzz::plant("cost", seeds()), |bytes: &[u8]| {
     });
 });
 
-/// As the service does it, but that no resolver is asked: only what tells of the schema is answered.
+/// Like the service, but without resolvers: only introspection is executed.
 fn measure(text: &str, variables: Option<serde_json::Value>) {
     if LIMITS.check_text(text).is_err() {
         return;
@@ -53,7 +53,7 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     texts.enumerate().map(|(number, text)| (format!("seed-{number}"), text.into_bytes())).collect()
 }
 
-/// Fragments that each spread the next one twice, the last of which is not there.
+/// Fragments that each spread the next one twice, the last of which does not exist.
 fn unfolding_without_end(operation: &str) -> String {
     (0..31).fold(format!("{operation} {{ ...f0 }}"), |text, number| {
         let next = number + 1;

@@ -1,5 +1,5 @@
-//! Documents, above all nested ones: any text is refused or answered soon, on the stack that a request has, the same way
-//! as the service treats it.
+//! Documents, especially deeply nested ones: any text is refused or executed quickly, on the stack that a request has,
+//! as in the service.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 use std::thread;
 
-use faceql::graphql::{FaceQlSchema, ParsedDocuments, QueryLimits, schema_without_domains};
+use faceql::graphql::{DocumentCache, FaceQlSchema, QueryLimits, schema_without_domains};
 use faceql::http::{Documents, DocumentsConfig, JsonLimits, Parameters, read_json};
 use faceql_fuzz::STACK_BYTES;
 use futures_util::StreamExt;
@@ -29,8 +29,8 @@ fuzz_target!(init: faceql_fuzz::plant("graphql", seeds()), |bytes: &[u8]| {
     });
 });
 
-/// Repeats what stands between two marks, so that few bytes make a text that is nested deep: `<` and `>` around it, and
-/// behind them a character that says how often.
+/// Repeats the text between two marks, so that a few bytes make a deeply nested text: it is enclosed in `<` and `>`,
+/// each followed by a character that gives the number of repetitions.
 fn unfolded(text: &str) -> String {
     let mut unfolded = String::new();
     let mut rest = text;
@@ -39,7 +39,7 @@ fn unfolded(text: &str) -> String {
         let Some((repeated, after)) = behind.split_once('>') else { break };
         let mut after = after.chars();
         let times = after.next().map_or(1, |times| 1 + (times as usize % 64) * 8);
-        // No more than a few times what a query may have.
+        // At most a few times the limit for documents.
         if unfolded.len() + repeated.len() * times < 1 << 18 {
             unfolded.push_str(&repeated.repeat(times));
         }
@@ -49,14 +49,14 @@ fn unfolded(text: &str) -> String {
     unfolded
 }
 
-/// As the service does it, but that no resolver is asked: only what tells of the schema is answered.
+/// Like the service, but without resolvers: only introspection is executed.
 fn answer(text: &str) {
     let body = json!({ "query": text, "variables": { "a": [[1]], "b": { "c": 0.5 } } }).to_string();
     let request = faceql_fuzz::request(body.as_bytes(), body.len(), "application/json");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let Ok(Parameters::One(mut request)) = read_json(request, &DOCUMENTS, *JSON, 0).await else { return };
-        ParsedDocuments::default().parse(&mut request, Ok).expect("nobody has to pay");
+        DocumentCache::default().parse(&mut request, Ok).expect("parsing is free here");
         SCHEMA.execute_stream(request.only_introspection()).for_each(|_| async {}).await;
     });
 }

@@ -1,4 +1,4 @@
-//! The image decoder: any bytes are a picture of the size that their header promised, or a refusal.
+//! The image decoder: any bytes give a picture of the size in their header, or an error.
 
 #![no_main]
 
@@ -27,7 +27,7 @@ fuzz_target!(init: faceql_fuzz::plant("image", seeds()), |bytes: &[u8]| {
     }
 });
 
-/// A small pattern in every format that is read, in grey, in colours and with transparency where there is that.
+/// A small pattern in every supported format, in grey, in colour and with transparency where supported.
 fn seeds() -> Vec<(String, Vec<u8>)> {
     let shade = |x: u32, y: u32| (x * 16 ^ y * 16) as u8;
     let pictures: [(&str, DynamicImage); 3] = [
@@ -43,7 +43,7 @@ fn seeds() -> Vec<(String, Vec<u8>)> {
     let every = pictures.iter().flat_map(|(name, picture)| formats.map(|format| (*name, picture, format)));
     let written = every.filter_map(|(name, picture, format)| {
         let mut file = Cursor::new(Vec::new());
-        // Not every format has grey or transparency.
+        // Not every format supports grey or transparency.
         picture.write_to(&mut file, format).ok()?;
         Some((format!("seed-{name}.{}", format.extensions_str()[0]), file.into_inner()))
     });

@@ -1,5 +1,5 @@
-//! JSON bodies: any bytes are a request within the bounds, or a refusal, on the stack that a request has; in whatever
-//! pieces they arrive; and what parsing changes is found, wherever it stands.
+//! JSON bodies: any bytes are a request within the limits or are refused, on the stack that a request has, in whatever
+//! pieces they arrive; and numbers that parsing would change are detected everywhere.
 
 #![no_main]
 
@@ -26,7 +26,7 @@ fuzz_target!(init: faceql_fuzz::plant("json", seeds()), |bytes: &[u8]| {
 });
 
 fn read(bytes: &[u8]) {
-    // The first byte says how long the pieces are.
+    // The first byte gives the length of the pieces.
     let Some((piece, body)) = bytes.split_first() else { return };
     match (requests(body, body.len().max(1)), requests(body, usize::from(*piece) + 1)) {
         (Ok(whole), Ok(pieces)) => {
@@ -36,7 +36,7 @@ fn read(bytes: &[u8]) {
             assert!(values <= 2 * LIMITS.values + 1, "{values} values");
         }
         (Err(_), Err(_)) => {}
-        (whole, pieces) => panic!("the pieces make a difference: {whole:?}, {pieces:?}"),
+        (whole, pieces) => panic!("the result depends on the pieces: {whole:?}, {pieces:?}"),
     }
 }
 

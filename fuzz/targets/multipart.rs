@@ -1,4 +1,4 @@
-//! The multipart parser: any body is a request with files within the bounds, or a refusal; and the same one, in
+//! The multipart parser: any body is a request with files within the limits or is refused, with the same result in
 //! whatever pieces it arrives.
 
 #![no_main]
@@ -14,7 +14,7 @@ const MAX_FILES: usize = 20;
 const BOUNDARY: &str = "b";
 
 fuzz_target!(init: faceql_fuzz::plant("multipart", seeds()), |bytes: &[u8]| {
-    // The first byte says how long the pieces are.
+    // The first byte gives the length of the pieces.
     let Some((piece, body)) = bytes.split_first() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let documents = Documents::new(&DocumentsConfig { persisted: 0, ..faceql_fuzz::defaults().documents });
@@ -22,9 +22,9 @@ fuzz_target!(init: faceql_fuzz::plant("multipart", seeds()), |bytes: &[u8]| {
     let pieces = runtime.block_on(read(body, usize::from(*piece) + 1, &documents));
     match (&whole, &pieces) {
         (Ok(whole), Ok(pieces)) => assert_eq!((&whole.query, contents(whole)), (&pieces.query, contents(pieces))),
-        // Of two faults, the pieces decide which is met first.
+        // If there are two errors, the pieces determine which is found first.
         (Err(_), Err(_)) => {}
-        _ => panic!("the pieces make a difference: {whole:?}, {pieces:?}"),
+        _ => panic!("the result depends on the pieces: {whole:?}, {pieces:?}"),
     }
 });
 
@@ -34,7 +34,7 @@ async fn read(body: &[u8], piece: usize, documents: &Documents) -> Result<GraphQ
     read_form(request, documents, faceql_fuzz::defaults().http.json, MAX_FILE_BYTES).await
 }
 
-/// The files, which are within the bounds.
+/// Reads the files, which must be within the limits.
 fn contents(request: &GraphQlRequest) -> Vec<&Bytes> {
     assert!(request.uploads.len() <= MAX_FILES);
     let contents: Vec<_> = request.uploads.iter().map(|upload| &upload.content).collect();

@@ -1,4 +1,4 @@
-//! The schema, one file a step. A step that has shipped is never edited.
+//! The database schema, one file per migration. A released migration is never edited.
 
 use sea_orm_migration::prelude::*;
 
@@ -18,7 +18,7 @@ mod whole;
 
 use whole::Whole;
 
-/// Runs the steps in order.
+/// Runs the migrations in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {

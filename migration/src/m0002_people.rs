@@ -1,4 +1,4 @@
-//! People with their faces and templates; guided enrollment sessions; what else an idempotency key led to.
+//! People with their faces and templates; guided enrollment sessions; details of idempotency results.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
@@ -113,7 +113,7 @@ fn enrollment_frames() -> TableCreateStatement {
         .to_owned()
 }
 
-/// Rows of `table` go with the row that `column` names.
+/// A foreign key that deletes the rows of `table` together with the row that `column` refers to.
 fn going_with(table: &'static str, column: &'static str, owner: &'static str) -> ForeignKeyCreateStatement {
     ForeignKey::create()
         .name(format!("{table}_{owner}"))

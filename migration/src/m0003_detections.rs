@@ -1,4 +1,4 @@
-//! Detections, and how many of each tenant's have finished.
+//! Detections, and the number of finished detections per tenant.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{

@@ -1,4 +1,4 @@
-//! Keys that let in.
+//! API keys.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{

@@ -1,4 +1,4 @@
-//! Jobs go on with the trace of the request that asked for them.
+//! Jobs continue the trace of the request that enqueued them.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::string_null;

@@ -1,5 +1,5 @@
-//! Tenants take turns in the job queue, and a waiting job waits for no time: a pause after a failure holds it as a
-//! lease does, and its order is a number.
+//! Tenants take turns in the job queue. The order of waiting jobs is a number instead of a time, and a pause after a
+//! failure holds a job as a lease does.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::big_integer;
@@ -26,7 +26,7 @@ impl MigrationTrait for Step {
         for name in ["jobs_by_turn", "jobs_by_place", "jobs_by_lease", "jobs_by_pause"] {
             manager.drop_index(Index::drop().name(name).table("jobs").to_owned()).await?;
         }
-        // A pause is told by `run_at` alone there.
+        // The older version represents a pause by `run_at` alone.
         manager.get_connection().execute_unprepared(UNHOLD_PAUSES).await?;
         let jobs = Table::alter().table("jobs").drop_column("place").to_owned();
         manager.alter_table(jobs).await?;

@@ -1,4 +1,4 @@
-//! Which database this is, and which secret it was written with.
+//! Identity of the database, and the fingerprint of its secret.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{binary, integer, string, uuid};

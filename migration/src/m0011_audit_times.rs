@@ -1,4 +1,4 @@
-//! An entry of the audit log says how often it was done.
+//! Audit log entries count how often an act happened.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::big_integer;

@@ -1,7 +1,7 @@
-//! Galleries and people are found by normalised names.
+//! Galleries and people are found by normalized names.
 //!
-//! Only the service knows how names are normalised. So each name becomes its own key at first, which is unique as it was
-//! before, and those that may have another normal form are marked: the service gives them their keys when it starts.
+//! Only the service can normalize names. So the migration uses each name as its own key, which is as unique as before,
+//! and marks the names that may have another normalized form; the service assigns their keys when it starts.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{boolean, string};
@@ -20,7 +20,7 @@ impl MigrationTrait for Step {
             add(manager, string(column).default("")).await?;
         }
         add(manager, boolean("keys_as_sent").default(false)).await?;
-        // Text of ASCII alone has as many bytes as characters, and is its own normal form.
+        // ASCII text has as many bytes as characters, and is its own normalized form.
         let marked = "UPDATE persons SET gallery_key = gallery, external_id_key = external_id, keys_as_sent =
             length(CAST(gallery || external_id || coalesce(display_name, '') AS BLOB))
             <> length(gallery || external_id || coalesce(display_name, ''))";

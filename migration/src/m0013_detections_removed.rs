@@ -1,6 +1,6 @@
-//! How far detections have been removed for their age, so that a follower of the feed who comes from before that is told.
+//! The last expired detection, so that a subscriber of the feed whose cursor is older gets an error.
 //!
-//! What was removed before this step is not known: there the time in the cursor tells.
+//! Detections removed before this migration are unknown; for these, the time in the cursor decides.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::big_integer;

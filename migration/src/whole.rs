@@ -1,9 +1,9 @@
-//! A step that is taken whole or not at all, whatever breaks it off: on SQLite the default is no transaction, and a step
-//! that a full disk cut in half could never be taken again.
+//! Makes a migration atomic. By default, migrations on SQLite run without a transaction, and a migration interrupted by
+//! a full disk could never run again.
 
 use sea_orm_migration::prelude::*;
 
-/// A step within a transaction, with the note that it was taken.
+/// A migration in a transaction, together with the record that it ran.
 pub(crate) struct Whole(pub(crate) Box<dyn MigrationTrait>);
 
 impl MigrationName for Whole {

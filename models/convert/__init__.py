@@ -1,5 +1,5 @@
-"""Turns published model weights into ONNX, byte for byte the same on every run.
+"""Converts published model weights to ONNX; the output is identical on every run.
 
-Called by set_up.parts. Needs nothing but Python's standard library: the weights are 22 MB, so a
-package for numbers would cost more to install than it saves.
+Called by set_up.parts. Needs only Python's standard library: for 22 MB of weights, installing a
+numerical package would cost more than it saves.
 """

@@ -34,7 +34,7 @@ def convert_encoder(data: bytes) -> bytes:
 
 
 class _Activation(NamedTuple):
-    """A value of the graph with its shape, which dlib's additions need to know."""
+    """A value of the graph with its shape, which dlib's additions depend on."""
 
     name: str
     channels: int
@@ -72,7 +72,7 @@ class _Encoder:
         return _Activation(pooled, value.channels, (value.size - 3) // 2 + 1)
 
     def _block(self, value: _Activation, name: str, halves: bool) -> _Activation:
-        """Two convolutions beside a shortcut, added."""
+        """Two convolutions, added to a shortcut."""
         inner = self._relu(self._convolution(value, f"{name}_first"))
         outer = self._convolution(inner, f"{name}_second")
         shortcut = self._average(value, f"{name}_shortcut") if halves else value
@@ -114,7 +114,7 @@ class _Encoder:
 
 
 def _fold_pairs(layers: list[Convolution | Affine]) -> list[Convolution]:
-    """Each convolution with the affine layer behind it made part of it."""
+    """Each convolution, with the affine layer that follows it folded in."""
     folded = []
     for convolution, affine in zip(layers[::2], layers[1::2]):
         weights, bias = fold_affine(convolution.weights, convolution.bias, affine.gain, affine.offset)

@@ -1,8 +1,8 @@
 """Reads the layers of a network that dlib serialized, input layer first. Called by convert.dlib_encoder.
 
-dlib writes C++ templates, not a self-describing format: which layer follows which is known to the
-program only. What carries weights is found by its name, which counts only where its own serialized
-length stands before it.
+dlib writes C++ templates, not a self-describing format: the order of the layers is defined only in the
+program. A layer with weights is found by its name, which counts only if it is preceded by its own
+serialized length.
 
 Integers: a control byte (low nibble: how many bytes, 0x80: negative), then little-endian bytes.
 Tensors: the integer 2 (a version), four integers for the shape, then little-endian float32.
@@ -31,7 +31,7 @@ class Convolution(NamedTuple):
 
 
 class Affine(NamedTuple):
-    """Per channel: output = gain * input + offset. What batch normalisation became after training."""
+    """Per channel: output = gain * input + offset. The result of batch normalisation after training."""
 
     gain: array
     offset: array
@@ -44,7 +44,7 @@ class FullyConnected(NamedTuple):
 
 
 def read_layers(data: bytes) -> list[Convolution | Affine | FullyConnected]:
-    """The layers with weights, in the order in which a picture meets them."""
+    """The layers with weights, from input to output."""
     readers = {b"con_4": _convolution, b"affine_": _affine, b"fc_2": _fully_connected}
     layers = []
     position = 0
@@ -75,7 +75,7 @@ class _Cursor:
     def floats(self) -> array:
         version = self.integer()
         if version != 2:
-            raise ValueError(f"a dlib tensor of version {version}, where 2 is known")
+            raise ValueError(f"a dlib tensor of version {version}, but only version 2 is supported")
         byte_size = 4 * prod(self.integers(4))
         values = array("f")
         values.frombytes(self.data[self.position : self.position + byte_size])
@@ -98,6 +98,6 @@ def _affine(cursor: _Cursor) -> Affine:
 
 
 def _fully_connected(cursor: _Cursor) -> FullyConnected:
-    # The sizes stand before the weights here, and after them in a convolution.
+    # The sizes precede the weights here, but follow them in a convolution.
     outputs, inputs = cursor.integers(2)
     return FullyConnected(tensor((inputs, outputs), cursor.floats()))

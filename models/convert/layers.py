@@ -1,7 +1,7 @@
-"""Steps that both networks share: reading pixels, and folding arithmetic into weights.
+"""Steps that all networks share: reading pixels, and folding arithmetic into weights.
 
-What is folded is not computed again for every picture: the caller hands over raw RGB bytes, and
-normalisation and affine layers have become part of the convolutions beside them.
+Folded arithmetic is not computed again for every picture: the caller passes raw RGB bytes, and
+normalisation and affine layers are part of the adjacent convolutions.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from convert.tensor import Tensor, tensor
 
 
 def pixels(graph: Graph, shape: tuple[int | str, ...]) -> str:
-    """Declares the input `image`, uint8 RGB as (batch, rows, columns, channels), and lays it out
-    as convolutions want it: float32 as (batch, channels, rows, columns)."""
+    """Declares the input `image`, uint8 RGB as (batch, rows, columns, channels), and converts it to
+    the layout of convolutions: float32 as (batch, channels, rows, columns)."""
     image = graph.input("image", UINT8, shape)
     planes = graph.node("Transpose", [image], "planes", perm=[0, 3, 1, 2])
     return graph.node("Cast", [planes], "numbers", to=1)
 
 
 def fold_normalisation(weights: Tensor, bias: array, mean: tuple[float, ...], scale: float) -> tuple[Tensor, array]:
-    """A convolution that on raw pixels gives what the given one gives on (pixel - mean) * scale.
+    """A convolution whose output on raw pixels is that of the given one on (pixel - mean) * scale.
 
-    Right only for a convolution without padding: a border of zeros would no longer mean zero.
+    Correct only for a convolution without padding: padding zeros would no longer mean zero.
     """
     _filters, channels, rows, columns = weights.shape
     area = rows * columns
@@ -36,7 +36,7 @@ def fold_normalisation(weights: Tensor, bias: array, mean: tuple[float, ...], sc
 
 
 def fold_affine(weights: Tensor, bias: array, gain: array, offset: array) -> tuple[Tensor, array]:
-    """A convolution that gives what the given one gives after `gain * output + offset`."""
+    """A convolution whose output is `gain * output + offset` of the given one."""
     scaled = array("f")
     for kernel, factor in zip(weights.rows, gain):
         scaled.extend(value * factor for value in kernel)

@@ -1,9 +1,9 @@
 """Converts the three networks of MTCNN to ONNX. Called by set_up.parts.
 
-Each takes `image`, uint8 RGB as (batch, rows, columns, 3), and gives, of float32,
-`probability` that a face is there, and `regression`: how far the box's left, top, right and bottom
-are off, as parts of its width and height. ONet also gives `landmarks`: five x, then five y, as parts
-of the box's width and height from its left top corner.
+Each takes `image`, uint8 RGB as (batch, rows, columns, 3), and returns as float32
+the `probability` of a face, and the `regression`: the corrections of the box's left, top, right and
+bottom, as fractions of its width and height. ONet also gives `landmarks`: five x, then five y, as fractions
+of the box's width and height from its top left corner.
 
 Source: Zhang et al. 2016, "Joint Face Detection and Alignment Using Multi-task Cascaded
 Convolutional Networks", in the form of facenet-pytorch's mtcnn.py.
@@ -23,7 +23,7 @@ SCALE = 1 / 128
 
 
 def convert_pnet(data: bytes) -> bytes:
-    """PNet: a window of 12x12, slid in steps of 2 over a picture of any size.
+    """PNet: a window of 12x12 that slides in steps of 2 over a picture of any size.
 
     Input (1, rows, columns, 3); outputs (1, map_rows, map_columns) and (1, 4, map_rows, map_columns).
     """
@@ -68,7 +68,7 @@ def convert_onet(data: bytes) -> bytes:
 
 
 class _Network:
-    """A graph and the checkpoint whose weights it takes. Layers go by their names in the checkpoint."""
+    """A graph and the checkpoint with its weights. Layers have their names in the checkpoint."""
 
     def __init__(self, name: str, data: bytes, image_shape: tuple[int | str, ...]):
         self.weights = read_checkpoint(io.BytesIO(data))
@@ -100,7 +100,7 @@ class _Network:
         return self._prelu(name.replace("conv", "prelu"), self._convolve(name, value, name), trailing_axes=2)
 
     def first_layer(self, pool_size: int) -> str:
-        """conv1, its PReLU and pool1, in two convolutions that need no pass of their own for the PReLU.
+        """conv1, its PReLU and pool1, as two convolutions without a separate pass for the PReLU.
 
         slope * value + (1 - slope) * relu(value): both factors go into the filters, and ONNX Runtime adds within the
         convolution. A slope above 1 has a negative second factor; it rises with its value, so that the PReLU of such a
@@ -139,7 +139,7 @@ class _Network:
         return self._prelu(slopes, self._multiply(name, value, name), trailing_axes=0)
 
     def face_map(self, name: str, value: str) -> None:
-        """The probability at each place of the map."""
+        """The probability at each position of the map."""
         self._keep_face_logit(name)
         logit = self._convolve(name, value, name)
         channel_axis = self.graph.integers("channel_axis", [1])
@@ -180,7 +180,7 @@ class _Network:
     def _prelu(self, name: str, value: str, trailing_axes: int) -> str:
         """PReLU, as slope * value + (1 - slope) * relu(value).
 
-        ONNX Runtime computes its own PRelu one number at a time; these four take half as long.
+        ONNX Runtime computes its own PRelu one number at a time; these four operators take half as long.
         """
         slopes = self.weights[f"{name}.weight"]
         shape = (*slopes.shape, *[1] * trailing_axes)

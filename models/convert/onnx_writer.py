@@ -1,4 +1,4 @@
-"""Writes an ONNX model with Python alone: a graph is collected, then encoded as protocol buffers.
+"""Writes an ONNX model in pure Python: a graph is built, then encoded as protocol buffers.
 
 Field numbers are those of onnx.proto3. Fields are written in the order of the calls, so the same
 graph always gives the same bytes. Used by convert.mtcnn and convert.dlib_encoder.
@@ -10,14 +10,14 @@ from array import array
 
 from convert.tensor import Tensor
 
-IR_VERSION = 8  # With opset 17 the newest pair that every runtime of the last years reads.
+IR_VERSION = 8  # With opset 17, the newest versions that all runtimes of recent years can read.
 OPSET_VERSION = 17
 
 FLOAT, UINT8, INT64 = 1, 2, 7  # TensorProto.DataType
 
 
 class Graph:
-    """A graph under construction. Every value is known by its name."""
+    """A graph under construction. Values are referred to by name."""
 
     def __init__(self, name: str):
         self._name = name
@@ -27,12 +27,12 @@ class Graph:
         self._outputs: list[bytes] = []
 
     def input(self, name: str, element_type: int, shape: tuple[int | str, ...]) -> str:
-        """Declares an input. A dimension given as a word may vary from call to call."""
+        """Declares an input. A dimension given as a string may vary between calls."""
         self._inputs.append(_value_info(name, element_type, shape))
         return name
 
     def output(self, name: str, shape: tuple[int | str, ...]) -> None:
-        """Declares the float32 value `name`, which some node makes, as an output."""
+        """Declares the float32 value `name`, the result of a node, as an output."""
         self._outputs.append(_value_info(name, FLOAT, shape))
 
     def weights(self, name: str, value: Tensor) -> str:
@@ -41,7 +41,7 @@ class Graph:
         return name
 
     def integers(self, name: str, values: list[int]) -> str:
-        """Adds a one-dimensional int64 constant, as operators take for shapes and paddings."""
+        """Adds a one-dimensional int64 constant, as used by operators for shapes and paddings."""
         self._constants.append(_constant(name, INT64, (len(values),), array("q", values).tobytes()))
         return name
 

@@ -1,4 +1,4 @@
-"""The one value that readers, folding and the ONNX writer share: a dense float32 tensor."""
+"""The value type shared by the readers, the folding and the ONNX writer: a dense float32 tensor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Tensor(NamedTuple):
 
 
 def tensor(shape: tuple[int, ...], values) -> Tensor:
-    """A Tensor of any iterable of numbers; refuses a count that does not fill the shape."""
+    """A Tensor from any iterable of numbers; refuses a number of values that does not match the shape."""
     floats = values if isinstance(values, array) else array("f", values)
     if len(floats) != prod(shape):
         raise ValueError(f"{len(floats)} values do not fill the shape {shape}")

@@ -1,7 +1,7 @@
-"""Reads the tensors of a legacy PyTorch checkpoint without PyTorch, and without trusting it.
+"""Reads the tensors of an untrusted legacy PyTorch checkpoint without PyTorch.
 
 A pickle can call anything it can name, so only the three names that these checkpoints need are
-known here, and each maps to a harmless stand-in. Called by convert.mtcnn.
+allowed here, and each maps to a harmless replacement. Called by convert.mtcnn.
 
 The file: four pickles (magic number, protocol, machine facts, the tensors' layout), a pickled list
 of storage keys, then for each key an int64 count and that many little-endian float32.
@@ -22,7 +22,7 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 
 
 def read_checkpoint(file: BinaryIO) -> dict[str, Tensor]:
-    """All tensors by name. Raises pickle.UnpicklingError for anything but plain float32 tensors."""
+    """All tensors by name. Raises pickle.UnpicklingError for anything other than plain float32 tensors."""
     if _load(file) != MAGIC_NUMBER:
         raise pickle.UnpicklingError("this is not a legacy PyTorch checkpoint")
     _protocol, _machine, views, keys = (_load(file) for _ in range(4))
@@ -31,7 +31,7 @@ def read_checkpoint(file: BinaryIO) -> dict[str, Tensor]:
 
 
 class _View(NamedTuple):
-    """Where a tensor lies within a storage. Strides count values, and need not be contiguous."""
+    """The position of a tensor in a storage. Strides count values, and need not be contiguous."""
 
     storage_key: str
     offset: int

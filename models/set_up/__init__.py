@@ -1,1 +1,1 @@
-"""Installs what FaceQL needs besides its own binary. Called by prepare.py; knows no model format."""
+"""Installs what FaceQL needs besides its own binary. Called by prepare.py; does not depend on model formats."""

@@ -1,4 +1,4 @@
-"""Reads and compares SHA-256 digests. Every byte that the set-up installs passes through here."""
+"""Reads and compares SHA-256 digests. Every installed byte is verified here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def of_bytes(data: bytes) -> str:
 
 
 def of_file(path: Path) -> str | None:
-    """The digest of a file, or None where there is no such file."""
+    """The digest of a file, or None if it does not exist."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -27,7 +27,7 @@ def of_file(path: Path) -> str | None:
 
 
 def read_list(path: Path) -> dict[str, str]:
-    """File name to digest, from a list as sha256sum writes it."""
+    """File name to digest, from a list in sha256sum's format."""
     pairs = (line.split(maxsplit=1) for line in path.read_text().splitlines())
     return {name: digest for digest, name in pairs}
 
@@ -35,12 +35,12 @@ def read_list(path: Path) -> dict[str, str]:
 def read_pack(manifest: Path) -> dict[str, str]:
     """File name to digest, from the lines `path = "..."` and `sha256 = "..."` of a pack.toml.
 
-    Python reads TOML since 3.11 only, and this is all that the set-up wants from the manifest.
+    Python can read TOML only since 3.11, and the setup needs nothing else from the manifest.
     """
     pairs = re.findall(r'^path = "([^"]+)"\nsha256 = "([0-9a-f]{64})"$', manifest.read_text(), re.MULTILINE)
     return dict(pairs)
 
 
 def read_requirement(path: Path) -> set[str]:
-    """The digests that a pip requirements file allows."""
+    """The digests that a pip requirements file accepts."""
     return set(re.findall(r"--hash=sha256:([0-9a-f]{64})", path.read_text()))

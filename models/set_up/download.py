@@ -1,7 +1,7 @@
-"""Fetches pinned packages with pip, from whatever index the user's pip is configured for.
+"""Downloads pinned packages with pip, from the index that the user's pip is configured for.
 
-Each package has a requirements file with the digests it may have. A package that is complete and
-right in the folder of downloads is not fetched again, so an interrupted set-up goes on where it was.
+Each package has a requirements file with its accepted digests. A package that is complete and valid in
+the download folder is not downloaded again, so an interrupted setup continues where it stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 
 
 def wheel(package: str, folder: Path, platform: str = "any") -> Path:
-    """The package's wheel for CPython 3.11 on the given platform, whatever Python runs this."""
+    """The package's wheel for CPython 3.11 on the given platform, independent of the running Python."""
     choice = ["--only-binary=:all:", "--python-version=3.11", "--implementation=cp", "--abi=cp311"]
     return _fetch(package, folder / platform, [*choice, "--abi=none", f"--platform={platform}"])
 
@@ -29,8 +29,8 @@ def wheel(package: str, folder: Path, platform: str = "any") -> Path:
 def source(package: str, folder: Path) -> Path:
     """The package's source archive.
 
-    pip runs an archive's setup.py to learn its name, and by default with the newest setuptools there
-    is. Here it runs with a pinned one, so that no code runs whose digest is not in this repository.
+    pip runs an archive's setup.py to find its name, by default with the newest setuptools. Here it runs
+    with a pinned version, so that no code runs whose digest is not in this repository.
     """
     setuptools = wheel("setuptools", folder)
     with tempfile.TemporaryDirectory(dir=folder) as build_tools:
@@ -46,7 +46,7 @@ def _fetch(package: str, folder: Path, choice: list[str], environment: dict[str,
         _run_pip(package, requirement, folder, choice, environment or {})
         archive = _find(requirement, folder)
     if archive is None:
-        raise SetUpFailure(f"pip fetched no file for {package}.", f"Remove {folder} and run the set-up again.")
+        raise SetUpFailure(f"pip downloaded no file for {package}.", f"Remove {folder} and run the setup again.")
     return archive
 
 
@@ -58,10 +58,10 @@ def _find(requirement: Path, folder: Path) -> Path | None:
 def _run_pip(package: str, requirement: Path, folder: Path, choice: list[str], environment: dict[str, str]) -> None:
     if importlib.util.find_spec("pip") is None:
         raise SetUpFailure(
-            f"{sys.executable} has no pip, which fetches the packages.",
-            "Install it (`python3 -m ensurepip`, or the package python3-pip) and run the set-up again.",
+            f"{sys.executable} has no pip, which is needed to download packages.",
+            "Install it (`python3 -m ensurepip`, or the package python3-pip) and run the setup again.",
         )
-    visible = sys.stdout.isatty()  # A progress bar is for people, not for logs.
+    visible = sys.stdout.isatty()  # A progress bar is useful in a terminal, not in a log.
     command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
     command += [] if visible else ["--quiet"]
     command += ["--no-deps", "--require-hashes", f"--requirement={requirement}", f"--dest={folder}", *choice]
@@ -78,16 +78,16 @@ def _run_pip(package: str, requirement: Path, folder: Path, choice: list[str], e
 
 
 def _explain(package: str, complaint: str) -> SetUpFailure:
-    """Turns what pip wrote to its error stream into what the user can do."""
+    """Converts pip's error output into advice for the user."""
     if "DO NOT MATCH THE HASHES" in complaint or "HashMismatch" in complaint:
         return SetUpFailure(
             f"The download of {package} does not have the SHA-256 that models/requirements/{package}.txt expects.",
-            "It was not used. Run the set-up again; if it happens again, ask who runs your package index or proxy.",
+            "It was not used. Run the setup again; if this persists, ask the operator of your package index or proxy.",
         )
     reasons = [line for line in complaint.splitlines() if line.startswith("ERROR:")]
     reason = reasons[-1].removeprefix("ERROR:").strip() if reasons else "no reason given"
     return SetUpFailure(
         f"pip could not download {package}: {reason}",
-        "Check that this machine is online and that `pip config list` names an index that it reaches, "
-        "then run the set-up again: it goes on where it stopped.",
+        "Check that this machine is online and that `pip config list` names an index that it can reach, "
+        "then run the setup again: it continues where it stopped.",
     )

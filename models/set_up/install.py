@@ -1,4 +1,4 @@
-"""Puts files in place whole or not at all. Called by prepare.py, part by part."""
+"""Installs files completely or not at all. Called by prepare.py, part by part."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from set_up.failure import SetUpFailure
 
 @dataclass(frozen=True)
 class Part:
-    """Some files of one origin that belong into one folder.
+    """Files from one source that belong in one folder.
 
-    group: what the user may ask for by `--only`.
-    title: what the user reads meanwhile, with the size of the download.
-    expected: file name to SHA-256, the contract.
-    make: given a folder for downloads, yields every file's name and bytes.
+    group: the value of `--only` that selects it.
+    title: shown during the installation, with the size of the download.
+    expected: the required SHA-256 of each file name.
+    make: called with a folder for downloads; yields every file's name and bytes.
     """
 
     group: str
@@ -28,11 +28,11 @@ class Part:
     make: Callable[[Path], Iterable[tuple[str, bytes]]]
 
     def missing(self) -> list[str]:
-        """The names of the files that are absent or not what they should be."""
+        """The names of the files that are missing or have another digest."""
         return [name for name, digest in self.expected.items() if checksums.of_file(self.folder / name) != digest]
 
     def install(self, downloads: Path) -> None:
-        """Makes the files and puts each in place once its digest is right."""
+        """Creates the files and installs each after verifying its digest."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for leftover in self.folder.glob(".*.partial"):
             leftover.unlink()
@@ -40,21 +40,21 @@ class Part:
             require_digest(name, data, self.expected[name])
             write_whole(self.folder / name, data)
         if missing := self.missing():
-            raise SetUpFailure(f"{self.title} came without {', '.join(missing)}.", "Please report this as a fault.")
+            raise SetUpFailure(f"{self.title} came without {', '.join(missing)}.", "Please report this as a bug.")
 
 
 def require_digest(name: str, data: bytes, expected: str) -> None:
-    """Refuses bytes that are not the expected ones."""
+    """Refuses bytes with another digest."""
     found = checksums.of_bytes(data)
     if found != expected:
         raise SetUpFailure(
-            f"{name} has the SHA-256 {found}, where {expected} is expected.",
-            "It was not installed. If you changed neither models/ nor the downloads, please report this as a fault.",
+            f"{name} has the SHA-256 {found}, but {expected} is expected.",
+            "It was not installed. If you changed neither models/ nor the downloads, please report this as a bug.",
         )
 
 
 def write_whole(target: Path, data: bytes) -> None:
-    """Writes beside the target, then renames: whoever looks sees all of the file or none of it."""
+    """Writes to a temporary file beside the target, then renames it, so that the target is never incomplete."""
     partial = target.with_name(f".{target.name}.partial")
     try:
         with partial.open("wb") as file:

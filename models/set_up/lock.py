@@ -1,4 +1,4 @@
-"""Keeps two set-ups from writing into the same folder at once. Called by prepare.py."""
+"""Prevents two setups from writing into the same folder at once. Called by prepare.py."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def sole_set_up(home: Path) -> Iterator[None]:
-    """Waits until no other set-up writes below `home`. The lock ends with the process that holds it."""
-    import fcntl  # Here, since Windows lacks it, and must get as far as being refused by name.
+    """Waits until no other setup writes below `home`. The lock is released when its process ends."""
+    import fcntl  # Imported here, since Windows lacks it and must still get its own error message.
 
     home.mkdir(parents=True, exist_ok=True)
     folder = os.open(home, os.O_RDONLY)
@@ -19,7 +19,7 @@ def sole_set_up(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("set-up: waiting for another set-up to end", flush=True)
+            print("setup: waiting for another setup to finish", flush=True)
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:

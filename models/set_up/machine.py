@@ -1,4 +1,4 @@
-"""Knows the machines that ONNX Runtime's own builds run on, and refuses the others."""
+"""The machines for which ONNX Runtime publishes builds; others are refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from set_up.failure import SetUpFailure
 
 
 class Machine(NamedTuple):
-    """A kind of machine: our name for it, pip's name for its wheels, its library's file name."""
+    """A supported machine: our name for it, pip's platform tag, and the library's file name."""
 
     name: str
     wheel_platform: str
@@ -26,7 +26,7 @@ OLDEST_MACOS = (14, 0)
 
 
 def this_machine() -> Machine:
-    """The machine we run on. Raises SetUpFailure where no build of ONNX Runtime fits."""
+    """The current machine. Raises SetUpFailure if there is no build of ONNX Runtime for it."""
     system, processor = platform.system(), platform.machine()
     machine = MACHINES.get((system, processor))
     if machine is None:

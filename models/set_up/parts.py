@@ -1,4 +1,4 @@
-"""Everything that the set-up installs, in order: where each file comes from and what it must be."""
+"""Everything that the setup installs, in order: the source and the digest of each file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ENCODER_WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"
 
 
 def all_parts(home: Path, machine: Machine) -> list[Part]:
-    """The parts for this machine, below the folder `home`. The pack's manifest comes after its
-    models, so that a pack with a manifest is a whole pack."""
+    """The parts for this machine, below the folder `home`. The pack's manifest is installed after its
+    models, so that a pack with a manifest is complete."""
     pack = home / "packs" / "standard"
     models = checksums.read_pack(MANIFEST)
     detector = {name: digest for name, digest in models.items() if name != "encoder.onnx"}
@@ -45,7 +45,7 @@ def _library(machine: Machine) -> Callable[[Path], Iterator[tuple[str, bytes]]]:
         with zipfile.ZipFile(download.wheel("onnxruntime", downloads, machine.wheel_platform)) as archive:
             for name in ("LICENSE", "ThirdPartyNotices.txt"):
                 yield name, archive.read(f"onnxruntime/{name}")
-            # The member's name ends in a version; the point keeps out libonnxruntime_providers_shared.
+            # The member's name ends in a version; the dot excludes libonnxruntime_providers_shared.
             members = archive.namelist()
             library = next(name for name in members if name.startswith("onnxruntime/capi/libonnxruntime."))
             yield machine.library, archive.read(library)
@@ -76,7 +76,7 @@ def _photos(downloads: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _tar_members(archive: Path, names: set[str]) -> Iterator[tuple[str, bytes]]:
-    """The members with these file names, wherever in the archive they lie; nothing is unpacked to disk."""
+    """The members with these file names, at any path in the archive; nothing is unpacked to disk."""
     with tarfile.open(archive) as tar:
         for member in tar:
             name = Path(member.name).name

@@ -1,4 +1,4 @@
-"""Lets the tests import from models/, and makes the small parts that they install."""
+"""Lets the tests import from models/, and creates the small parts that they install."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class FolderTest(unittest.TestCase):
 
 
 def part(folder: Path, expected: dict[str, bytes], make=None) -> Part:
-    """A part that expects these files and, where not told otherwise, makes them."""
+    """A part that expects these files and, by default, creates them."""
     digests = {name: checksums.of_bytes(data) for name, data in expected.items()}
     return Part("pack", "a part", folder, digests, make or (lambda _downloads: expected.items()))

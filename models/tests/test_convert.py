@@ -1,4 +1,4 @@
-"""Weights are read without trust, and folding changes no result."""
+"""Weights are read as untrusted input, and folding does not change results."""
 
 import io
 import os
@@ -26,7 +26,7 @@ class Call:
 
 
 class TorchPickleTest(unittest.TestCase):
-    def test_a_checkpoint_that_asks_for_more_than_tensors_is_refused(self):
+    def test_a_checkpoint_that_refers_to_anything_but_tensors_is_refused(self):
         file = io.BytesIO(pickle.dumps(MAGIC_NUMBER) + pickle.dumps(Call(os.system, "true")))
         with self.assertRaisesRegex(pickle.UnpicklingError, r"refused: the file asks for posix.system"):
             read_checkpoint(file)
@@ -46,7 +46,7 @@ class TorchPickleTest(unittest.TestCase):
 
 
 def checkpoint_layout(shape, strides) -> bytes:
-    """The pickle of one strided tensor, written by hand since PyTorch's names are not at hand."""
+    """The pickle of one strided tensor, written by hand since PyTorch is not available here."""
     sizes = b"".join(b"(" + b"".join(b"K" + bytes([size]) for size in sizes) + b"t" for sizes in (shape, strides))
     storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0" + b"0X\x03\0\0\0cpuK\x06NtQ"
     rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\0" + sizes + b"\x89}tR"
@@ -54,7 +54,7 @@ def checkpoint_layout(shape, strides) -> bytes:
 
 
 class DlibFileTest(unittest.TestCase):
-    def test_layers_are_read_in_order_and_only_behind_their_length(self):
+    def test_layers_are_read_in_order_and_only_after_their_length(self):
         data = b"".join(
             (
                 b"con_4 in passing",
@@ -75,7 +75,7 @@ class DlibFileTest(unittest.TestCase):
 
 
 class FoldingTest(unittest.TestCase):
-    """On a convolution as large as its picture, which is a sum of products."""
+    """Uses a convolution as large as its picture, which is a sum of products."""
 
     weights, bias = tensor((1, 3, 1, 2), [1, 2, 3, 4, 5, 6]), array("f", [7])
     picture = (10.0, 20.0, 30.0, 40.0, 50.0, 60.0)
@@ -96,7 +96,7 @@ def apply(weights, bias, picture) -> float:
 
 
 class OnnxWriterTest(unittest.TestCase):
-    def test_a_graph_is_encoded_as_onnx_says(self):
+    def test_a_graph_is_encoded_as_onnx_specifies(self):
         graph = Graph("g")
         graph.input("x", FLOAT, (1, "n"))
         graph.node("Relu", ["x"], "y")

@@ -1,4 +1,4 @@
-"""What can go wrong with pip is told plainly. pip itself is never run here."""
+"""Failures of pip are explained. pip itself is never run here."""
 
 import subprocess
 from unittest import mock
@@ -41,14 +41,14 @@ class DownloadTest(FolderTest):
         with self.assertRaisesRegex(SetUpFailure, "models/requirements/package.txt expects"):
             download.wheel("package", self.downloads)
 
-    def test_offline_tells_what_pip_said_and_how_to_go_on(self):
+    def test_offline_reports_the_message_of_pip_and_what_to_do(self):
         self.answer_of_pip(complaint="WARNING: retrying\nERROR: No matching distribution found for package==1\n")
         with self.assertRaises(SetUpFailure) as failure:
             download.wheel("package", self.downloads)
         self.assertIn("No matching distribution found for package==1", failure.exception.what)
         self.assertIn("online", failure.exception.how_to_go_on)
 
-    def test_a_python_without_pip_is_told_how_to_get_it(self):
+    def test_a_missing_pip_is_reported_with_how_to_install_it(self):
         self.enterContextOf(mock.patch("importlib.util.find_spec", return_value=None))
         with self.assertRaisesRegex(SetUpFailure, "has no pip"):
             download.wheel("package", self.downloads)

@@ -1,4 +1,4 @@
-"""A set-up that fails, is stopped or is run again leaves whole files only."""
+"""A setup that fails, is stopped or is run again leaves only complete files."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ class InstallTest(FolderTest):
             wrong.install(self.home / "downloads")
         self.assertEqual(self.names_below_home(), [])
 
-    def test_files_before_a_wrong_one_stay_so_that_the_next_run_goes_on(self):
+    def test_files_before_a_wrong_one_are_kept_so_that_the_next_run_continues(self):
         expected = {"pnet.onnx": b"first", "rnet.onnx": b"second"}
         made = [("pnet.onnx", b"first"), ("rnet.onnx", b"wrong")]
         half = part(self.home, expected, lambda _downloads: made)
@@ -37,7 +37,7 @@ class InstallTest(FolderTest):
             write_whole(self.home / "encoder.onnx", b"weights")
         self.assertEqual(self.names_below_home(), [])
 
-    def test_what_a_killed_run_left_is_removed(self):
+    def test_leftovers_of_a_killed_run_are_removed(self):
         self.home.mkdir()
         (self.home / ".encoder.onnx.partial").write_bytes(b"weig")
         part(self.home, {"encoder.onnx": b"weights"}).install(self.home / "downloads")
@@ -54,7 +54,7 @@ class InstallTest(FolderTest):
         make = mock.Mock(return_value=[("encoder.onnx", b"weights")])
         good = part(self.home, {"encoder.onnx": b"weights"}, make)
         self.run_prepare(good)
-        self.assertEqual(self.run_prepare(good), "set-up: all in place\n")
+        self.assertEqual(self.run_prepare(good), "setup: everything is installed\n")
         make.assert_called_once()
 
     def test_downloads_are_kept_after_a_failure_and_removed_after_success(self):

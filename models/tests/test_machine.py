@@ -1,4 +1,4 @@
-"""Machines without a build of ONNX Runtime are refused by name; the others have all their digests."""
+"""Machines without a build of ONNX Runtime are refused by name; supported ones have digests for all files."""
 
 import unittest
 from pathlib import Path

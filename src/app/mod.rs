@@ -1,4 +1,5 @@
-//! The composition root: opens the stores, wires the domains, runs until told to stop. Called by `cli` and tests.
+//! The composition root: opens the stores, wires the domains and runs the server until it is stopped. Called by `cli`
+//! and tests.
 
 mod engines;
 
@@ -12,38 +13,40 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::access::database_secret;
+use crate::access::database_secret::IdentityError;
+use crate::access::file_links::{FileLinks, FilesConfig, LinkedKind};
+use crate::access::keys::Keys;
+use crate::access::rates::Rates;
 use crate::audit::{AuditLog, Recorder};
-use crate::blobs::{BlobError, Blobs};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::containers::{Containers, EncodeImage, Snapshots};
 use crate::contours::{self, Contours, DrawContour};
-use crate::database::{Database, OpenError};
 use crate::detection::{self, Detections, FindFaces};
 use crate::enrollment::Enrollments;
 use crate::events::Bus;
-use crate::files::{FileLinks, FilesConfig, LinkedKind};
 use crate::graphql::{Domains, Limits, schema};
 use crate::health::Health;
 use crate::http::{
-    Authenticator, Documents, Edge, Executor, HttpConfig, NoKey, Room, Scrape, ServeError, router, serve,
+    Authenticator, BodyBudget, Documents, Edge, Executor, HttpConfig, MetricsEndpoint, NoKey, RequestBodies,
+    RequestReader, ServeError, router, serve,
 };
-use crate::identity::{self, IdentityError};
 use crate::index::EmbeddedIndex;
 use crate::inference::{Engines, KnownModels, RemoteError, StartError};
 use crate::jobs::{Handler, Queue, Worker};
-use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::people::{LoadError, People};
-use crate::rates::Rates;
-use crate::secret::Secret;
 use crate::shares::SharedLimit;
-use crate::submissions::{Submission, Submissions};
-use crate::sweeper::Sweep;
-use crate::verification::{EncodeImage, Snapshots, Verification};
+use crate::store::blobs::{BlobError, Blobs};
+use crate::store::cleanup::Sweep;
+use crate::store::database::{Database, OpenError};
+use crate::store::secret::Secret;
+use crate::tasks::{Task, Tasks};
 
 pub use engines::{embedded_encoder, engines, idle_engines};
 
-/// The kinds of blobs that links may lead to, and of whom they are. What else is stored, no signature makes public.
+/// The kinds of blobs that signed links may refer to, each with the id prefix of its owner. No link can expose others.
 const LINKED: [LinkedKind; 3] = [
     (detection::ORIGINALS, DetectionId::PREFIX),
     (detection::ANNOTATED, DetectionId::PREFIX),
@@ -53,56 +56,56 @@ const LINKED: [LinkedKind; 3] = [
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// The database.
+    /// The database could not be opened.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// A first write to the database.
+    /// A statement failed during startup.
     #[error("the database: {0}")]
     Write(#[from] sea_orm::DbErr),
-    /// The blob store.
+    /// The blob store could not be opened.
     #[error(transparent)]
     Blobs(#[from] BlobError),
-    /// The server's own secret.
+    /// The configured secret is missing or does not belong to the database.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The model pack.
+    /// The model pack could not be loaded.
     #[error(transparent)]
     Pack(#[from] vision::PackError),
-    /// The engine.
+    /// The embedded engine did not start.
     #[error(transparent)]
     Engine(#[from] StartError),
-    /// The client of the encoding service.
+    /// The client of the encoding service could not be created.
     #[error(transparent)]
     Remote(#[from] RemoteError),
-    /// The pack's encoder does not say what its distances mean.
-    #[error(
-        "the model pack's encoder has no metric or no thresholds, so that nobody can be recognised with it"
-    )]
+    /// The pack's encoder has no metric or no thresholds.
+    #[error("the model pack's encoder has no metric or no thresholds, so faces cannot be compared with it")]
     NoScale,
-    /// Filling the index.
+    /// The index could not be loaded.
     #[error(transparent)]
     Index(#[from] LoadError),
-    /// The listening address.
-    #[error("listening on {address}: {source}; stop what listens there, or set {setting} to another address")]
+    /// An address could not be listened on.
+    #[error(
+        "cannot listen on {address}: {source}; stop the process that listens there or set {setting} to another address"
+    )]
     Listen {
         /// The configured address.
         address: SocketAddr,
-        /// Which setting it is.
+        /// The setting that holds the address.
         setting: &'static str,
-        /// What the system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// Strangers could reach it.
+    /// Without a key the server would be open to the network.
     #[error(transparent)]
     NoKey(#[from] NoKey),
-    /// The server broke off.
+    /// The HTTP server failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
 }
 
 /// The service, ready to run.
 pub struct App {
-    /// Boxed: an `App` travels through futures, and it is most of what there is of it.
+    /// Boxed: an `App` is moved through futures, and the configuration is the largest part of it.
     config: Box<Config>,
     database: Database,
     queue: Queue,
@@ -120,19 +123,19 @@ impl App {
     /// Opens the stores of `config`, wires everything to `engines`, and fills the index.
     ///
     /// # Errors
-    /// Which part did not open, and why.
+    /// The first store or component that could not be opened, and why.
     pub async fn new(config: Config, clock: Clock, engines: impl Into<Engines>) -> Result<Self, AppError> {
         let engines = engines.into();
         let people = Box::pin(open_people(&config, clock.clone(), &engines)).await?;
         let (database, blobs, models) =
             (people.database.clone(), people.blobs.clone(), people.models.clone());
-        let secret = identity::secret_of(&database, &config.secret).await?;
-        identity::note_place(&database, &secret).await?;
+        let secret = database_secret::secret_of(&database, &config.secret).await?;
+        database_secret::note_place(&database, &secret).await?;
         let (audit, recorder) =
             AuditLog::new(database.clone(), &secret, clock.clone(), &config.audit, config.http.shares);
         audit.see_to_note().await?;
         let queue = Queue::new(database.clone(), &clock, &config.jobs);
-        let verification = Verification {
+        let containers = Containers {
             database: database.clone(),
             blobs: blobs.clone(),
             queue: queue.clone(),
@@ -141,7 +144,7 @@ impl App {
             models,
             clock: clock.clone(),
             limits: config.engine.limits,
-            config: config.verification.clone(),
+            config: config.containers.clone(),
         };
         people.load().await?;
         let enrollments = Enrollments {
@@ -153,12 +156,12 @@ impl App {
         };
         let stores = (&database, &blobs, &queue, &clock);
         let detections = Detections {
-            submissions: submissions(stores, config.detection.retention),
+            tasks: tasks(stores, config.detection.retention),
             feed: Bus::new(),
             limits: config.engine.limits,
         };
         let contours = Contours {
-            submissions: submissions(stores, config.contours.retention),
+            tasks: tasks(stores, config.contours.retention),
             limits: config.engine.limits,
             least_area: config.contours.least_area,
         };
@@ -166,56 +169,56 @@ impl App {
         keys.load().await?;
         let metrics = Arc::new(Metrics::new(engines.embedded.metrics(), engines.service_metrics()));
         let health = Health::new(database.clone(), blobs, engines, queue.clone());
-        let domains = Domains { verification, people, enrollments, detections, contours };
+        let domains = Domains { containers, people, enrollments, detections, contours };
         let config = Box::new(config);
         Ok(Self { config, database, queue, domains, health, keys, secret, audit, recorder, clock, metrics })
     }
 
-    /// The database, for those who count its statements.
+    /// The database, for tests that count its statements.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// How it is reached.
+    /// Configuration of the HTTP server.
     #[must_use]
     pub fn http(&self) -> &HttpConfig {
         &self.config.http
     }
 
-    /// Tells callers by the keys of the configuration and of the database.
+    /// Authenticates callers by the keys of the configuration and of the database.
     #[must_use]
     pub fn authenticator(&self) -> Authenticator {
-        let HttpConfig { keys, strangers_per_minute, .. } = &self.config.http;
-        Authenticator::new(keys.clone(), Some(self.keys.clone()), *strangers_per_minute)
+        let HttpConfig { keys, failed_auth_per_minute, .. } = &self.config.http;
+        Authenticator::new(keys.clone(), Some(self.keys.clone()), *failed_auth_per_minute)
     }
 
-    /// The domain of containers.
+    /// The containers domain.
     #[must_use]
-    pub fn verification(&self) -> &Verification {
-        &self.domains.verification
+    pub fn containers(&self) -> &Containers {
+        &self.domains.containers
     }
 
-    /// The domain of people.
+    /// The people domain.
     #[must_use]
     pub fn people(&self) -> &People {
         &self.domains.people
     }
 
-    /// The domain of detections.
+    /// The detection domain.
     #[must_use]
     pub fn detections(&self) -> &Detections {
         &self.domains.detections
     }
 
-    /// The domain of contours.
+    /// The contours domain.
     #[must_use]
     pub fn contours(&self) -> &Contours {
         &self.domains.contours
     }
 
-    /// Serves `listener` until `stop`, then drains: no new work, running work to its end within the grace time,
-    /// leases given back.
+    /// Serves `listener` until `stop`, then drains: accepts no new work, waits for running work within the grace time
+    /// and releases leases.
     ///
     /// # Errors
     /// When a listener fails.
@@ -225,7 +228,7 @@ impl App {
         serve_metrics(&self.config.http, &scrape, &stop).await?;
         let background = self.start_background(&stop);
         let router = router(self.edge(address, &stop), self.health.clone(), scrape, &self.config.http);
-        // What the last requests do is to be noted as well: they go on after `stop`.
+        // The recorder outlives `stop`, since the last requests still write to the audit log.
         let answered = CancellationToken::new();
         let recording = tokio::spawn(self.recorder.run(answered.clone()));
         let served = serve(listener, router, &self.config.http, &stop).await;
@@ -233,25 +236,25 @@ impl App {
         background.wait().await;
         answered.cancel();
         if let Err(panic) = recording.await {
-            warn!(%panic, "the audit log was not written to its end");
+            warn!(%panic, "pending entries of the audit log were not written");
         }
         self.health.blobs.close();
         self.database.close().await;
         Ok(served?)
     }
 
-    /// Starts what goes on beside the requests.
+    /// Starts the background tasks: workers, cleanup, expiry and the refresh of keys.
     fn start_background(&self, stop: &CancellationToken) -> TaskTracker {
         let tasks = TaskTracker::new();
-        let Domains { verification, people, enrollments, detections, contours } = self.domains.clone();
+        let Domains { containers, people, enrollments, detections, contours } = self.domains.clone();
         let Engines { encoder, embedded } = self.health.engines.clone();
-        self.work(&tasks, EncodeImage::new(verification.clone(), encoder), stop);
+        self.work(&tasks, EncodeImage::new(containers.clone(), encoder), stop);
         self.work(&tasks, FindFaces::new(detections.clone(), embedded.clone()), stop);
         self.work(&tasks, DrawContour::new(contours.clone(), embedded), stop);
-        self.sweep(&tasks, verification, stop);
+        self.sweep(&tasks, containers, stop);
         self.sweep(&tasks, people, stop);
-        self.sweep(&tasks, detections.submissions, stop);
-        self.sweep(&tasks, contours.submissions, stop);
+        self.sweep(&tasks, detections.tasks, stop);
+        self.sweep(&tasks, contours.tasks, stop);
         self.sweep(&tasks, self.audit.clone(), stop);
         let until = stop.clone();
         tasks.spawn(async move { enrollments.expire_until(until).await });
@@ -273,8 +276,8 @@ impl App {
         tasks.spawn(self.config.sweep.clone().sweep_until(domain, self.clock.clone(), stop.clone()));
     }
 
-    fn scrape(&self) -> Scrape {
-        Scrape {
+    fn scrape(&self) -> MetricsEndpoint {
+        MetricsEndpoint {
             metrics: self.metrics.clone(),
             engine: self.health.engines.embedded.clone(),
             queue: Some(self.queue.clone()),
@@ -284,7 +287,7 @@ impl App {
 
     fn edge(&self, address: SocketAddr, stop: &CancellationToken) -> Edge {
         let limits = Limits {
-            images_per_container: self.config.verification.images_per_container,
+            images_per_container: self.config.containers.images_per_container,
             max_upload_bytes: self.config.engine.limits.max_bytes,
             max_image_pixels: self.config.engine.limits.max_pixels,
         };
@@ -317,15 +320,20 @@ impl App {
             turns: limit(http.max_concurrent_requests),
             streams: limit(http.streams.max),
             unacknowledged: limit(http.streams.max_unacknowledged),
-            documents: Documents::new(&self.config.documents),
+            requests: RequestReader {
+                documents: Documents::new(&self.config.documents),
+                json: http.json_limits(),
+                max_batch: http.max_batch,
+                max_upload_bytes: limits.max_upload_bytes,
+                allowed_origins: http.allowed_origins.clone(),
+            },
+            bodies: RequestBodies {
+                budget: BodyBudget::new(http, http.max_request_bytes),
+                timeout: http.body_timeout,
+                rates: Some(rates.clone()),
+            },
             rates,
-            room: Room::new(http, http.max_request_bytes),
-            body_timeout: self.config.http.body_timeout,
-            max_batch: self.config.http.max_batch,
-            allowed_origins: self.config.http.allowed_origins.clone(),
             socket: self.config.http.streams.socket.clone(),
-            limits,
-            json: http.json,
             links,
             audit: self.audit.clone(),
             metrics,
@@ -334,12 +342,12 @@ impl App {
     }
 }
 
-/// Submissions of one kind, in these stores.
-fn submissions<E: Submission>(
+/// Tasks of one type in these stores.
+fn tasks<E: Task>(
     (database, blobs, queue, clock): (&Database, &Blobs, &Queue, &Clock),
     retention: Duration,
-) -> Submissions<E> {
-    Submissions {
+) -> Tasks<E> {
+    Tasks {
         database: database.clone(),
         blobs: blobs.clone(),
         queue: queue.clone(),
@@ -349,16 +357,16 @@ fn submissions<E: Submission>(
     }
 }
 
-/// Where this machine reaches what listens at `address`.
+/// The address at which this machine reaches a listener on `address`: loopback for an unspecified one.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let own: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
     if address.ip().is_unspecified() { SocketAddr::new(own, address.port()) } else { address }
 }
 
-/// Opens the stores of `config` for the domain of people; its index is empty until [`People::load`].
+/// Opens the stores of `config` for the people domain. The index is empty until [`People::load`].
 ///
 /// # Errors
-/// Which part did not open, and why.
+/// The first store that could not be opened, and why.
 pub async fn open_people(config: &Config, clock: Clock, engines: &Engines) -> Result<People, AppError> {
     let scale = People::scale_of(&engines.embedded).ok_or(AppError::NoScale)?;
     let database = Database::open(&config.database).await?;
@@ -381,13 +389,13 @@ pub async fn open_people(config: &Config, clock: Clock, engines: &Engines) -> Re
     Ok(people)
 }
 
-/// Tells metrics at the address that `config` has for them, if it has one, until `stop`.
+/// Serves metrics at the metrics address of `config`, if there is one, until `stop`.
 ///
 /// # Errors
 /// When that address cannot be listened on.
 pub async fn serve_metrics(
     config: &HttpConfig,
-    scrape: &Scrape,
+    scrape: &MetricsEndpoint,
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
     let Some(address) = config.metrics_listen else { return Ok(()) };

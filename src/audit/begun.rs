@@ -1,6 +1,6 @@
-//! Beside the secret, outside of the database, is noted which databases have begun a log: an emptied log looks like one
-//! that was never begun. The note is sealed by the secret. Who can change files in the secret's folder can remove it; of
-//! that, only a head that is kept elsewhere tells.
+//! A marker file beside the secret, outside of the database, lists the databases that have started a log: otherwise an
+//! emptied log would look like one that was never started. The marker is sealed with the secret. Anyone with write
+//! access to the secret's folder can remove it; only a head saved elsewhere reveals that.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,32 +12,32 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::secret::Secret;
+use crate::store::secret::Secret;
 
-/// What the note's name has behind the secret's.
+/// Suffix of the marker's file name after the secret's.
 const ENDING: &str = ".audit";
 
-/// Where it is noted.
+/// The marker file as seen from one database.
 #[derive(Clone)]
 pub(super) struct Note {
     file: PathBuf,
     key: Key,
-    /// The database's file.
+    /// Path of the database file.
     database: String,
 }
 
-/// What the note says of a database.
+/// What the marker says about a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Noted {
-    /// There is no note.
+    /// There is no marker.
     Nothing,
-    /// It does not name the database.
+    /// The marker does not list the database.
     Others,
-    /// The log was begun.
+    /// The log was started.
     Begun,
-    /// A log was begun in another database, whose file had the same path.
+    /// A log was started in another database whose file had the same path.
     BegunByAnother,
-    /// It cannot be read, another hand has changed it, or another secret sealed it.
+    /// The marker cannot be read, was modified outside FaceQL, or was sealed with another secret.
     Changed,
 }
 
@@ -45,15 +45,15 @@ pub(super) enum Noted {
 struct Sealed {
     /// A list of [`Begun`] as JSON.
     begun: String,
-    /// HMAC over that, in hexadecimal.
+    /// HMAC of the list, in hexadecimal.
     seal: String,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Begun {
-    /// The database's identity.
+    /// Identity of the database.
     database: Uuid,
-    /// Where it was then.
+    /// Path of the database file at that time.
     file: String,
 }
 
@@ -69,7 +69,7 @@ impl Note {
         &self.file
     }
 
-    /// What is noted of the database with this identity.
+    /// What the marker says about the database with this identity.
     pub(super) fn read(&self, database: Option<Uuid>) -> Noted {
         match self.text() {
             Ok(None) => Noted::Nothing,
@@ -80,34 +80,36 @@ impl Note {
         }
     }
 
-    /// Removes the note of another secret's log.
+    /// Removes the marker of a log that was written with another secret.
     pub(super) fn remove(&self) {
         match fs::remove_file(&self.file) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                warn!(file = %self.file.display(), %error, "could not remove the note of the former secret");
+                warn!(file = %self.file.display(), %error, "could not remove the former secret's marker file");
             }
             _ => {}
         }
     }
 
-    /// Notes that the log of the database with this identity was begun. That happens once for each database, at its
-    /// first entry; and again where the note was lost or the database has moved.
+    /// Records that the log of the database with this identity was started: once per database, at its first entry, and
+    /// again if the marker was lost or the database was moved.
     pub(super) fn write(&self, database: Uuid) {
         let file = self.file.display();
         match self.try_write(database) {
-            Ok(true) => info!(%file, "noted that the audit log was begun: keep the file with the secret"),
+            Ok(true) => info!(%file, "recorded the start of the audit log; keep this file with the secret"),
             Ok(false) => {}
             Err(error) => warn!(
                 %file, %error,
-                "could not note that the audit log was begun: nobody would notice if all of it were removed"
+                "could not record that the audit log was started; the removal of the whole log would go undetected"
             ),
         }
     }
 
-    /// Whether the note had to be changed. One that another hand has changed stays as it is.
+    /// Whether the marker had to be changed. A marker modified outside FaceQL is left as it is.
     fn try_write(&self, database: Uuid) -> io::Result<bool> {
         let begun = match self.text()? {
-            Some(text) => self.unsealed(&text).ok_or_else(|| io::Error::other("it was changed"))?,
+            Some(text) => {
+                self.unsealed(&text).ok_or_else(|| io::Error::other("it was modified outside FaceQL"))?
+            }
             None => Vec::new(),
         };
         let is_this = |begun: &Begun| begun.database == database;
@@ -118,7 +120,7 @@ impl Note {
         begun.push(Begun { database, file: self.database.clone() });
         let begun = serde_json::to_string(&begun)?;
         let seal = hex::encode(hmac::sign(&self.key, begun.as_bytes()));
-        crate::private::replace(&self.file, &serde_json::to_vec(&Sealed { begun, seal })?)?;
+        crate::store::private::replace(&self.file, &serde_json::to_vec(&Sealed { begun, seal })?)?;
         Ok(true)
     }
 
@@ -130,7 +132,7 @@ impl Note {
         }
     }
 
-    /// What the note says, unless another hand has changed it.
+    /// The marker's list; `None` if the marker was modified outside FaceQL.
     fn unsealed(&self, text: &str) -> Option<Vec<Begun>> {
         let Sealed { begun, seal } = serde_json::from_str(text).ok()?;
         hmac::verify(&self.key, begun.as_bytes(), &hex::decode(seal).ok()?).ok()?;

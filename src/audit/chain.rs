@@ -1,5 +1,5 @@
-//! The chain: entries in a row, each with an HMAC over itself and the one before it, and a sealed row that says where it
-//! begins and ends. Entries are added as part of a write, whose turn sees to it that there is one end at a time.
+//! The chain: each entry carries an HMAC over itself and the previous entry, and a sealed row, the head, stores where
+//! the chain begins and ends. Entries are appended within a write, so only one end exists at a time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,16 +15,16 @@ use sea_orm::{
 use tracing::error;
 
 use super::entry::Entry;
-use crate::database::Write;
-use crate::secret::Secret;
+use crate::store::database::Write;
+use crate::store::secret::Secret;
 
-/// What stands in place of a MAC where there is no entry before.
+/// The previous MAC of the first entry.
 const NOTHING: [u8; 32] = [0; 32];
 
-/// Entries inserted by one statement: SQLite takes 32,766 values.
+/// Entries inserted per statement: SQLite accepts at most 32,766 parameters.
 const ROWS: usize = 1000;
 
-/// The keys that entries are chained and sealed by.
+/// The keys for chaining entries and for sealing the head.
 pub(super) struct Chain {
     entries: Key,
     head: Key,
@@ -35,7 +35,7 @@ impl Chain {
         Self { entries: secret.key("audit"), head: secret.key("audit head") }
     }
 
-    /// Adds entries behind these ends, as part of `write`.
+    /// Appends entries after these ends, as part of `write`.
     pub(super) async fn append(
         &self,
         write: &Write,
@@ -70,18 +70,18 @@ impl Chain {
         row
     }
 
-    /// Whether an entry is as it was written, behind the one with the MAC `before`.
+    /// Whether an entry is unmodified and follows the entry whose MAC is `before`.
     pub(super) fn fits(&self, before: &[u8], row: &Model) -> bool {
         hmac::verify(&self.entries, &chained(before, row), &row.mac).is_ok()
     }
 
-    /// Whether nobody else has changed the row.
+    /// Whether the head is unmodified.
     pub(super) fn is_sealed(&self, ends: &audit_head::Model) -> bool {
         hmac::verify(&self.head, &sealed(ends), &ends.seal).is_ok()
     }
 
-    /// Where the chain begins and ends, as far as that can be believed. Where it cannot, the chain goes on behind a hole
-    /// that nobody can fill: to seal anew what somebody else has changed would make it good. `None` where there is nothing.
+    /// Where the chain begins and ends. If the head cannot be trusted, the chain continues after a permanent gap:
+    /// sealing a modified head again would hide the modification. `None` for an empty log.
     pub(super) async fn ends(&self, write: &Write) -> Result<Option<audit_head::Model>, DbErr> {
         let stored = stored_ends(&**write).await?;
         if let Some(ends) = stored.as_ref().filter(|ends| self.is_sealed(ends)) {
@@ -93,13 +93,13 @@ impl Chain {
             return Ok(None);
         }
         error!(
-            "the audit log was changed by another hand, or the server's secret was: `faceql audit verify` tells \
-             more; it goes on behind a gap"
+            "the audit log or the server's secret was modified outside FaceQL: run `faceql audit verify` for \
+             details; new entries follow after a gap"
         );
         Ok(Some(behind_gap(last.unwrap_or(0))))
     }
 
-    /// Stores where the chain begins and ends.
+    /// Seals and stores where the chain begins and ends.
     pub(super) async fn keep(&self, write: &Write, mut ends: audit_head::Model) -> Result<(), DbErr> {
         use audit_head::Column::{BeforeFirst, FirstSequence, Id, LastMac, LastSequence, Seal};
         ends.seal = hmac::sign(&self.head, &sealed(&ends)).as_ref().to_vec();
@@ -111,25 +111,25 @@ impl Chain {
     }
 }
 
-/// By which an unknown secret can be compared with the one that a log was written with.
+/// Parts of a log that show whether it was written with a given secret.
 pub struct Handwriting {
     ends: Option<audit_head::Model>,
-    /// The newest entry, and the MAC of the one before it.
+    /// The newest entry, and the MAC of the previous one.
     last: Option<(Vec<u8>, Model)>,
 }
 
 impl Handwriting {
-    /// `None` where there is nothing of a log.
+    /// Reads these parts; `None` for an empty log.
     ///
     /// # Errors
-    /// When the database failed.
+    /// When the database fails.
     pub async fn of(database: &impl ConnectionTrait) -> Result<Option<Self>, DbErr> {
         if is_empty(database).await? {
             return Ok(None);
         }
         let ends = stored_ends(database).await?;
         let newest = Entity::find().order_by_desc(Column::Sequence).limit(2).all(database).await;
-        // What cannot be an entry tells nothing.
+        // An unreadable entry is no evidence.
         let mut newest = newest.unwrap_or_default().into_iter();
         let last = newest.next().map(|last| {
             let before = match (newest.next(), &ends) {
@@ -142,7 +142,7 @@ impl Handwriting {
         Ok(Some(Self { ends, last }))
     }
 
-    /// Whether this secret wrote it: one sound trace is enough, others may have been changed.
+    /// Whether this secret wrote the log. One intact part is enough, since others may have been modified.
     #[must_use]
     pub fn is_by(&self, secret: &Secret) -> bool {
         let chain = Chain::new(secret);
@@ -151,12 +151,12 @@ impl Handwriting {
     }
 }
 
-/// Where the chain begins and ends, whoever wrote it.
+/// The stored head, whether or not its seal is valid.
 pub(super) async fn stored_ends(database: &impl ConnectionTrait) -> Result<Option<audit_head::Model>, DbErr> {
     audit_head::Entity::find_by_id(audit_head::Model::ID).one(database).await
 }
 
-/// Whether there is nothing of a log.
+/// Whether the log has neither entries nor a head.
 pub(super) async fn is_empty(database: &impl ConnectionTrait) -> Result<bool, DbErr> {
     let heads = audit_head::Entity::find().select_only().column(audit_head::Column::Id);
     let entries = Entity::find().select_only().column(Column::Sequence);
@@ -164,7 +164,7 @@ pub(super) async fn is_empty(database: &impl ConnectionTrait) -> Result<bool, Db
         && entries.into_tuple::<i64>().one(database).await?.is_none())
 }
 
-/// Of a chain without an entry.
+/// The head of an empty chain.
 pub(super) fn beginning() -> audit_head::Model {
     audit_head::Model {
         id: audit_head::Model::ID,
@@ -176,12 +176,13 @@ pub(super) fn beginning() -> audit_head::Model {
     }
 }
 
-/// Of a chain that goes on behind `last`, with a number left out: nobody has the entry that would fit there.
+/// The head of a chain that continues after `last` and skips one number: no valid entry exists for the gap.
 pub(super) fn behind_gap(last: i64) -> audit_head::Model {
     audit_head::Model { last_sequence: last.saturating_add(1), ..beginning() }
 }
 
-/// What an entry's MAC is made of. Each text comes behind its length, so that no two entries give the same bytes.
+/// The input of an entry's MAC. Each text is preceded by its length, so that different entries never produce the same
+/// bytes.
 fn chained(before: &[u8], row: &Model) -> Vec<u8> {
     let Model { sequence, time, tenant, actor, request, act, ids, ids_left_out, outcome, times, mac: _ } =
         row;
@@ -193,14 +194,14 @@ fn chained(before: &[u8], row: &Model) -> Vec<u8> {
     for part in std::iter::once(before).chain(texts) {
         push(&mut bytes, part);
     }
-    // As it was before entries said so: what was done once has no such part.
+    // Compatible with entries from before `times` existed: entries for a single act omit it.
     if *times != 1 {
         push(&mut bytes, &times.to_be_bytes());
     }
     bytes
 }
 
-/// What the seal is made of.
+/// The input of the seal.
 fn sealed(ends: &audit_head::Model) -> Vec<u8> {
     let audit_head::Model { id: _, first_sequence, before_first, last_sequence, last_mac, seal: _ } = ends;
     let mut bytes = Vec::with_capacity(96);
@@ -218,12 +219,12 @@ fn push(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend(part);
 }
 
-/// The end of the chain at some time. Whoever keeps one elsewhere can tell later that all up to it is still there.
+/// The end of the chain at some time. A head saved elsewhere proves later that all entries up to it still exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The number of the last entry; 0 when there was none.
+    /// Number of the last entry; 0 if there was none.
     pub sequence: i64,
-    /// Its MAC.
+    /// MAC of the last entry.
     pub mac: Vec<u8>,
 }
 
@@ -233,19 +234,19 @@ impl fmt::Display for Head {
     }
 }
 
-/// What is no head.
+/// The text is not a valid head.
 #[derive(Debug, thiserror::Error)]
-#[error("a head is a number, a colon and 64 hexadecimal digits, as `faceql audit head` prints it")]
-pub struct NoHead;
+#[error("a head must be a number, a colon and 64 hexadecimal digits, as `faceql audit head` prints it")]
+pub struct ParseHeadError;
 
 impl FromStr for Head {
-    type Err = NoHead;
+    type Err = ParseHeadError;
 
-    fn from_str(text: &str) -> Result<Self, NoHead> {
-        let (sequence, mac) = text.trim().split_once(':').ok_or(NoHead)?;
+    fn from_str(text: &str) -> Result<Self, ParseHeadError> {
+        let (sequence, mac) = text.trim().split_once(':').ok_or(ParseHeadError)?;
         let mut bytes = [0; NOTHING.len()];
-        hex::decode_to_slice(mac, &mut bytes).map_err(|_| NoHead)?;
-        let sequence = sequence.parse().ok().filter(|sequence| *sequence >= 0).ok_or(NoHead)?;
+        hex::decode_to_slice(mac, &mut bytes).map_err(|_| ParseHeadError)?;
+        let sequence = sequence.parse().ok().filter(|sequence| *sequence >= 0).ok_or(ParseHeadError)?;
         Ok(Self { sequence, mac: bytes.to_vec() })
     }
 }

@@ -1,4 +1,4 @@
-//! What an entry says, before it has its place in the chain.
+//! An audit entry before it is appended to the chain.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,26 +8,26 @@ use chrono::{DateTime, Utc};
 use entity::ids::{AnyId, Tenant};
 
 use crate::clock::Clock;
+use crate::ids;
 use crate::shares::{Held, Party};
-use crate::type_id;
 
-/// Ids that an entry holds, at most.
-const MOST_IDS: usize = 1000;
+/// Maximum number of ids per entry.
+const MAX_IDS: usize = 1000;
 
-/// Where acts come from.
+/// The source of the acts of one request.
 #[derive(Clone)]
 pub(super) struct Origin {
     pub(super) tenant: Tenant,
-    /// By what the one who acts was let in.
+    /// How the acting client was authenticated.
     pub(super) actor: String,
-    /// The request's id; empty where there is none.
+    /// The request id; empty if there is none.
     pub(super) request: String,
-    /// On whose share of the buffer its entries count.
+    /// The party whose share of the buffer the entries use.
     pub(super) party: Party,
     pub(super) clock: Clock,
 }
 
-/// Something that was done.
+/// A recorded act.
 pub(super) struct Entry {
     pub(super) time: DateTime<Utc>,
     pub(super) origin: Arc<Origin>,
@@ -35,12 +35,12 @@ pub(super) struct Entry {
     pub(super) about: Ids,
     pub(super) outcome: Cow<'static, str>,
     pub(super) times: i64,
-    /// In the buffer, until it is written.
+    /// Slot in the buffer, held until the entry is written.
     _place: Option<Box<Held>>,
 }
 
 impl Entry {
-    /// Of something that has just been done.
+    /// An entry for an act that has just ended.
     pub(super) fn new(
         origin: Arc<Origin>,
         act: impl Into<Cow<'static, str>>,
@@ -51,19 +51,19 @@ impl Entry {
         Self { time, origin, act, about, outcome, times: 1, _place: None }
     }
 
-    /// With a place in the buffer, or with none any longer.
+    /// The same entry, holding this slot in the buffer or none.
     pub(super) fn at(self, place: Option<Held>) -> Self {
         Self { _place: place.map(Box::new), ..self }
     }
 
-    /// What it has in common with others that can be counted together: whose it is, who did what, and what came of it.
+    /// What entries must have in common to be counted together: tenant, actor, act and outcome.
     pub(super) fn kind(&self) -> (Tenant, String, Cow<'static, str>, Cow<'static, str>) {
         let Origin { tenant, actor, .. } = &*self.origin;
         (tenant.clone(), actor.clone(), self.act.clone(), self.outcome.clone())
     }
 
-    /// Takes in another one of its kind; of several requests it names none. Gives it back when the ids of both are more
-    /// than an entry holds.
+    /// Merges another entry of the same kind; an entry of several requests has no request id. Returns the other entry
+    /// if the ids of both exceed the limit of an entry.
     pub(super) fn absorb(&mut self, other: Self) -> Result<(), Self> {
         if !self.about.absorb(&other.about) {
             return Err(other);
@@ -76,27 +76,27 @@ impl Entry {
     }
 }
 
-/// What something is about: each id once, and not more than an entry holds.
+/// The ids that an act concerns, each once, up to the limit of an entry.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Ids {
     held: BTreeSet<AnyId>,
-    /// How many more there were.
+    /// Number of further ids that did not fit.
     pub(super) left_out: i64,
 }
 
 impl Ids {
-    /// Takes an id in, if there is room for it.
+    /// Adds an id; `false` if the entry is full.
     pub(super) fn take(&mut self, id: AnyId) -> bool {
-        if self.held.len() < MOST_IDS {
+        if self.held.len() < MAX_IDS {
             self.held.insert(id);
         }
         self.held.contains(&id)
     }
 
-    /// Takes all of them in, if there is room for all.
+    /// Adds all ids, or none if they do not all fit.
     fn absorb(&mut self, others: &Self) -> bool {
         let new = others.held.difference(&self.held).count();
-        let has_room = self.held.len() + new <= MOST_IDS;
+        let has_room = self.held.len() + new <= MAX_IDS;
         if has_room {
             self.held.extend(&others.held);
             self.left_out += others.left_out;
@@ -104,10 +104,10 @@ impl Ids {
         has_room
     }
 
-    /// As a JSON list of TypeIDs.
+    /// The ids as a JSON list of TypeIDs.
     pub(super) fn to_json(&self) -> String {
-        let shown: Vec<String> = self.held.iter().copied().map(type_id::show).collect();
-        // A list of strings can always be written as JSON.
+        let shown: Vec<String> = self.held.iter().copied().map(ids::show).collect();
+        // Serializing a list of strings cannot fail.
         serde_json::to_string(&shown).unwrap_or_default()
     }
 }

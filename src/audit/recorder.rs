@@ -1,4 +1,4 @@
-//! Writes down what is part of no write: many entries together, soon after they were noted.
+//! Writes the entries that are not part of a write, in batches shortly after they were recorded.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,31 +14,31 @@ use super::repeats::Repeats;
 use super::trail::DONE;
 use super::{AuditLog, BUFFER};
 
-/// Entries written at once.
+/// Entries written per batch.
 const BATCH: usize = 1024;
 
-/// How long an entry waits for others: a crash loses no more.
+/// How long an entry waits for others; a crash loses at most this period.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// How long is waited before entries that could not be written are tried again.
+/// Delay before a failed write is retried.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often entries are tried again after the end of the last request.
+/// Number of attempts to write the remaining entries at shutdown.
 const LAST_ATTEMPTS: usize = 5;
 
-/// How long is waited at the end for those who still have a seat.
+/// How long shutdown waits for acts that still hold a slot.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Refusals of one kind, for one key, that are told apart within a batch; those beyond have one entry that counts them.
+/// Refusals of one kind and key with entries of their own per batch; further ones are counted in a single entry.
 const REFUSALS: usize = 16;
 
-/// Writes what waits in the buffer.
+/// Writes the buffered entries.
 pub struct Recorder {
     log: AuditLog,
     waiting: mpsc::Receiver<Entry>,
-    /// What has come and was not looked at yet.
+    /// Entries received but not yet sorted.
     received: Vec<Entry>,
-    /// What is to be written.
+    /// Entries to be written.
     entries: Vec<Entry>,
     repeats: Repeats,
 }
@@ -49,7 +49,7 @@ impl Recorder {
         Self { log, waiting, received, entries, repeats }
     }
 
-    /// Writes until `stop`, and then what is left; all requests must have ended by then.
+    /// Writes until `stop`, then writes the remaining entries. All requests must have ended by then.
     pub async fn run(mut self, stop: CancellationToken) {
         while stop.run_until_cancelled(self.gather()).await.is_some() {
             while !self.write().await {
@@ -60,7 +60,7 @@ impl Recorder {
         }
         self.waiting.close();
         let rest = async { while self.waiting.recv_many(&mut self.received, BUFFER).await > 0 {} };
-        // Whoever goes on after that finds the buffer closed, and is refused.
+        // Acts that continue after this find the buffer closed and fail.
         let _ = timeout(GRACE, rest).await;
         self.sort();
         self.entries.extend(self.repeats.all());
@@ -73,29 +73,29 @@ impl Recorder {
         error!(entries = self.entries.len(), "entries of the audit log are lost");
     }
 
-    /// Waits for an entry and for those that soon follow it, or until repeats have been counted for long enough.
+    /// Waits for an entry and those that follow shortly, or until the next counting window ends.
     async fn gather(&mut self) {
         tokio::select! {
             _ = self.waiting.recv_many(&mut self.received, BATCH) => {}
-            () = self.repeats.next_end() => return,
+            () = self.repeats.next_end() => {}
         }
         let more = async {
             while let room @ 1.. = BATCH.saturating_sub(self.received.len()) {
                 self.waiting.recv_many(&mut self.received, room).await;
             }
         };
-        // Cut off, it leaves everything either here or in the buffer.
+        // Cancel-safe: on timeout every entry is either here or still in the buffer.
         let _ = timeout(INTERVAL, more).await;
     }
 
-    /// Tells apart what is to be written now, and what is only counted for a while.
+    /// Separates entries to be written now from those that are counted for a while.
     fn sort(&mut self) {
         let now = Instant::now();
         self.entries.extend(self.repeats.ended(now));
         self.entries.extend(self.received.drain(..).filter_map(|entry| self.repeats.take(entry, now)));
     }
 
-    /// Whether everything is written.
+    /// Writes the entries; `true` if all were written.
     async fn write(&mut self) -> bool {
         self.sort();
         fold_refusals(&mut self.entries);
@@ -114,11 +114,11 @@ impl Recorder {
     }
 }
 
-/// Counts a flood together of what did not succeed: whoever is refused as fast as possible shall not fill the disk. What
-/// succeeded keeps an entry for each request.
+/// Merges a flood of failed acts into counts, so that a client cannot fill the disk with refused requests. Successful
+/// acts keep one entry per request.
 fn fold_refusals(entries: &mut Vec<Entry>) {
     let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
-    // How many there are of each kind, and where the last of them is.
+    // Number of refusals per kind, and the index of the last one.
     let mut refused = HashMap::new();
     for entry in entries.drain(..) {
         if entry.outcome == DONE {

@@ -1,5 +1,6 @@
-//! Pictures that are fetched again by their links. Nobody pays for that, so the log does not grow with it: the first fetch
-//! of a picture has an entry at once, and those that follow within a minute have one together at its end.
+//! Repeated image fetches by signed link. These cost the client nothing, so they must not let the log grow without
+//! bound: the first fetch of an image is recorded at once, and further fetches within a minute share one entry at its
+//! end.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,32 +11,32 @@ use tokio::time::{Instant, sleep_until};
 use super::LINK;
 use super::entry::{Entry, Ids};
 
-/// How long is counted.
+/// Length of the counting window.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// Pictures whose fetches are counted at once; each fetch of another one has an entry of its own.
-const MOST_PICTURES: usize = 10_000;
+/// Maximum number of images counted at the same time; fetches of further images get individual entries.
+const MAX_PICTURES: usize = 10_000;
 
-/// Pictures that were fetched a moment ago.
+/// Recently fetched images.
 #[derive(Default)]
 pub(super) struct Repeats(HashMap<(Tenant, Ids), Fetched>);
 
 struct Fetched {
-    /// Until when further fetches are counted.
+    /// End of the counting window.
     end: Instant,
-    /// Those after the first.
+    /// The entry that counts the fetches after the first.
     again: Option<Entry>,
 }
 
 impl Repeats {
-    /// Counts `entry` if it repeats another one; gives it back if it is to be written now.
+    /// Counts `entry` if it repeats another; returns it if it must be written now.
     pub(super) fn take(&mut self, entry: Entry, now: Instant) -> Option<Entry> {
         if entry.origin.actor != LINK {
             return Some(entry);
         }
         let picture = (entry.origin.tenant.clone(), entry.about.clone());
         let Some(fetched) = self.0.get_mut(&picture) else {
-            if self.0.len() < MOST_PICTURES {
+            if self.0.len() < MAX_PICTURES {
                 self.0.insert(picture, Fetched { end: now + WINDOW, again: None });
             }
             return Some(entry);
@@ -43,23 +44,23 @@ impl Repeats {
         if let Some(again) = &mut fetched.again {
             return again.absorb(entry).err();
         }
-        // It waits here, and in the buffer no longer.
+        // The entry waits here and no longer occupies the buffer.
         fetched.again = Some(entry.at(None));
         None
     }
 
-    /// What was counted for long enough.
+    /// Removes and returns the entries whose window has ended.
     pub(super) fn ended(&mut self, now: Instant) -> Vec<Entry> {
         let ended = self.0.extract_if(|_, fetched| fetched.end <= now);
         ended.filter_map(|(_, fetched)| fetched.again).collect()
     }
 
-    /// All that was counted.
+    /// Removes and returns all counted entries.
     pub(super) fn all(&mut self) -> Vec<Entry> {
         self.0.drain().filter_map(|(_, fetched)| fetched.again).collect()
     }
 
-    /// Waits until something was counted for long enough; for ever while there is nothing.
+    /// Waits until the next window ends; forever if nothing is counted.
     pub(super) async fn next_end(&self) {
         match self.0.values().map(|fetched| fetched.end).min() {
             Some(end) => sleep_until(end).await,

@@ -1,4 +1,4 @@
-//! Forgets old entries. The chain then begins behind them: its sealed row says where, and with which MAC.
+//! Deletes old entries. The chain then begins after them: the sealed head stores where, and the previous MAC.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tracing::error;
 
 use super::AuditLog;
 use super::chain::stored_ends;
-use crate::sweeper::Sweep;
+use crate::store::cleanup::Sweep;
 
-/// Entries forgotten in one write.
+/// Entries deleted per write.
 const BATCH: usize = 1000;
 
 impl Sweep for AuditLog {
@@ -28,17 +28,17 @@ impl Sweep for AuditLog {
 }
 
 impl AuditLog {
-    /// Forgets of the oldest entries those from before `time`, and says how many. One that was changed stays, and all
-    /// behind it: otherwise a forged time would have it removed.
+    /// Deletes the oldest entries if they are from before `time`, and returns how many. A modified entry and all
+    /// entries after it are kept: otherwise a forged time could cause an entry's deletion.
     async fn forget_before(&self, time: DateTime<Utc>) -> Result<usize, DbErr> {
-        // A look that does not take the writer's turn.
+        // This check does not occupy the writer.
         if !oldest(self.database.reader(), 1).await?.iter().any(|entry| entry.time < time) {
             return Ok(0);
         }
         let write = self.database.write().await?;
         let mut ends = match stored_ends(&*write).await? {
             Some(ends) if self.chain.is_sealed(&ends) => ends,
-            // The next entry will say so.
+            // Appending the next entry reports it.
             _ => return Ok(0),
         };
         let mut forgotten = 0;
@@ -47,7 +47,7 @@ impl AuditLog {
                 let sequence = ends.first_sequence;
                 error!(
                     sequence,
-                    "an old entry of the audit log was changed or removed, and is not forgotten"
+                    "an old entry of the audit log was modified or removed; retention stops before it"
                 );
                 break;
             }

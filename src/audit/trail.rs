@@ -1,38 +1,39 @@
-//! What one request leaves in the log.
+//! The entries that one request produces.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entity::ids::AnyId;
+use parking_lot::{Mutex, MutexGuard};
 use sea_orm::DbErr;
 
 use super::entry::{Entry, Ids, Origin};
-use super::{AuditLog, Overrun, Seat};
-use crate::database::Write;
+use super::{AuditLog, BufferFull, Permit};
+use crate::store::database::Write;
 
-/// What is noted of something that was done.
+/// Outcome of an act that succeeded.
 pub(super) const DONE: &str = "OK";
 
-/// What is noted of something that came to no end: its client went away, or it took too long.
+/// Outcome of an act that did not finish: the client disconnected, or the act timed out.
 const BROKEN_OFF: &str = "BROKEN_OFF";
 
-/// What is noted of vectors and pictures that were shown.
+/// Act recorded when vectors or images are returned.
 const READ: &str = "read";
 
-/// What a request leaves in the log. Cloning shares it; the default one leaves nothing.
+/// Collects the entries of one request. Clones share the same state; the default records nothing.
 #[derive(Clone, Default)]
 pub struct Trail(Option<Arc<Steps>>);
 
 struct Steps {
     log: AuditLog,
     origin: Arc<Origin>,
-    /// What is being done: a request does one thing after the other.
-    act: Mutex<Option<Arc<Act>>>,
+    /// The act in progress: a request performs one act at a time.
+    act: Mutex<Option<Arc<Action>>>,
     ended: Arc<Ended>,
-    /// What was shown so far.
+    /// Reads recorded so far.
     shown: Mutex<Option<Shown>>,
 }
 
@@ -42,36 +43,36 @@ impl Trail {
         Self(Some(Arc::new(Steps { log, origin, act, ended, shown })))
     }
 
-    /// Of a command, which is one act with any number of writes.
+    /// The trail of a command: one act with any number of writes.
     pub(super) fn of_command(log: AuditLog, origin: Arc<Origin>, command: &str) -> Self {
         let ended = Arc::<Ended>::default();
-        let act = Act::new(origin.clone(), command.to_owned(), None, ended.clone());
+        let act = Action::new(origin.clone(), command.to_owned(), None, ended.clone());
         let act = Mutex::new(Some(Arc::new(act)));
         Self(Some(Arc::new(Steps { log, origin, act, ended, shown: Mutex::default() })))
     }
 
-    /// Begins to do something. However it ends, there will be an entry: in the write that [`Self::record`]s it, or else
-    /// from the buffer, with what else the request did by that name and with that outcome.
+    /// Begins an act. However it ends, it gets an entry: in the write that [`Self::record`]s it, or else through the
+    /// buffer, merged with the request's other acts of the same name and outcome.
     ///
     /// # Errors
-    /// [`Overrun`] when there is no room for the entry; it must not be done then.
-    pub async fn begin(&self, act: &str) -> Result<Doing, Overrun> {
+    /// [`BufferFull`] when there is no slot for the entry; the act must not be performed then.
+    pub async fn begin(&self, act: &str) -> Result<ActionGuard, BufferFull> {
         if let Some(steps) = &self.0 {
             let seat = steps.log.seat(&steps.origin.party).await?;
-            let act = Act::new(steps.origin.clone(), act.to_owned(), Some(seat), steps.ended.clone());
+            let act = Action::new(steps.origin.clone(), act.to_owned(), Some(seat), steps.ended.clone());
             *lock(&steps.act) = Some(Arc::new(act));
         }
-        Ok(Doing(self.clone()))
+        Ok(ActionGuard(self.clone()))
     }
 
-    /// Notes what it is about that is being done.
+    /// Adds ids that the current act concerns.
     pub fn about(&self, ids: impl IntoIterator<Item = AnyId>) {
         if let Some(act) = self.act() {
             lock(&act.about).extend(ids);
         }
     }
 
-    /// Writes the entry of what is being done as part of `write`, so that there is neither without the other.
+    /// Writes the entry of the current act as part of `write`, so that both are committed or neither.
     ///
     /// # Errors
     /// When the database fails.
@@ -81,16 +82,16 @@ impl Trail {
         about.extend(ids);
         let entry = Entry::new(steps.origin.clone(), act.name.clone(), about, DONE);
         steps.log.append(write, &[entry]).await?;
-        // Held until then, so that an act broken off during its commit has one entry as well.
+        // The slot is held until then, so that an act interrupted during its commit has an entry as well.
         write.after_commit(move || act.is_recorded.store(true, Ordering::Relaxed));
         Ok(())
     }
 
-    /// Notes that a vector or a picture of `id` is shown. What is shown together has one entry.
+    /// Records that a vector or an image of `id` is returned. Reads that happen together share one entry.
     ///
     /// # Errors
-    /// [`Overrun`] when there is no room for the entry; it must not be shown then.
-    pub async fn show(&self, id: AnyId) -> Result<(), Overrun> {
+    /// [`BufferFull`] when there is no slot for the entry; the data must not be returned then.
+    pub async fn show(&self, id: AnyId) -> Result<(), BufferFull> {
         let Some(steps) = &self.0 else { return Ok(()) };
         if !steps.show_with_others(id) {
             let seat = steps.log.seat(&steps.origin.party).await?;
@@ -99,20 +100,20 @@ impl Trail {
         Ok(())
     }
 
-    /// Whether what is shown next begins an entry.
+    /// Whether the next read starts a new entry.
     #[must_use]
     pub fn begins_showing(&self) -> bool {
         self.0.as_ref().is_some_and(|steps| lock(&steps.shown).is_none())
     }
 
-    /// What was shown so far has an entry of its own.
+    /// Ends the current entry of reads; later reads get another one.
     pub fn flush(&self) {
         if let Some(steps) = &self.0 {
             steps.flush();
         }
     }
 
-    fn act(&self) -> Option<Arc<Act>> {
+    fn act(&self) -> Option<Arc<Action>> {
         lock(&self.0.as_ref()?.act).clone()
     }
 }
@@ -123,12 +124,12 @@ impl fmt::Debug for Trail {
     }
 }
 
-/// Something being done; when this is dropped before [`Doing::end`], it was broken off.
+/// An act in progress; if it is dropped before [`ActionGuard::end`], the act is recorded as interrupted.
 #[must_use]
-pub struct Doing(Trail);
+pub struct ActionGuard(Trail);
 
-impl Doing {
-    /// It has ended, with this code when it failed.
+impl ActionGuard {
+    /// Ends the act, with the error code if it failed.
     pub fn end(self, failure: Option<String>) {
         if let Some(act) = self.0.act() {
             *lock(&act.outcome) = failure.map_or(DONE.into(), Cow::from);
@@ -136,37 +137,37 @@ impl Doing {
     }
 }
 
-impl Drop for Doing {
+impl Drop for ActionGuard {
     fn drop(&mut self) {
         if let Some(steps) = &self.0.0 {
-            // Outside of the lock: the last one to let go of an act notes it.
+            // Dropped outside of the lock, because dropping the last reference records the act.
             let _ended = mem::take(&mut *lock(&steps.act));
         }
     }
 }
 
-/// Something that is being done. Unless a write has recorded it, the last one to let go of it notes it.
-struct Act {
+/// An act in progress. Unless a write has recorded it, dropping the last reference records it.
+struct Action {
     origin: Arc<Origin>,
     name: String,
-    /// What it is about.
+    /// Ids that the act concerns.
     about: Mutex<Ids>,
     outcome: Mutex<Cow<'static, str>>,
     is_recorded: AtomicBool,
-    /// None for commands: what they do not write leaves nothing.
-    seat: Option<Seat>,
-    /// Where it is noted.
+    /// `None` for commands, whose acts are recorded only by writes.
+    seat: Option<Permit>,
+    /// Collects the act's entry.
     ended: Arc<Ended>,
 }
 
-impl Act {
-    fn new(origin: Arc<Origin>, name: String, seat: Option<Seat>, ended: Arc<Ended>) -> Self {
+impl Action {
+    fn new(origin: Arc<Origin>, name: String, seat: Option<Permit>, ended: Arc<Ended>) -> Self {
         let (about, outcome) = (Mutex::default(), Mutex::new(BROKEN_OFF.into()));
         Self { origin, name, about, outcome, is_recorded: AtomicBool::new(false), seat, ended }
     }
 }
 
-impl Drop for Act {
+impl Drop for Action {
     fn drop(&mut self) {
         let Some(seat) = self.seat.take() else { return };
         if !self.is_recorded.load(Ordering::Relaxed) {
@@ -177,14 +178,14 @@ impl Drop for Act {
     }
 }
 
-/// What a request has done and no write has recorded, each with its place in the buffer. It goes there when the request
-/// and all that it began are over: nothing has been answered before.
+/// Acts of a request that no write has recorded, each with its slot. They are sent to the buffer when the request and
+/// everything it started have ended: no response was sent before.
 #[derive(Default)]
-struct Ended(Mutex<Vec<(Entry, Seat)>>);
+struct Ended(Mutex<Vec<(Entry, Permit)>>);
 
 impl Ended {
-    /// Takes an entry in. Its place is free again when there is one like it that has room for it.
-    fn take(&self, entry: Entry, seat: Seat) {
+    /// Adds an entry. If it can be merged into a similar entry, its slot is released.
+    fn take(&self, entry: Entry, seat: Permit) {
         let mut ended = lock(&self.0);
         let rest = match ended.iter_mut().rev().find(|(other, _)| is_like(other, &entry)) {
             Some((other, _)) => other.absorb(entry).err(),
@@ -196,7 +197,7 @@ impl Ended {
     }
 }
 
-/// Of one request.
+/// Whether two entries of one request can be merged.
 fn is_like(one: &Entry, other: &Entry) -> bool {
     one.act == other.act && one.outcome == other.outcome
 }
@@ -209,14 +210,14 @@ impl Drop for Ended {
     }
 }
 
-/// What was shown together.
+/// Reads that share one entry.
 struct Shown {
     ids: Ids,
-    seat: Seat,
+    seat: Permit,
 }
 
 impl Steps {
-    /// Whether there was something that this can be noted with.
+    /// Adds the id to the current entry; `false` if there is none with room for it.
     fn show_with_others(&self, id: AnyId) -> bool {
         let mut shown = lock(&self.shown);
         let has_room = shown.as_mut().is_some_and(|shown| shown.ids.take(id));
@@ -226,8 +227,8 @@ impl Steps {
         has_room
     }
 
-    /// Another part of the request may have come first while this one waited for its seat.
-    fn show_first(&self, id: AnyId, seat: Seat) {
+    /// Another part of the request may have started an entry while this one waited for its slot.
+    fn show_first(&self, id: AnyId, seat: Permit) {
         let mut shown = lock(&self.shown);
         if !shown.as_mut().is_some_and(|shown| shown.ids.take(id)) {
             let mut ids = Ids::default();
@@ -256,5 +257,5 @@ impl Drop for Steps {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

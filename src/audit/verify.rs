@@ -1,4 +1,4 @@
-//! Whether the log is as it was written.
+//! Verifies that the log is as it was written.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,113 +13,117 @@ use super::begun::Noted;
 use super::chain::{Chain, Head, beginning, is_empty, stored_ends};
 use super::{AuditLog, identity_in};
 
-/// Entries read at once.
+/// Entries read per query.
 const PAGE: u64 = 1000;
 
-/// Faults that are told, at most; others are counted.
+/// Maximum number of faults listed; further ones are counted.
 const TOLD: usize = 20;
 
-/// What is wrong with the log.
+/// A fault of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// An entry is not as it was written, or not in its place.
+    /// The entry was modified or is out of order.
     Changed(i64),
-    /// Entries that were written are not there: the first and the last of them.
+    /// Entries are missing: numbers of the first and the last.
     Missing(i64, i64),
-    /// There are entries outside of the chain: this is the first.
+    /// Entries are outside of the chain: number of the first.
     Foreign(i64),
-    /// The row that says where the chain begins and ends is gone, or another hand has changed it.
+    /// The head is missing or was modified outside FaceQL.
     HeadChanged,
-    /// Nothing is left of a log that was begun, as this file beside the secret says.
+    /// According to this marker file, the log was started, but it is empty.
     Emptied(PathBuf),
-    /// The log was begun, and this file beside the secret does not say so.
+    /// The log was started, but this marker file does not list it.
     Unnoted(PathBuf),
-    /// The log was begun in another database, which had the same place, as this file beside the secret says.
+    /// According to this marker file, the log was started in another database at the same path.
     Replaced(PathBuf),
-    /// This file beside the secret, which says that the log was begun, cannot be believed.
+    /// This marker file cannot be trusted.
     NoteChanged(PathBuf),
-    /// The head that was kept elsewhere is of another chain.
+    /// The saved head belongs to another chain.
     NotAsKept(Head),
-    /// The log ends before the head that was kept elsewhere.
+    /// The log ends before the saved head.
     BehindKept(Head),
-    /// The entry of the head that was kept elsewhere has been forgotten by now.
+    /// The entry of the saved head has been deleted by retention.
     KeptIsTooOld(Head),
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed(sequence) => write!(formatter, "entry {sequence} was changed, or put there"),
+            Self::Changed(sequence) => write!(formatter, "entry {sequence} was modified or inserted"),
             Self::Missing(first, last) if first == last => write!(formatter, "entry {first} is missing"),
             Self::Missing(first, last) => write!(formatter, "the entries {first} to {last} are missing"),
-            Self::Foreign(sequence) => write!(formatter, "entry {sequence} lies outside of the chain"),
+            Self::Foreign(sequence) => write!(formatter, "entry {sequence} is outside of the chain"),
             Self::HeadChanged => {
-                let head = "the row that says where the chain begins and ends was changed or removed";
+                let head = "the row with the beginning and the end of the chain was modified or removed";
                 write!(
                     formatter,
-                    "{head}, or FACEQL_SECRET_FILE is not the one that the log was written with"
+                    "{head}, or FACEQL_SECRET_FILE is not the secret that the log was written with"
                 )
             }
             Self::Emptied(note) => write!(
                 formatter,
-                "the log was begun, as {} says, and nothing is left of it: it was removed, or an older database was put \
-                 back",
+                "according to {}, the log was started, but it is empty: it was removed, or an older database was \
+                 restored",
                 note.display()
             ),
             Self::Unnoted(note) => {
                 let note = note.display();
                 write!(
                     formatter,
-                    "{note} does not say that this log was begun: it was removed, or the database came here without it; \
-                     nobody would notice if all of the log were removed now; the next start of the server writes it"
+                    "{note} does not list this log: the file was removed, or the database was moved without it; \
+                     the removal of the whole log would go undetected now; the next start of the server writes the \
+                     file again"
                 )
             }
             Self::Replaced(note) => {
                 let note = note.display();
                 write!(
                     formatter,
-                    "{note} says that a log was begun in another database at this place: the database was replaced, and \
-                     its log is gone; if that was done on purpose, remove {note} and restart the server"
+                    "{note} lists a log of another database at this path: the database was replaced, and \
+                     its log is lost; if that was intended, remove {note} and restart the server"
                 )
             }
             Self::NoteChanged(note) => {
                 let note = note.display();
                 write!(
                     formatter,
-                    "{note}, which says that the log was begun, was changed, is of another secret or cannot be read; if \
-                     the log is as it should be, remove {note} and restart the server"
+                    "{note}, which records that the log was started, was modified, belongs to another secret or cannot \
+                     be read; if the log is intact, remove {note} and restart the server"
                 )
             }
             Self::NotAsKept(Head { sequence, .. }) => {
-                write!(formatter, "entry {sequence} is not the one whose head was kept: the log was replaced")
+                write!(
+                    formatter,
+                    "entry {sequence} is not the one whose head was saved: the log was replaced"
+                )
             }
             Self::BehindKept(Head { sequence, .. }) => write!(
                 formatter,
-                "the log ends before entry {sequence}, whose head was kept: it was cut off, or replaced by an older one"
+                "the log ends before entry {sequence}, whose head was saved: it was truncated or an older log restored"
             ),
             Self::KeptIsTooOld(Head { sequence, .. }) => write!(
                 formatter,
-                "entry {sequence}, whose head was kept, is older than what the log keeps: compare with a newer head"
+                "entry {sequence}, whose head was saved, was deleted by retention: compare with a newer head"
             ),
         }
     }
 }
 
-/// What came of looking at the whole log.
+/// The result of verifying the whole log.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// The oldest entry that should be there.
+    /// Number of the oldest entry that should exist.
     pub first: i64,
-    /// The newest one; less than `first` when there is none.
+    /// Number of the newest entry; less than `first` if there is none.
     pub last: i64,
-    /// What is wrong, or the first of it.
+    /// The faults found, up to a maximum.
     pub faults: Vec<Fault>,
-    /// How much else is wrong.
+    /// Number of further faults.
     pub more_faults: u64,
 }
 
 impl Report {
-    /// Whether nothing is wrong.
+    /// Whether no fault was found.
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.faults.is_empty()
@@ -127,7 +131,7 @@ impl Report {
 
     fn note(&mut self, fault: Fault) {
         if self.faults.last() == Some(&fault) {
-            // Seen from its other side.
+            // The same fault, detected from the following entry.
         } else if self.faults.len() < TOLD {
             self.faults.push(fault);
         } else {
@@ -137,26 +141,29 @@ impl Report {
 }
 
 impl AuditLog {
-    /// The end of the chain, to be kept elsewhere; `None` when the row that says it was changed.
+    /// The end of the chain, to be saved elsewhere; `None` if the sealed head was modified.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn head(&self) -> Result<Option<Head>, DbErr> {
         let reader = self.database.reader();
         let (noted, is_empty) = self.noted(reader).await?;
-        if self.fault_of_note(noted, is_empty).is_some() {
+        let fault = self.fault_of_note(noted, is_empty);
+        // A missing marker does not question the entries themselves.
+        if fault.is_some_and(|fault| !matches!(fault, Fault::Unnoted(_))) {
             return Ok(None);
         }
         let ends = self.believed_ends(reader).await?;
         Ok(ends.map(|ends| Head { sequence: ends.last_sequence, mac: ends.last_mac }))
     }
 
-    /// Looks at every entry, and whether the entry of `kept` is still there. `progress` hears how many were looked at.
+    /// Checks every entry, and that the entry of `kept` still exists. `progress` receives the number of entries
+    /// checked.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn verify(&self, kept: Option<Head>, mut progress: impl FnMut(u64)) -> Result<Report, DbErr> {
-        // A server may go on writing: this looks at one state.
+        // The server may append entries meanwhile: one transaction reads one state.
         let state = self.database.reader().begin().await?;
         let ends = self.believed_ends(&state).await?;
         let mut walk = Walk::new(&self.chain, ends, kept);
@@ -178,13 +185,13 @@ impl AuditLog {
         Ok(walk.finish())
     }
 
-    /// What is noted outside of the database, and whether there is nothing of a log in it.
+    /// What the marker file says, and whether the log in the database is empty.
     pub(super) async fn noted(&self, database: &impl ConnectionTrait) -> Result<(Noted, bool), DbErr> {
         let noted = self.note.read(identity_in(database).await?);
         Ok((noted, is_empty(database).await?))
     }
 
-    /// What the note shows to be wrong.
+    /// The fault that the marker file reveals, if any.
     pub(super) fn fault_of_note(&self, noted: Noted, is_empty: bool) -> Option<Fault> {
         let file = self.note.file().to_owned();
         match noted {
@@ -196,7 +203,7 @@ impl AuditLog {
         }
     }
 
-    /// Where the chain begins and ends, unless another hand has written that.
+    /// Where the chain begins and ends; `None` if that was modified outside FaceQL.
     async fn believed_ends(
         &self,
         database: &impl ConnectionTrait,
@@ -209,7 +216,7 @@ impl AuditLog {
     }
 }
 
-/// The next entries by their numbers; `None` where what is there cannot be an entry.
+/// The next entries by number; `None` for unreadable ones.
 async fn page_behind(state: &impl ConnectionTrait, after: i64) -> Result<Vec<(i64, Option<Model>)>, DbErr> {
     let behind = Entity::find().filter(Column::Sequence.gt(after)).order_by_asc(Column::Sequence).limit(PAGE);
     if let Ok(entries) = behind.clone().all(state).await {
@@ -223,15 +230,15 @@ async fn page_behind(state: &impl ConnectionTrait, after: i64) -> Result<Vec<(i6
     Ok(page)
 }
 
-/// Goes from entry to entry.
+/// Checks one entry after the other.
 struct Walk<'a> {
     chain: &'a Chain,
-    /// Unless another hand has written that.
+    /// `None` if the head was modified outside FaceQL.
     ends: Option<audit_head::Model>,
     kept: Option<Head>,
-    /// The number that comes next; `None` where nobody knows.
+    /// The next number; `None` if unknown.
     next: Option<i64>,
-    /// The MAC of the entry before; `None` where nobody knows.
+    /// MAC of the previous entry; `None` if unknown.
     before: Option<Vec<u8>>,
     report: Report,
 }

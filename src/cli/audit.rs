@@ -6,27 +6,27 @@ use clap::Subcommand;
 
 use super::progress::Progress;
 use super::{Fault, say};
+use crate::access::database_secret;
 use crate::audit::{AuditLog, Head, Report};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::database::Database;
-use crate::identity;
+use crate::store::database::Database;
 
-/// What to do with the audit log.
+/// The subcommands of `faceql audit`.
 #[derive(Subcommand)]
 pub(super) enum AuditTask {
-    /// See that every entry is as it was written, and that none is missing.
+    /// Verify that no entry was changed or removed.
     ///
-    /// Exits with 1 when not, and with 2 when that cannot be told. That all of it was removed is seen by a file beside the
-    /// secret. Who has the database and `FACEQL_SECRET_FILE` can write
-    /// a log of their own, and who puts back an older database brings back its log: only a head that was kept elsewhere
-    /// shows that.
+    /// Exits with 1 if the log was changed, and with 2 if it could not be verified. A file next to the secret shows
+    /// whether the whole log was removed. Someone with the database and `FACEQL_SECRET_FILE` can forge a log, and
+    /// restoring an older database restores its log. Only a head that is kept on another machine reveals that: pass it
+    /// with `--head`.
     Verify {
-        /// What `faceql audit head` printed earlier: the log must still hold what it held then.
+        /// Output of an earlier `faceql audit head`. The log must still contain that entry.
         #[arg(long, value_name = "HEAD")]
         head: Option<Head>,
     },
-    /// Print the end of the log: the number of the last entry, and its HMAC. Keep it where this machine cannot change it.
+    /// Print the head of the log: the number of the last entry and its HMAC. Keep it out of reach of this machine.
     Head,
 }
 
@@ -38,9 +38,9 @@ pub(super) async fn run(config: &Config, task: AuditTask) -> Result<ExitCode, Fa
     Ok(if done? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Whether all is well.
+/// Returns whether no fault was found.
 async fn with_log(database: &Database, config: &Config, task: AuditTask) -> Result<bool, Fault> {
-    let secret = identity::secret_of(database, &config.secret).await?;
+    let secret = database_secret::secret_of(database, &config.secret).await?;
     let log = AuditLog::of_writes(database.clone(), &secret, Clock::system());
     Ok(match task {
         AuditTask::Verify { head } => verify(&log, head).await?,
@@ -48,7 +48,7 @@ async fn with_log(database: &Database, config: &Config, task: AuditTask) -> Resu
             let head = log
                 .head()
                 .await?
-                .ok_or("the log or its end was changed or removed: see `faceql audit verify`")?;
+                .ok_or("the end of the log was changed or removed; run `faceql audit verify`")?;
             say(&head.to_string());
             true
         }
@@ -65,11 +65,11 @@ async fn verify(log: &AuditLog, head: Option<Head>) -> Result<bool, Fault> {
 
 fn tell(Report { first, last, faults, more_faults }: &Report) {
     match faults.is_empty() {
-        true if last < first => say("well     the log has no entry"),
-        true => say(&format!("well     the entries {first} to {last} are as they were written")),
-        false => faults.iter().for_each(|fault| say(&format!("NOT WELL {fault}"))),
+        true if last < first => say("ok   the log has no entries"),
+        true => say(&format!("ok   entries {first} to {last} are unchanged")),
+        false => faults.iter().for_each(|fault| say(&format!("FAIL {fault}"))),
     }
     if *more_faults > 0 {
-        say(&format!("         and {more_faults} faults more"));
+        say(&format!("     and {more_faults} more faults"));
     }
 }

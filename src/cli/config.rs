@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Prints every setting as `.env.example` holds them.
+/// Prints every setting in the format of `.env.example`.
 pub(super) fn print() -> ExitCode {
     super::say(crate::config::Config::example().trim_end());
     ExitCode::SUCCESS

@@ -1,4 +1,4 @@
-//! `faceql contour`: the levelled outlines of a segmentation map, without a server.
+//! `faceql contour`: draws the levelled outlines of a segmentation map without a server.
 
 use std::path::{Path, PathBuf};
 
@@ -13,31 +13,31 @@ use super::say;
 use crate::config::Config;
 use crate::graphql::ContourRegion;
 
-/// What is to be drawn, and how.
+/// The arguments of `faceql contour`.
 #[derive(Args)]
 pub(super) struct ContourArgs {
-    /// The picture of a face.
+    /// Image of a face.
     image: PathBuf,
-    /// Of the same size, best as PNG; each distinct non-zero grey level or colour is one region.
+    /// Segmentation map of the same size, preferably PNG. Each distinct non-zero grey level or color is one region.
     map: PathBuf,
-    /// JSON: a list of {"x": …, "y": …} in pixels of the image, the two eyes first.
+    /// JSON file with a list of {"x": …, "y": …} in pixels of the image, the two eyes first.
     landmarks: PathBuf,
-    /// From 0 (outlines only) to 1 (nothing shines through).
+    /// Opacity of the regions, from 0 (outlines only) to 1 (opaque).
     #[arg(long, default_value_t = Style::default().fill_opacity)]
     fill_opacity: f64,
-    /// In pixels; 0 draws no outlines.
+    /// Width of the outlines in pixels; 0 draws none.
     #[arg(long, default_value_t = Style::default().stroke_width)]
     stroke_width: f64,
-    /// Dashed outlines.
+    /// Draw dashed outlines.
     #[arg(long)]
     dashed: bool,
-    /// How far outlines are evened out, 0 to 10.
+    /// Smoothing of the outlines, from 0 to 10.
     #[arg(long, default_value_t = Style::default().smoothing)]
     smoothing: f64,
-    /// Leave the picture out.
+    /// Draw the regions without the image.
     #[arg(long)]
     no_image: bool,
-    /// Where to write; beside the image unless given.
+    /// Output folder; by default the folder of the image.
     #[arg(long)]
     output: Option<PathBuf>,
 }
@@ -72,8 +72,7 @@ pub(super) fn run(config: &Config, arguments: &ContourArgs) -> Result<(), Fault>
 fn landmarks(file: &Path) -> Result<Vec<Position>, Fault> {
     let landmarks = serde_json::from_slice(&read(file)?);
     landmarks.map_err(|error| {
-        format!("{}: {error}; expected is a list such as [{{\"x\": 210, \"y\": 180}}, …]", file.display())
-            .into()
+        format!("{}: {error}; expected a list such as [{{\"x\": 210, \"y\": 180}}, …]", file.display()).into()
     })
 }
 

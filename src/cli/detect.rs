@@ -1,4 +1,4 @@
-//! `faceql detect`: the faces of image files, without a server.
+//! `faceql detect`: finds the faces in image files without a server.
 
 use std::collections::HashSet;
 use std::num::NonZeroUsize;
@@ -16,19 +16,19 @@ use crate::config::Config;
 use crate::graphql::DetectedFace;
 use crate::inference::EngineConfig;
 
-/// Which images, and which of their faces.
+/// The arguments of `faceql detect`.
 #[derive(Args)]
 pub(super) struct DetectArgs {
     /// Image files.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// No face below this confidence, 0 to 1.
+    /// Minimum confidence of a face, from 0 to 1.
     #[arg(long, value_parser = confidence)]
     min_confidence: Option<f32>,
-    /// At most so many faces, the largest first.
+    /// Maximum number of faces per image; the largest are kept.
     #[arg(long)]
     max_faces: Option<NonZeroUsize>,
-    /// Where to write; beside each image unless given.
+    /// Output folder; by default the folder of each image.
     #[arg(long)]
     output: Option<PathBuf>,
 }
@@ -38,7 +38,7 @@ fn confidence(text: &str) -> Result<f32, String> {
     number.ok_or_else(|| "a number from 0 to 1".into())
 }
 
-/// Writes NAME.faces.jpg and NAME.faces.json for each image. One that cannot be read does not hinder the others.
+/// Writes NAME.faces.jpg and NAME.faces.json for each image. A failure of one image does not stop the others.
 pub(super) fn run(config: &Config, arguments: &DetectArgs) -> Result<ExitCode, Fault> {
     check_output(arguments)?;
     let mut engine = engine(&config.engine)?;
@@ -55,10 +55,10 @@ pub(super) fn run(config: &Config, arguments: &DetectArgs) -> Result<ExitCode, F
     Ok(code)
 }
 
-/// Refuses, before any work is done, what could not be written, or would be written over.
+/// Checks before any work that the output folder exists and no two images have the same output file.
 fn check_output(arguments: &DetectArgs) -> Result<(), Fault> {
     if let Some(folder) = arguments.output.as_ref().filter(|folder| !folder.is_dir()) {
-        return Err(format!("{} is no folder", folder.display()).into());
+        return Err(format!("{} is not a folder", folder.display()).into());
     }
     let mut results = HashSet::new();
     for file in &arguments.files {
@@ -73,10 +73,10 @@ fn check_output(arguments: &DetectArgs) -> Result<(), Fault> {
 fn engine(config: &EngineConfig) -> Result<EmbeddedEngine, Fault> {
     let pack = Pack::load(&config.pack)?;
     let engine = EmbeddedEngine::load(&config.runtime, &pack, config.threads)?;
-    Ok(engine.with_least_scores(config.least_scores))
+    Ok(engine.with_min_scores(config.min_scores))
 }
 
-/// Returns a line about what was found.
+/// Returns a summary line.
 fn detect(
     engine: &mut EmbeddedEngine,
     file: &Path,

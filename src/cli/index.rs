@@ -10,24 +10,24 @@ use super::{Fault, say, stored_people};
 use crate::config::Config;
 use crate::people::{IndexReport, NameCollisions, TemplateCount};
 
-/// What to do about the index.
+/// The subcommands of `faceql index`.
 #[derive(Subcommand)]
 pub(super) enum IndexTask {
-    /// See that every stored vector is sound and is found by the index that a server would build of them.
+    /// Check that every stored vector is intact and that an index built from the vectors finds it.
     ///
-    /// Exits with 1 when not, and with 2 when that cannot be told.
+    /// Exits with 1 if not, and with 2 if the check could not be carried out.
     Check {
-        /// How many faces are searched for at most, evenly spread; all others are counted.
+        /// Maximum number of faces to search for, evenly spread. All others are only counted.
         #[arg(long, value_name = "FACES", default_value_t = 10_000)]
         sample: usize,
     },
-    /// Build the index from the database and say how long that takes and what is damaged.
+    /// Build the index from the database and report how long it takes and how many vectors are damaged.
     ///
-    /// Nothing of it is stored: a server does the same at each start, so restarting it is all that is ever needed.
+    /// The result is not stored: a server builds its index at each start, so a restart is enough to rebuild it.
     Rebuild,
 }
 
-/// The index lives in memory only, so both fill one first.
+/// The index exists in memory only, so both subcommands build one first.
 pub(super) async fn run(config: &Config, task: IndexTask) -> Result<ExitCode, Fault> {
     let people = stored_people(config).await?;
     let start = Instant::now();
@@ -44,7 +44,7 @@ pub(super) async fn run(config: &Config, task: IndexTask) -> Result<ExitCode, Fa
         }
         IndexTask::Rebuild => {
             say(&format!("built with {} faces in {took:.1} s, {} damaged", loaded.faces, loaded.damaged));
-            say("nothing of it is stored: a server builds it from the database at each start");
+            say("the index is not stored: a server builds it from the database at each start");
             loaded.damaged == 0
         }
     };
@@ -59,7 +59,7 @@ fn tell(report: &IndexReport) {
         let state = if *at_work {
             format!("{damaged} damaged, {indexed} in the index")
         } else {
-            "of a model that is not at work: these faces are not found".into()
+            "of a model that is not in use: these faces are not searched".into()
         };
         let verdict = verdict(count.is_well());
         say(&format!("{verdict} {tenant}/{gallery}, model {model}: {stored} templates, {state}"));
@@ -68,18 +68,18 @@ fn tell(report: &IndexReport) {
     let verdict = verdict(report.lost.is_empty());
     say(&format!("{verdict} {searched} faces searched for by their own vectors, {lost} not found"));
     for face in report.lost.iter().take(20) {
-        say(&format!("         not found: face {face}"));
+        say(&format!("     not found: face {face}"));
     }
 }
 
-/// No fault of the index, which keeps them apart as well.
+/// Collisions are no fault of the index, which keeps the galleries separate.
 fn tell_collisions(collisions: &NameCollisions) {
-    collisions.sentences().for_each(|sentence| say(&format!("note     {sentence}")));
+    collisions.sentences().for_each(|sentence| say(&format!("note {sentence}")));
     if !collisions.is_empty() {
-        say(&format!("note     {}", NameCollisions::REMEDY));
+        say(&format!("note {}", NameCollisions::REMEDY));
     }
 }
 
 fn verdict(well: bool) -> &'static str {
-    if well { "well    " } else { "NOT WELL" }
+    if well { "ok  " } else { "FAIL" }
 }

@@ -8,26 +8,26 @@ use entity::ids::ApiKeyId;
 use super::tenant::TenantArgs;
 use super::time::later;
 use super::{Fault, remark, say, write};
-use crate::caller::{ANONYMOUS_TENANT, Scopes};
+use crate::access::caller::{ANONYMOUS_TENANT, Scopes};
+use crate::access::database_secret;
+use crate::access::keys::{KeyError, Keys, MAX_LABEL_BYTES, NewKey};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::database::Database;
-use crate::identity;
-use crate::keys::{KeyError, Keys, MAX_LABEL_BYTES, NewKey};
-use crate::type_id;
+use crate::ids;
+use crate::store::database::Database;
 
-/// What to do about keys.
+/// The subcommands of `faceql keys`.
 #[derive(Subcommand)]
 pub(super) enum KeysTask {
-    /// Make a key and print it: it is shown this once, and stored in no form that it could be read from.
+    /// Create a key and print it. It is shown only once and cannot be recovered.
     ///
-    /// From the first key on the server asks everybody for one.
+    /// Once a key exists, the server requires one for every request.
     Create(CreateArgs),
-    /// List all keys: what they let do, for whom, until when, and when they were last used.
+    /// List all keys with tenant, scopes, validity, last use and label.
     List,
-    /// Revoke a key: within seconds it lets in no more, and its open sockets are closed.
+    /// Revoke a key. Within seconds it is rejected and its open sockets are closed.
     Revoke {
-        /// The key's id, as `list` shows it.
+        /// The key's id, as printed by `faceql keys list`.
         #[arg(value_name = "ID", value_parser = key_id)]
         id: ApiKeyId,
     },
@@ -37,13 +37,13 @@ pub(super) enum KeysTask {
 pub(super) struct CreateArgs {
     #[command(flatten)]
     tenant: TenantArgs,
-    /// What it lets do: read, write and admin, joined by +.
+    /// Scopes of the key: read, write and admin, joined by +.
     #[arg(long, default_value_t = Scopes::TENANT)]
     scopes: Scopes,
-    /// What it is for, for people.
+    /// Description of the key, shown by `faceql keys list`.
     #[arg(long, default_value = "", value_parser = label)]
     label: String,
-    /// From when on it lets in no more, as in 2027-01-31T12:00:00Z; without, it lets in until it is revoked.
+    /// Time at which the key expires, such as 2027-01-31T12:00:00Z; by default it is valid until it is revoked.
     #[arg(long, value_name = "TIME", value_parser = later)]
     expires_at: Option<DateTime<Utc>>,
 }
@@ -59,7 +59,7 @@ pub(super) async fn run(config: &Config, task: KeysTask) -> Result<(), Fault> {
 }
 
 async fn with_keys(database: &Database, config: &Config, task: KeysTask) -> Result<(), Fault> {
-    let secret = identity::secret_of(database, &config.secret).await?;
+    let secret = database_secret::secret_of(database, &config.secret).await?;
     carry_out(&Keys::new(database.clone(), &secret, Clock::system()), config, task).await
 }
 
@@ -69,18 +69,16 @@ async fn carry_out(keys: &Keys, config: &Config, task: KeysTask) -> Result<(), F
             let new = NewKey { tenant: tenant.tenant, label, scopes, expires_at };
             let is_first = keys.list().await?.is_empty();
             let (id, key) = keys.create(new).await?;
-            let (id, file) = (type_id::show(id), config.database.file.display());
-            // The key alone on standard output, so that it can be piped to where it is kept.
+            let (id, file) = (ids::show(id), config.database.file.display());
+            // Only the key goes to standard output, so that it can be piped into a secret store.
             write(&key).map_err(|error| {
-                format!(
-                    "{id} was made but could not be shown ({error}): revoke it by `faceql keys revoke {id}`"
-                )
+                format!("{id} was created but not shown ({error}): revoke it with `faceql keys revoke {id}`")
             })?;
-            remark(&format!("made {id} in {file}: keep the key above, it is shown this once"));
+            remark(&format!("created {id} in {file}; save the key above, it is not shown again"));
             if is_first {
                 remark(&format!(
-                    "from now on the server asks everybody for a key; what was made without one belongs to the tenant \
-                     {ANONYMOUS_TENANT}: `--tenant {ANONYMOUS_TENANT}` makes a key for it"
+                    "from now on the server requires a key; data created without one belongs to the tenant \
+                     {ANONYMOUS_TENANT}: use `--tenant {ANONYMOUS_TENANT}` to create a key for it"
                 ));
             }
         }
@@ -88,9 +86,9 @@ async fn carry_out(keys: &Keys, config: &Config, task: KeysTask) -> Result<(), F
         KeysTask::Revoke { id } => {
             keys.revoke(id).await.map_err(|error| match error {
                 KeyError::NotFound => error.to_string(),
-                _ => format!("{} was NOT revoked and still lets in: {error}", type_id::show(id)),
+                _ => format!("{} was NOT revoked and is still valid: {error}", ids::show(id)),
             })?;
-            say(&format!("{} lets in no more", type_id::show(id)));
+            say(&format!("{} is revoked", ids::show(id)));
         }
     }
     Ok(())
@@ -107,11 +105,11 @@ fn line(key: &api_key::Model, now: DateTime<Utc>) -> String {
     };
     let used =
         last_used_at.as_ref().map_or_else(|| "never used".into(), |time| format!("used {}", minute(time)));
-    format!("{}  {tenant}  {scopes}  {state}  {used}  {label}", type_id::show(*id)).trim_end().into()
+    format!("{}  {tenant}  {scopes}  {state}  {used}  {label}", ids::show(*id)).trim_end().into()
 }
 
 fn key_id(text: &str) -> Result<ApiKeyId, String> {
-    type_id::parse(text).ok_or_else(|| "not the id of a key: `faceql keys list` shows them".into())
+    ids::parse(text).ok_or_else(|| "not a key id; `faceql keys list` shows them".into())
 }
 
 fn label(text: &str) -> Result<String, String> {

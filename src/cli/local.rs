@@ -1,16 +1,16 @@
-//! What `faceql detect` and `faceql contour` share: files in, files out, no server.
+//! File input and output shared by `faceql detect` and `faceql contour`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Fault;
 
-/// Reads a file; the fault names it.
+/// Reads a file; an error names it.
 pub(super) fn read(file: &Path) -> Result<Vec<u8>, Fault> {
     fs::read(file).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
-/// Where what is made of `source` is written.
+/// The output path for `source` with another extension, next to it or in `folder`.
 pub(super) fn target(source: &Path, folder: Option<&Path>, ending: &str) -> PathBuf {
     let file = source.with_extension(ending);
     match (folder, file.file_name()) {
@@ -19,7 +19,7 @@ pub(super) fn target(source: &Path, folder: Option<&Path>, ending: &str) -> Path
     }
 }
 
-/// Writes `bytes` beside `source`, or into `folder`, under its name with another ending. Returns where.
+/// Writes `bytes` to the [`target`] for `source` and returns its path.
 pub(super) fn write(
     source: &Path,
     folder: Option<&Path>,
@@ -31,7 +31,7 @@ pub(super) fn write(
     Ok(file)
 }
 
-/// Writes what the API would say of `source`, as JSON.
+/// Writes the result for `source` as JSON, in the shape of the API's response.
 pub(super) fn write_json(
     source: &Path,
     folder: Option<&Path>,

@@ -28,11 +28,11 @@ use clap::{Parser, Subcommand};
 use crate::app::{idle_engines, open_people};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::database::Database;
 use crate::people::People;
+use crate::store::database::Database;
 use crate::telemetry;
 
-/// A self-hosted face platform, spoken to in GraphQL.
+/// A self-hosted face recognition platform with a GraphQL API.
 #[derive(Parser)]
 #[command(version, about)]
 struct Command {
@@ -42,57 +42,57 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Serve the GraphQL API and work on its jobs.
+    /// Serve the GraphQL API and process background jobs.
     Serve,
-    /// Serve only POST /v1/selfie, as the encoding service of another FaceQL.
+    /// Serve only POST /v1/selfie, as the encoding service of another FaceQL server.
     Encoder,
     /// Print the GraphQL schema.
     Schema,
-    /// Print every setting with its default, in the form of an .env file.
+    /// Print every setting with its default, in the format of an .env file.
     Config,
-    /// Check engine, models, database, secret and blob folder, and say how to mend what is not well.
+    /// Check models, engine, database, secret and blob folder, and report how to fix problems.
     Doctor,
-    /// Find the faces of image files, without a server: writes NAME.faces.jpg and NAME.faces.json.
+    /// Detect faces in image files without a server. Writes NAME.faces.jpg and NAME.faces.json.
     ///
-    /// Exits with 1 when one of the files could not be read.
+    /// Exits with 1 if one of the files could not be processed.
     Detect(detect::DetectArgs),
-    /// Draw the regions of a segmentation map, levelled by the eyes, without a server: writes NAME.contour.svg and
+    /// Draw the regions of a segmentation map, levelled by the eyes, without a server. Writes NAME.contour.svg and
     /// NAME.contour.json.
     Contour(contour::ContourArgs),
-    /// Enroll many people from a folder tree or a CSV file; begun again, it goes on where it ended.
+    /// Enroll many people from a folder tree or a CSV file. If interrupted, run it again to continue.
     ///
-    /// Exits with 0 when every picture was taken, 1 when some were refused or it was stopped, 2 when it could not go
-    /// on. It needs the database for itself: stop the server first.
+    /// Exits with 0 if every image was enrolled, 1 if some were refused or it was stopped, 2 if it failed. It needs
+    /// exclusive access to the database: stop the server first.
     Enroll(enroll::EnrollArgs),
-    /// Write people, vectors and consents to a file, to be imported elsewhere.
+    /// Export people, vectors and consents to a file.
     ///
-    /// The file holds personal data. It needs the database for itself: stop the server first.
+    /// The file contains personal data. It needs exclusive access to the database: stop the server first.
     Export(transfer::ExportArgs),
-    /// Put the people of an exported file into the database: all of them, or nobody.
+    /// Import the people of an exported file, either all of them or none.
     ///
-    /// People who are there get the faces that they have not. It needs the database for itself: stop the server first.
+    /// Existing people get the faces that they lack. It needs exclusive access to the database: stop the server first.
     Import(transfer::ImportArgs),
-    /// Make, list and revoke the keys that let callers in; a running server heeds it within seconds.
+    /// Create, list and revoke API keys. A running server applies changes within seconds.
     #[command(subcommand)]
     Keys(keys::KeysTask),
     /// Check or rebuild the index of faces.
     ///
-    /// It needs the database for itself: stop the server first.
+    /// It needs exclusive access to the database: stop the server first.
     #[command(subcommand)]
     Index(index::IndexTask),
-    /// Check the audit log, or print its end. A server may go on meanwhile.
+    /// Verify the audit log or print its head. The server may keep running.
     #[command(subcommand)]
     Audit(audit::AuditTask),
-    /// Go on when the server's secret is lost.
+    /// Replace a lost secret of the server.
     #[command(subcommand)]
     Secret(secret::SecretTask),
 }
 
-/// The exit code of what could not be carried out, where 1 is a verdict.
+/// Exit code of a command that could not be carried out, where 1 is a negative result.
 const NOT_DONE: u8 = 2;
 
 impl Task {
-    /// What it exits with when it cannot be carried out.
+    /// The exit code when the command cannot be carried out.
     fn failure(&self) -> ExitCode {
         match self {
             Self::Enroll(_) | Self::Index(_) | Self::Audit(_) | Self::Secret(_) => ExitCode::from(NOT_DONE),
@@ -101,10 +101,10 @@ impl Task {
     }
 }
 
-/// Why a command came to nothing: a sentence for the terminal.
+/// Why a command failed, as a message for the terminal.
 type Fault = Box<dyn Error + Send + Sync>;
 
-/// Does what the command line asks for.
+/// Parses the command line and runs the command.
 pub async fn run() -> ExitCode {
     let task = Command::parse().task;
     match task {
@@ -121,7 +121,7 @@ pub async fn run() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error),
     };
-    // Only what serves is asked for by others, whose traces go on here.
+    // Only servers export traces, since only they receive requests that belong to one.
     let traces = matches!(task, Task::Serve | Task::Encoder).then_some(&config.traces);
     let telemetry = match telemetry::start(&config.log, traces) {
         Ok(telemetry) => telemetry,
@@ -151,7 +151,7 @@ async fn perform(task: Task, config: Config) -> Result<ExitCode, Fault> {
     }
 }
 
-/// The people of a database that must be there, for work that looks at no picture.
+/// Opens the people domain of an existing database, for commands that process no images.
 async fn stored_people(config: &Config) -> Result<People, Fault> {
     Database::find(&config.database)?;
     Ok(Box::pin(open_people(config, Clock::system(), &idle_engines(&config.engine)?)).await?)
@@ -161,14 +161,14 @@ fn complain(error: &dyn Error) {
     remark(&format!("faceql: {error}"));
 }
 
-/// Says what is no result: where the result is piped elsewhere, it is still read.
+/// Prints a message to standard error, separate from results on standard output.
 fn remark(line: &str) {
-    // There is nowhere else to say it.
+    // A failure to write to standard error cannot be reported.
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Says a result. Who stops reading, as `head` does, wants no more of it, and the work goes on to its end; where it
-/// cannot be written for another reason, nothing more is done.
+/// Prints a result to standard output. If the reader has closed the pipe, as `head` does, the command still runs to its
+/// end; any other failure to write ends the process.
 fn say(line: &str) {
     match write(line) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,14 +1,14 @@
-//! How far a command has come: a bar on a terminal, now and again a line elsewhere.
+//! Progress of a command: a bar on a terminal, otherwise a line every ten seconds.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a line tells what a bar would show.
+/// Interval between progress lines where standard error is not a terminal.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shown on standard error, so that standard output holds results alone.
+/// Shown on standard error, so that standard output contains only results.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
     told: Instant,
@@ -17,7 +17,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Of `total` things, which `what` names in the plural; nobody may know how many there are.
+    /// Progress of `total` items, if that is known. `what` names the items in the plural.
     pub(super) fn new(what: &'static str, total: Option<u64>) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
@@ -25,7 +25,7 @@ impl Progress {
                 Some(_) => "{wide_bar} {pos}/{len} {msg}, {eta} to go",
                 None => "{spinner} {pos} {msg}, {elapsed}",
             };
-            // The templates are ours; a mistake in one shows the plain bar.
+            // The templates are constants; if one were invalid, the default bar is shown.
             let style = ProgressStyle::with_template(template);
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.with_message(what)
@@ -33,7 +33,7 @@ impl Progress {
         Self { bar, told: Instant::now(), total, what }
     }
 
-    /// So many are done.
+    /// Sets the number of items done.
     pub(super) fn set(&mut self, done: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(done);
@@ -46,7 +46,7 @@ impl Progress {
         }
     }
 
-    /// Prints a result, without leaving parts of the bar behind.
+    /// Prints a result without interfering with the bar.
     pub(super) fn say(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| super::say(line)),
@@ -54,7 +54,7 @@ impl Progress {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Prints the schema as `schema.graphql` holds it.
+/// Prints the schema, identical to `schema.graphql`.
 pub(super) fn print() -> ExitCode {
     super::say(crate::graphql::sdl().trim_end());
     ExitCode::SUCCESS

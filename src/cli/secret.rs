@@ -5,20 +5,21 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{Fault, say};
+use crate::access::database_secret;
+use crate::access::database_secret::Loss;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::database::Database;
-use crate::identity::{self, Loss};
+use crate::store::database::Database;
 
-/// What to do about the server's secret.
+/// The subcommands of `faceql secret`.
 #[derive(Subcommand)]
 pub(super) enum SecretTask {
-    /// Go on with another secret when the database's own is lost for good.
+    /// Replace the database's secret when it is lost for good.
     ///
-    /// Says what becomes void, and does it with `--yes` only. It needs the database for itself: stop the server first.
-    /// Exits with 1 when nothing was done.
+    /// Without `--yes` it only reports the consequences and exits with 1. It needs exclusive access to the database:
+    /// stop the server first.
     Reset {
-        /// Do it. It cannot be undone.
+        /// Replace the secret. This cannot be undone.
         #[arg(long)]
         yes: bool,
     },
@@ -34,25 +35,25 @@ pub(super) async fn run(config: &Config, task: SecretTask) -> Result<ExitCode, F
 }
 
 async fn reset(database: &Database, config: &Config, yes: bool) -> Result<ExitCode, Fault> {
-    let loss = identity::loss(database, &config.secret).await?;
+    let loss = database_secret::loss(database, &config.secret).await?;
     if !yes {
         tell(config, loss);
         return Ok(ExitCode::FAILURE);
     }
-    identity::reset(database, &config.secret, Clock::system()).await?;
+    database_secret::reset(database, &config.secret, Clock::system()).await?;
     let (keys, file) = (loss.keys, config.secret.file.display());
-    say(&format!("the database's secret is {file} now; {keys} API keys were revoked: make new ones"));
+    say(&format!("the database's secret is now {file}; {keys} API keys were revoked: create new ones"));
     Ok(ExitCode::SUCCESS)
 }
 
 fn tell(config: &Config, Loss { keys, has_other_secret }: Loss) {
     let (file, database) = (config.secret.file.display(), config.database.file.display());
-    let origin = if has_other_secret { "as it is" } else { "made anew" };
-    say(&format!("{database} would go on with the secret {file}, {origin}. This cannot be undone:"));
-    say(&format!("- {keys} API keys would be revoked, since nobody can be recognised by them any more"));
-    say("- no link to a file that was given out would be valid any more");
+    let origin = if has_other_secret { "which exists already" } else { "which would be created" };
+    say(&format!("{database} would use the secret {file}, {origin}. This cannot be undone:"));
+    say(&format!("- {keys} API keys would be revoked, since they could no longer be recognized"));
+    say("- existing links to files would become invalid");
+    say("- `faceql audit verify` would report all existing entries of the audit log as changed, permanently");
     say(
-        "- all entries of the audit log would count as changed, and `faceql audit verify` would say so for ever",
+        "people, faces and everything else are kept. Nothing was changed; run `faceql secret reset --yes` to proceed",
     );
-    say("people, faces and everything else stay. Nothing was done: `faceql secret reset --yes` does it");
 }

@@ -11,7 +11,7 @@ use crate::config::Config;
 /// Serves until SIGTERM or Ctrl-C, then drains.
 pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let (stop, address) = (stop::on_signal(), config.http.listen);
-    // Take the port first: a second server should fail before it loads any model.
+    // Binds first, so that a second server fails before it loads models.
     let failed = |source| AppError::Listen { address, setting: "FACEQL_LISTEN", source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -20,10 +20,11 @@ pub(super) async fn run(config: Config) -> Result<(), AppError> {
     let (http, asks_for_key) = (app.http(), app.authenticator().asks_for_key());
     http.check_reach(asks_for_key)?;
     if !asks_for_key && http.answers_any_host {
-        warn!("ANYBODY ON THE NETWORK may see and change everything: there is no key");
+        warn!("no API key exists: ANYONE ON THE NETWORK can read and change all data");
     } else if !asks_for_key {
         warn!(
-            "everybody on this machine may see and change everything: `faceql keys create` makes a first key"
+            "no API key exists: everyone on this machine can read and change all data; create a key with `faceql keys \
+             create`"
         );
     }
     let scheme = http.scheme();

@@ -1,10 +1,10 @@
-//! SIGTERM and Ctrl-C.
+//! Handles SIGTERM and Ctrl-C.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-/// A token that is cancelled when the process is asked to end.
+/// A token that is cancelled on SIGTERM or SIGINT.
 pub(super) fn on_signal() -> CancellationToken {
     let stop = CancellationToken::new();
     let told = stop.clone();
@@ -15,10 +15,10 @@ pub(super) fn on_signal() -> CancellationToken {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-                info!("finishing what is under way");
+                info!("stopping; waiting for work in progress");
                 told.cancel();
             }
-            (Err(error), _) | (_, Err(error)) => error!(%error, "signals cannot be heard"),
+            (Err(error), _) | (_, Err(error)) => error!(%error, "could not register signal handlers"),
         }
     });
     stop

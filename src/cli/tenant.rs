@@ -1,33 +1,34 @@
-//! Whose people a command is about.
+//! The tenant on which a command operates.
 
 use clap::Args;
 use entity::ids::Tenant;
 
 use super::Fault;
+use crate::access::caller::{ANONYMOUS_TENANT, Caller, Scopes};
+use crate::access::database_secret;
+use crate::actor::Actor;
 use crate::audit::AuditLog;
-use crate::caller::{ANONYMOUS_TENANT, Actor, Caller, Scopes};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::database::Database;
-use crate::identity;
+use crate::store::database::Database;
 
-/// Names a tenant.
+/// The `--tenant` option.
 #[derive(Args)]
 pub(super) struct TenantArgs {
-    /// The tenant, as keys name it; `default` is who needs no key.
+    /// The tenant to work on; `default` is the tenant of callers without a key.
     #[arg(long, value_name = "TENANT", default_value = ANONYMOUS_TENANT, value_parser = parse)]
     pub(super) tenant: Tenant,
 }
 
 impl TenantArgs {
-    /// The shell acts for the tenant, who may do everything. The audit log calls what it does by the `command`.
+    /// A caller for this tenant with all scopes. The audit log records its actions under the name `command`.
     pub(super) async fn caller(
         &self,
         config: &Config,
         database: &Database,
         command: &str,
     ) -> Result<Caller, Fault> {
-        let secret = identity::secret_of(database, &config.secret).await?;
+        let secret = database_secret::secret_of(database, &config.secret).await?;
         let log = AuditLog::of_writes(database.clone(), &secret, Clock::system());
         let caller = Caller::lasting(self.tenant.clone(), Scopes::ALL, Actor::Shell);
         let trail = log.trail_of_command(&caller.tenant, caller.actor.to_string(), command);

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::clock::Clock;
 
-/// A time as RFC 3339 writes it.
+/// Parses an RFC 3339 time.
 pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(time) => Ok(time.to_utc()),
@@ -12,8 +12,8 @@ pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
     }
 }
 
-/// A time that is yet to come.
+/// Parses an RFC 3339 time in the future.
 pub(super) fn later(text: &str) -> Result<DateTime<Utc>, String> {
     let time = time(text)?;
-    if time > Clock::system().now() { Ok(time) } else { Err("it is over already".into()) }
+    if time > Clock::system().now() { Ok(time) } else { Err("the time is in the past".into()) }
 }

@@ -14,25 +14,25 @@ use tracing::info;
 use vision::contour::{self, ContourRequest, Position, SegmentationMap};
 use vision::{ImageHeader, ImageLimits, Picture};
 
-use super::submit::StoredStyle;
+use super::style::StoredStyle;
 use super::{ContourStyle, Contours, DRAWINGS, IMAGES, Levelling, MAPS, REGIONS, blob};
-use crate::database::Write;
-use crate::failure::WorkError;
+use crate::images::failure::WorkError;
 use crate::inference::{Client, EmbeddedEncoder};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
+use crate::store::database::Write;
 
-/// Draws contours, one a job.
+/// Job handler that draws contours, one per job.
 pub struct DrawContour {
     contours: Contours,
-    /// Who has the memory for what is decoded.
+    /// Provides the memory budget for decoding.
     engine: EmbeddedEncoder,
-    /// How many are drawn at once. Drawing keeps a processor busy, and people who wait for the engine come first.
+    /// Limits concurrent drawings. Drawing is CPU-bound, and requests that wait for the engine have priority.
     turns: Arc<Semaphore>,
 }
 
 impl DrawContour {
-    /// Draws the contours of `contours`, as many at once as half of the processors can, and as fit into the memory that
-    /// `engine` has for decoding.
+    /// A handler for `contours`. It uses at most half of the processors, and the memory that `engine` reserves for
+    /// decoding.
     #[must_use]
     pub fn new(contours: Contours, engine: EmbeddedEncoder) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -40,13 +40,13 @@ impl DrawContour {
     }
 
     async fn work(&self, job: &Job) -> Result<Work, Failure<WorkError>> {
-        let Contours { submissions, limits, .. } = &self.contours;
+        let Contours { tasks, limits, .. } = &self.contours;
         let id = ContourId(job.subject);
-        let row = submissions.row(job.subject).await?.ok_or(Failure::Lost)?;
+        let row = tasks.row(job.subject).await?.ok_or(Failure::Lost)?;
         let unreadable = |error: serde_json::Error| Failure::Permanent(WorkError::Defect(error.to_string()));
         Ok(Work {
-            image: submissions.blobs.get(&blob(&job.tenant, id, IMAGES)).await?,
-            map: submissions.blobs.get(&blob(&job.tenant, id, MAPS)).await?,
+            image: tasks.blobs.get(&blob(&job.tenant, id, IMAGES)).await?,
+            map: tasks.blobs.get(&blob(&job.tenant, id, MAPS)).await?,
             landmarks: Vec::deserialize(&row.landmarks).map_err(unreadable)?,
             style: StoredStyle::deserialize(&row.style).map_err(unreadable)?,
             limits: *limits,
@@ -62,7 +62,7 @@ impl Handler for DrawContour {
     type Error = WorkError;
 
     async fn begin(&self, write: &mut Write, jobs: &[&Job]) -> Result<(), DbErr> {
-        self.contours.submissions.begin(write, jobs).await
+        self.contours.tasks.begin(write, jobs).await
     }
 
     async fn perform(&self, job: &Job) -> Result<Levelling, Failure<WorkError>> {
@@ -71,7 +71,7 @@ impl Handler for DrawContour {
         let measured = work.clone();
         let bytes = blocking(move || measured.memory_bytes()).await?;
         let reservation = self.engine.reserve(&Client::job(&job.tenant), bytes).await?;
-        // Both are given back with the drawing, also when nobody waits for it any longer.
+        // Both are released when the drawing ends, even if the job was cancelled meanwhile.
         let drawn = blocking(move || {
             let drawn = work.draw();
             drop((turn, reservation));
@@ -83,18 +83,18 @@ impl Handler for DrawContour {
         let regions = regions.map_err(Failure::Permanent)?;
         for (kind, bytes) in [(REGIONS, Bytes::from(regions)), (DRAWINGS, drawn.svg.into())] {
             let name = blob(&job.tenant, ContourId(job.subject), kind);
-            self.contours.submissions.keep_file(&name, bytes).await?;
+            self.contours.tasks.keep_file(&name, bytes).await?;
         }
         let contour::Contours { width, height, transform, rotation_degrees, dropped_specks, .. } = drawn;
         Ok(Levelling { width, height, transform, rotation_degrees, dropped_specks })
     }
 
     async fn finish(&self, write: &mut Write, done: &[&Done<Levelling>]) -> Result<(), DbErr> {
-        let submissions = &self.contours.submissions;
+        let tasks = &self.contours.tasks;
         for Done { job, output } in done {
             let levelling = serde_json::to_value(output).map_err(|error| DbErr::Json(error.to_string()))?;
-            let completed = submissions.completed().col_expr(Column::Levelling, Expr::value(levelling));
-            submissions.end(write, job, completed).await?;
+            let completed = tasks.completed().col_expr(Column::Levelling, Expr::value(levelling));
+            tasks.end(write, job, completed).await?;
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl Handler for DrawContour {
         for Done { job, output } in done {
             let id = ContourId(job.subject);
             info!(contour.id = %id, specks = output.dropped_specks, attempts = job.attempt, "drew a contour");
-            self.contours.submissions.remove_files(&job.tenant, job.subject, &[IMAGES, MAPS]).await;
+            self.contours.tasks.remove_files(&job.tenant, job.subject, &[IMAGES, MAPS]).await;
         }
     }
 
@@ -113,16 +113,16 @@ impl Handler for DrawContour {
         job: &Job,
         reason: GaveUp<'_, WorkError>,
     ) -> Result<(), DbErr> {
-        let submissions = &self.contours.submissions;
-        // Without the key, the same request is drawn anew.
-        let failed = submissions.failed(&reason).col_expr(Column::CacheKey, Expr::value(None::<String>));
-        submissions.end(write, job, failed).await?;
-        submissions.remove_files_after(write, job, &[IMAGES, MAPS, DRAWINGS, REGIONS]);
+        let tasks = &self.contours.tasks;
+        // Clears the key, so that the same request is drawn again.
+        let failed = tasks.failed(&reason).col_expr(Column::CacheKey, Expr::value(None::<String>));
+        tasks.end(write, job, failed).await?;
+        tasks.remove_files_after(write, job, &[IMAGES, MAPS, DRAWINGS, REGIONS]);
         Ok(())
     }
 }
 
-/// Beside the async runtime.
+/// Runs `work` on a blocking thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, contour::ContourError> + Send + 'static,
 ) -> Result<T, Failure<WorkError>> {
@@ -132,7 +132,7 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// All that one drawing needs.
+/// Inputs of one drawing.
 struct Work {
     image: Bytes,
     map: Bytes,
@@ -142,7 +142,7 @@ struct Work {
 }
 
 impl Work {
-    /// What drawing takes at most.
+    /// Maximum memory that the drawing needs.
     fn memory_bytes(&self) -> Result<u64, contour::ContourError> {
         let map = ImageHeader::read_map(&self.map, &self.limits);
         let map = map.map_err(contour::ContourError::UnreadableMap)?;

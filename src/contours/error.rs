@@ -1,42 +1,24 @@
-//! What can go wrong with contours.
+//! Errors of contour operations.
 
-use sea_orm::DbErr;
 use vision::ImageError;
 
-use crate::blobs::BlobError;
-use crate::idempotency::IdempotencyError;
+use crate::store::error::{StoreError, from_store_errors};
 
-/// Why a request about contours is refused.
+/// Why a request about contours fails.
 #[derive(Debug, thiserror::Error)]
 pub enum ContourError {
-    /// No such contour, or another tenant's.
+    /// The contour does not exist or belongs to another tenant.
     #[error("there is no such contour")]
     NotFound,
-    /// What was submitted is no image we take.
+    /// The upload is not an acceptable image.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// Landmarks, style or the size of the map cannot be drawn.
+    /// The landmarks, the style or the size of the segmentation map are invalid.
     #[error(transparent)]
     Undrawable(#[from] vision::contour::ContourError),
-    /// The idempotency key does not serve.
+    /// A store failed, or refuses the idempotency key.
     #[error(transparent)]
-    Idempotency(IdempotencyError),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] DbErr),
-    /// The blob store failed.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// A defect of ours.
-    #[error("{0}")]
-    Internal(String),
+    Store(#[from] StoreError),
 }
 
-impl From<IdempotencyError> for ContourError {
-    fn from(error: IdempotencyError) -> Self {
-        match error {
-            IdempotencyError::Database(error) => Self::Database(error),
-            other => Self::Idempotency(other),
-        }
-    }
-}
+from_store_errors!(ContourError);

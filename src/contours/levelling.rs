@@ -1,4 +1,4 @@
-//! What a contour says beside its drawing, as it is stored.
+//! Stored results of a contour besides its drawing.
 
 use entity::contour::Model;
 use serde::{Deserialize, Serialize};
@@ -8,23 +8,23 @@ use super::ContourError;
 /// How a face was levelled.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Levelling {
-    /// Columns of the levelled picture.
+    /// Width of the levelled image in pixels.
     pub width: u32,
-    /// Rows of the levelled picture.
+    /// Height of the levelled image in pixels.
     pub height: u32,
-    /// What takes a place of the image to the levelled picture: x' = ax + cy + e, y' = bx + dy + f.
+    /// Maps a position in the image to the levelled image: x' = ax + cy + e, y' = bx + dy + f.
     pub transform: [f64; 6],
-    /// Degrees by which the image was turned, clockwise.
+    /// Clockwise rotation of the image in degrees.
     pub rotation_degrees: f64,
-    /// Parts of regions that were too small to be drawn.
+    /// Number of region parts that were too small to be drawn.
     pub dropped_specks: usize,
 }
 
 /// How the face was levelled; `None` until the contour is COMPLETED.
 ///
 /// # Errors
-/// When what is stored is not readable: a defect, or damage.
+/// When the stored JSON cannot be read, because of a bug or corruption.
 pub fn stored_levelling(row: &Model) -> Result<Option<Levelling>, ContourError> {
     let levelling = row.levelling.as_ref().map(Deserialize::deserialize).transpose();
-    levelling.map_err(|error: serde_json::Error| ContourError::Internal(format!("a stored contour: {error}")))
+    levelling.map_err(|error: serde_json::Error| ContourError::internal(format!("a stored contour: {error}")))
 }

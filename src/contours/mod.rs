@@ -1,12 +1,13 @@
-//! Contour jobs: an image, its segmentation map and its landmarks go in, an SVG of the levelled regions comes out. What
-//! was drawn before is not drawn again.
+//! Contour jobs: take an image, its segmentation map and landmarks, and produce an SVG of the levelled regions. A
+//! repeated request returns the existing drawing.
 //!
-//! Called by `graphql::contours` and by the worker that `app` starts. Knows no GraphQL and no HTTP.
+//! Called by `graphql::contours` and by the worker that `app` starts. Independent of GraphQL and HTTP.
 
 mod draw;
 mod error;
 mod levelling;
 mod look;
+mod style;
 mod submit;
 
 use std::time::Duration;
@@ -16,64 +17,51 @@ use entity::ids::{ContourId, Tenant};
 use entity::job_status::JobStatus;
 use uuid::Uuid;
 use vision::ImageLimits;
+use vision::contour::DEFAULT_LEAST_AREA;
 
-use crate::blobs::BlobName;
-use crate::config::{Setting, Settings};
 use crate::events::State;
 use crate::jobs::Handler;
-use crate::submissions::{Submission, Submissions};
+use crate::settings::section;
+use crate::store::blobs::BlobName;
+use crate::tasks::{Task, Tasks};
 
 pub use draw::DrawContour;
 pub use error::ContourError;
 pub use levelling::{Levelling, stored_levelling};
-pub use submit::{ContourRequest, ContourStyle, Submitted};
+pub use style::ContourStyle;
+pub use submit::{ContourRequest, Submitted};
 
-/// The kind of blob that an image is while its contour is not drawn.
+/// The blob kind of images whose contours are not drawn yet.
 const IMAGES: &str = "contour_images";
 
-/// The kind of blob that a segmentation map is while its contour is not drawn.
+/// The blob kind of segmentation maps whose contours are not drawn yet.
 const MAPS: &str = "contour_maps";
 
-/// The kind of blob that a drawing is.
+/// The blob kind of finished drawings.
 pub const DRAWINGS: &str = "contours";
 
-/// The kind of blob that the regions of a drawing are, as JSON: a row that holds them would be slow to read.
+/// The blob kind of a drawing's regions, as JSON. Not stored in the row, which would make it slow to read.
 const REGIONS: &str = "contour_regions";
 
-/// Contours and what is kept of them.
-#[derive(Clone, Debug)]
-pub struct ContourConfig {
-    /// How long a finished contour is kept, and found again by the same request.
-    pub retention: Duration,
-    /// Parts of a region with fewer pixels are not drawn.
-    pub least_area: u32,
-}
-
-impl ContourConfig {
-    pub(crate) fn read(settings: &mut Settings) -> Self {
-        let retention = Setting {
-            name: "FACEQL_CONTOUR_RETENTION_SECONDS",
-            about: "How long a finished contour is kept, and found again by the same request.",
-        };
-        let least_area = Setting {
-            name: "FACEQL_CONTOUR_LEAST_AREA",
-            about: "Parts of a region with fewer pixels than this are specks, and not drawn.",
-        };
-        Self {
-            retention: settings.seconds(retention, 86_400, 1..=31_536_000),
-            least_area: settings.number(least_area, vision::contour::DEFAULT_LEAST_AREA, 1..=1_000_000),
-        }
+section! {
+    /// Settings of contours.
+    #[derive(Clone, Debug)]
+    pub struct ContourConfig {
+        /// How long a finished contour is stored and returned for the same request.
+        pub retention: Duration = seconds("FACEQL_CONTOUR_RETENTION_SECONDS", 86_400, 1..=31_536_000),
+        /// Minimum area of a region part that is drawn, in pixels.
+        pub least_area: u32 = number("FACEQL_CONTOUR_LEAST_AREA", DEFAULT_LEAST_AREA, 1..=1_000_000),
     }
 }
 
-/// The domain of contours. Cloning shares it.
+/// The domain of contours. Clones share the same state.
 #[derive(Clone)]
 pub struct Contours {
-    /// Rows, files, jobs and followers.
-    pub submissions: Submissions<Entity>,
-    /// What is taken as an image.
+    /// Rows, files, jobs and subscriptions of contours.
+    pub tasks: Tasks<Entity>,
+    /// Limits of uploaded images.
     pub limits: ImageLimits,
-    /// Parts of a region with fewer pixels are not drawn.
+    /// Region parts with fewer pixels are not drawn.
     pub least_area: u32,
 }
 
@@ -87,7 +75,7 @@ impl State for Model {
     }
 }
 
-impl Submission for Entity {
+impl Task for Entity {
     type Id = ContourId;
     const NAME: &'static str = "contour";
     const JOB: &'static str = DrawContour::KIND;
@@ -110,7 +98,7 @@ impl Submission for Entity {
     }
 }
 
-/// The drawing of a COMPLETED contour: an SVG document.
+/// Blob name of the drawing, an SVG document; it exists once the contour is COMPLETED.
 #[must_use]
 pub fn drawing(tenant: &Tenant, id: ContourId) -> BlobName {
     blob(tenant, id, DRAWINGS)

@@ -1,4 +1,4 @@
-//! A request for a contour: found among those that were drawn before, or stored, its job enqueued.
+//! Submitting contours: returns an existing drawing of the same request, or stores a new contour and enqueues its job.
 
 use bytes::Bytes;
 use entity::contour::{Column, Entity, Model};
@@ -8,54 +8,37 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, ExprTrait, IntoActiveModel,
     QueryFilter,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use vision::contour::{ALGORITHM_VERSION, Position, Style};
 
+use super::style::{ContourStyle, StoredStyle};
 use super::{ContourError, Contours, DrawContour, IMAGES, MAPS, blob};
-use crate::caller::Caller;
-use crate::database::Write;
-use crate::idempotency::{self, IdempotencyKey};
+use crate::access::caller::Caller;
+use crate::images::intake::{Found, Intake, take_in};
+use crate::images::upload::Upload;
 use crate::jobs::Handler;
-use crate::upload::Upload;
+use crate::store::database::Write;
+use crate::store::idempotency;
+use crate::store::idempotency::IdempotencyKey;
 
-/// What is to be drawn.
+/// A request to draw a contour.
 pub struct ContourRequest {
-    /// The picture of a face.
+    /// Image of a face.
     pub image: Bytes,
-    /// Of the same size: each value but 0 is a region.
+    /// Segmentation map of the same size; each value other than 0 is a region.
     pub segmentation_map: Bytes,
-    /// Places in the image, the eyes first.
+    /// Landmark positions in the image, the eyes first.
     pub landmarks: Vec<Position>,
-    /// How it is to look.
+    /// Appearance of the drawing.
     pub style: ContourStyle,
 }
 
-/// How a contour is to look.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct ContourStyle {
-    /// The outlines and what is in them.
-    #[serde(flatten)]
-    pub style: Style,
-    /// Whether the picture lies under them.
-    pub embeds_image: bool,
-}
-
-/// All that says how a contour is drawn. Stored with it.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct StoredStyle {
-    #[serde(flatten)]
-    pub(super) style: ContourStyle,
-    /// Parts of a region with fewer pixels are not drawn.
-    pub(super) least_area: u32,
-}
-
-/// A contour that was asked for.
+/// The result of a request.
 pub struct Submitted {
-    /// The contour.
+    /// Database row of the contour.
     pub row: Model,
-    /// Whether it had been drawn before.
+    /// Whether the drawing already existed.
     pub cached: bool,
 }
 
@@ -66,10 +49,11 @@ impl From<Model> for Submitted {
 }
 
 impl Contours {
-    /// Finds the contour of the same request, or stores a new one and asks for its drawing.
+    /// Returns the contour of the same request, or stores a new one and enqueues its drawing.
     ///
     /// # Errors
-    /// [`ContourError`] says what cannot be drawn, as far as can be told without decoding. Nothing is kept then.
+    /// [`ContourError`] when the request cannot be drawn, as far as can be checked without decoding. Nothing is stored
+    /// then.
     pub async fn submit(
         &self,
         caller: &Caller,
@@ -90,63 +74,12 @@ impl Contours {
             input_digest: idempotency::digest(input.to_string().as_bytes()),
         });
         let row = self.pending(caller, &input, &landmarks, style)?;
-        if let Some(earlier) = self.known(caller, &row, key.as_ref()).await? {
-            caller.trail.about([earlier.id.into()]);
-            return Ok(earlier.into());
-        }
-        let id = row.id;
-        match self.keep(caller, row, [image.bytes, map.bytes], key.as_ref()).await {
-            Ok((write, kept)) => {
-                // When this fails the row may still be there: the sweeper sees which bytes have no owner.
-                write.commit().await?;
-                if kept.id != id {
-                    self.submissions.remove_files(&caller.tenant, id.0, &[IMAGES, MAPS]).await;
-                }
-                Ok(kept.into())
-            }
-            Err(error) => {
-                self.submissions.remove_files(&caller.tenant, id.0, &[IMAGES, MAPS]).await;
-                Err(error)
-            }
-        }
+        let files = [(IMAGES, image.bytes), (MAPS, map.bytes)];
+        let mut submission = Submission { contours: self, caller, row, files, key };
+        take_in(&self.tasks.database, &mut submission).await.map(Submitted::from)
     }
 
-    /// A first look, which spares the disk: the contour that the key led to before, or that is of the same request, to
-    /// which the key leads from now on.
-    async fn known(
-        &self,
-        caller: &Caller,
-        row: &Model,
-        key: Option<&IdempotencyKey<'_>>,
-    ) -> Result<Option<Model>, ContourError> {
-        let Some(earlier) = self.earlier(self.submissions.database.reader(), row, key).await? else {
-            return Ok(None);
-        };
-        let Some(key) = key else { return Ok(Some(earlier)) };
-        if key.earlier(self.submissions.database.reader()).await?.is_some() {
-            return Ok(Some(earlier));
-        }
-        let mut write = self.submissions.database.write().await?;
-        let Some(earlier) = self.earlier(&*write, row, Some(key)).await? else { return Ok(None) };
-        self.remember(&write, key, &earlier).await?;
-        caller.trail.record(&mut write, [earlier.id.into()]).await?;
-        write.commit().await?;
-        Ok(Some(earlier))
-    }
-
-    async fn remember(
-        &self,
-        write: &Write,
-        key: &IdempotencyKey<'_>,
-        row: &Model,
-    ) -> Result<(), ContourError> {
-        if key.earlier(&**write).await?.is_none() {
-            key.remember(write, row.id.0, self.submissions.clock.now()).await?;
-        }
-        Ok(())
-    }
-
-    /// What [`vision::contour`] is asked for.
+    /// Input for [`vision::contour`].
     pub(super) fn drawing_of<'a>(
         &self,
         image: &Upload,
@@ -160,49 +93,6 @@ impl Contours {
             style,
             least_area: self.least_area,
         }
-    }
-
-    /// All but the commit. The contour is stored then; one with another id was stored before.
-    async fn keep(
-        &self,
-        caller: &Caller,
-        row: Model,
-        [image, map]: [Bytes; 2],
-        key: Option<&IdempotencyKey<'_>>,
-    ) -> Result<(Write, Model), ContourError> {
-        self.submissions.blobs.put(&blob(&row.tenant, row.id, IMAGES), image).await?;
-        self.submissions.blobs.put(&blob(&row.tenant, row.id, MAPS), map).await?;
-        let mut write = self.submissions.database.write().await?;
-        let kept = if let Some(earlier) = self.earlier(&*write, &row, key).await? {
-            earlier
-        } else {
-            let new = row.clone().into_active_model().reset_all();
-            Entity::insert(new).exec_without_returning(&*write).await?;
-            self.submissions.queue.enqueue(&mut write, &row.tenant, DrawContour::KIND, row.id.0).await?;
-            row
-        };
-        if let Some(key) = key {
-            self.remember(&write, key, &kept).await?;
-        }
-        caller.trail.record(&mut write, [kept.id.into()]).await?;
-        Ok((write, kept))
-    }
-
-    /// The contour that the key led to before, or that is of the same request.
-    async fn earlier(
-        &self,
-        database: &impl ConnectionTrait,
-        row: &Model,
-        key: Option<&IdempotencyKey<'_>>,
-    ) -> Result<Option<Model>, ContourError> {
-        if let Some(key) = key
-            && let Some(earlier) = key.earlier(database).await?
-        {
-            let found = Entity::find_by_id(ContourId(earlier)).one(database).await?;
-            return found.ok_or(ContourError::NotFound).map(Some);
-        }
-        let same = Column::Tenant.eq(row.tenant.clone()).and(Column::CacheKey.eq(row.cache_key.clone()));
-        Ok(Entity::find().filter(same).one(database).await?)
     }
 
     /// A new row. What is drawn depends on `input`, and on how it is drawn by this server.
@@ -227,8 +117,66 @@ impl Contours {
             levelling: None,
             error_code: None,
             error_message: None,
-            created_at: self.submissions.clock.now(),
+            created_at: self.tasks.clock.now(),
             completed_at: None,
         })
+    }
+}
+
+/// A contour that is being submitted.
+struct Submission<'a> {
+    contours: &'a Contours,
+    caller: &'a Caller,
+    row: Model,
+    files: [(&'static str, Bytes); 2],
+    key: Option<IdempotencyKey<'a>>,
+}
+
+impl Intake for Submission<'_> {
+    type Kept = Model;
+
+    type Error = ContourError;
+
+    async fn find<C: ConnectionTrait>(&self, database: &C) -> Result<Option<Found<Model>>, ContourError> {
+        if let Some(key) = &self.key
+            && let Some(earlier) = key.earlier(database).await?
+        {
+            self.caller.trail.about([ContourId(earlier).into()]);
+            let found = Entity::find_by_id(ContourId(earlier)).one(database).await?;
+            return found.ok_or(ContourError::NotFound).map(Found::Repeat).map(Some);
+        }
+        let Model { tenant, cache_key, .. } = &self.row;
+        let same = Column::Tenant.eq(tenant.clone()).and(Column::CacheKey.eq(cache_key.clone()));
+        let Some(same) = Entity::find().filter(same).one(database).await? else { return Ok(None) };
+        self.caller.trail.about([same.id.into()]);
+        // Without a key there is nothing to remember.
+        Ok(Some(if self.key.is_some() { Found::Same(same) } else { Found::Repeat(same) }))
+    }
+
+    async fn store(&mut self) -> Result<(), ContourError> {
+        for (kind, bytes) in &self.files {
+            let name = blob(&self.row.tenant, self.row.id, kind);
+            self.contours.tasks.blobs.put(&name, bytes.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn insert(&mut self, write: &mut Write) -> Result<Model, ContourError> {
+        let row = self.row.clone();
+        Entity::insert(row.clone().into_active_model().reset_all()).exec_without_returning(&**write).await?;
+        self.contours.tasks.queue.enqueue(write, &row.tenant, DrawContour::KIND, row.id.0).await?;
+        self.adopt(write, &row).await?;
+        Ok(row)
+    }
+
+    async fn adopt(&mut self, write: &mut Write, same: &Model) -> Result<(), ContourError> {
+        if let Some(key) = &self.key {
+            key.remember(write, same.id.0, self.contours.tasks.clock.now()).await?;
+        }
+        Ok(self.caller.trail.record(write, [same.id.into()]).await?)
+    }
+
+    async fn discard(&mut self) {
+        self.contours.tasks.remove_files(&self.row.tenant, self.row.id.0, &[IMAGES, MAPS]).await;
     }
 }

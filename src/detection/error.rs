@@ -1,45 +1,29 @@
-//! What can go wrong with detections.
+//! Errors of detection operations.
 
-use sea_orm::DbErr;
 use vision::ImageError;
 
-use crate::blobs::BlobError;
-use crate::idempotency::IdempotencyError;
+use crate::store::error::{StoreError, from_store_errors};
 
-/// Why a request about detections is refused.
+/// Why a request about detections fails.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectionError {
-    /// No such detection, or another tenant's.
+    /// The detection does not exist or belongs to another tenant.
     #[error("there is no such detection")]
     NotFound,
-    /// What finished after that place may have been removed already.
-    #[error("the cursor is older than detections are kept; list the detections, then follow the feed anew")]
+    /// Detections that finished after the cursor may have been removed already.
+    #[error(
+        "the cursor is older than the retention of detections; list the detections, then follow the feed again"
+    )]
     CursorExpired,
-    /// What was submitted is no image we take.
+    /// The upload is not an acceptable image.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// An argument makes no sense.
+    /// An argument is invalid.
     #[error("{0}")]
     BadInput(String),
-    /// The idempotency key does not serve.
+    /// A store failed, or refuses the idempotency key.
     #[error(transparent)]
-    Idempotency(IdempotencyError),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] DbErr),
-    /// The blob store failed.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// A defect of ours.
-    #[error("{0}")]
-    Internal(String),
+    Store(#[from] StoreError),
 }
 
-impl From<IdempotencyError> for DetectionError {
-    fn from(error: IdempotencyError) -> Self {
-        match error {
-            IdempotencyError::Database(error) => Self::Database(error),
-            other => Self::Idempotency(other),
-        }
-    }
-}
+from_store_errors!(DetectionError);

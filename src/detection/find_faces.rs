@@ -1,4 +1,4 @@
-//! The job that looks for the faces of a submitted image.
+//! The job that detects the faces of a submitted image.
 
 use std::sync::Arc;
 
@@ -10,32 +10,31 @@ use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, ExprTrait, UpdateMany};
 use tracing::info;
 use vision::DetectedFace;
 
-use super::{ANNOTATED, DetectionError, Detections, Wanted, annotated, original};
-use crate::database::Write;
-use crate::failure::WorkError;
+use super::{ANNOTATED, DetectionError, Detections, FaceSelection, annotated, original};
+use crate::images::failure::WorkError;
 use crate::inference::{AnnotatedImage, Client, EmbeddedEncoder, Urgency};
 use crate::jobs::{Done, Failure, GaveUp, Handler, Job};
+use crate::store::database::Write;
 
-/// Looks for the faces of submitted images, one a job.
+/// Job handler that detects faces in submitted images, one per job.
 pub struct FindFaces {
     detections: Detections,
     engine: EmbeddedEncoder,
 }
 
 impl FindFaces {
-    /// Looks for faces in the images of `detections` with `engine`.
+    /// A handler for the images of `detections` that uses `engine`.
     #[must_use]
     pub fn new(detections: Detections, engine: EmbeddedEncoder) -> Self {
         Self { detections, engine }
     }
 
-    /// Applies `update`, which ends the detection of `job`, gives it the next place in the tenant's feed, and tells of it
-    /// there once `write` is committed.
+    /// Applies `update`, which finishes the detection of `job`, assigns the next sequence number in the tenant's feed,
+    /// and publishes the detection there after `write` is committed.
     async fn end(&self, write: &mut Write, job: &Job, update: UpdateMany<Entity>) -> Result<(), DbErr> {
-        let Detections { submissions, feed, .. } = &self.detections;
+        let Detections { tasks, feed, .. } = &self.detections;
         let place = next_place(write, &job.tenant).await?;
-        let ended =
-            submissions.end(write, job, update.col_expr(Column::Sequence, Expr::value(place))).await?;
+        let ended = tasks.end(write, job, update.col_expr(Column::Sequence, Expr::value(place))).await?;
         if let Some(row) = ended {
             let (feed, topic) = (feed.clone(), Detections::feed_topic(&row.tenant));
             write.after_commit(move || feed.publish(&topic, Arc::clone(&row)));
@@ -52,24 +51,24 @@ impl Handler for FindFaces {
     type Error = WorkError;
 
     async fn begin(&self, write: &mut Write, jobs: &[&Job]) -> Result<(), DbErr> {
-        self.detections.submissions.begin(write, jobs).await
+        self.detections.tasks.begin(write, jobs).await
     }
 
     async fn perform(&self, job: &Job) -> Result<Vec<DetectedFace>, Failure<WorkError>> {
-        let (submissions, id) = (&self.detections.submissions, DetectionId(job.subject));
-        let row = submissions.row(job.subject).await?.ok_or(Failure::Lost)?;
-        let image = submissions.blobs.get(&original(&job.tenant, id)).await?;
-        let (client, wanted) = (Client::job(&job.tenant), Wanted::of(&row));
+        let (tasks, id) = (&self.detections.tasks, DetectionId(job.subject));
+        let row = tasks.row(job.subject).await?.ok_or(Failure::Lost)?;
+        let image = tasks.blobs.get(&original(&job.tenant, id)).await?;
+        let (client, wanted) = (Client::job(&job.tenant), FaceSelection::of(&row));
         let AnnotatedImage { faces, jpeg } =
             self.engine.annotate(&client, image, wanted, Urgency::Background).await?;
-        submissions.keep_file(&annotated(&job.tenant, id), jpeg).await?;
+        tasks.keep_file(&annotated(&job.tenant, id), jpeg).await?;
         Ok(faces)
     }
 
     async fn finish(&self, write: &mut Write, done: &[&Done<Vec<DetectedFace>>]) -> Result<(), DbErr> {
         for Done { job, output } in done {
             let faces = serde_json::to_string(output).map_err(|error| DbErr::Json(error.to_string()))?;
-            let completed = self.detections.submissions.completed();
+            let completed = self.detections.tasks.completed();
             self.end(write, job, completed.col_expr(Column::Faces, Expr::value(faces))).await?;
         }
         Ok(())
@@ -78,7 +77,7 @@ impl Handler for FindFaces {
     async fn clean_up(&self, done: &[Done<Vec<DetectedFace>>]) {
         for Done { job, output } in done {
             let id = DetectionId(job.subject);
-            info!(detection.id = %id, faces = output.len(), attempts = job.attempt, "looked for faces");
+            info!(detection.id = %id, faces = output.len(), attempts = job.attempt, "detected faces");
         }
     }
 
@@ -88,25 +87,25 @@ impl Handler for FindFaces {
         job: &Job,
         reason: GaveUp<'_, WorkError>,
     ) -> Result<(), DbErr> {
-        let submissions = &self.detections.submissions;
-        self.end(write, job, submissions.failed(&reason)).await?;
-        // An attempt whose result could not be written may have left one.
-        submissions.remove_files_after(write, job, &[ANNOTATED]);
+        let tasks = &self.detections.tasks;
+        self.end(write, job, tasks.failed(&reason)).await?;
+        // An earlier attempt whose result could not be written may have left an annotated copy.
+        tasks.remove_files_after(write, job, &[ANNOTATED]);
         Ok(())
     }
 }
 
-/// The faces of a detection, largest first; none unless it is COMPLETED.
+/// The faces of a detection, largest first; empty unless it is COMPLETED.
 ///
 /// # Errors
-/// When the stored faces are not readable: a defect, or damage.
+/// When the stored JSON cannot be read, because of a bug or corruption.
 pub fn stored_faces(row: &Model) -> Result<Vec<DetectedFace>, DetectionError> {
     let faces = row.faces.as_deref().map(serde_json::from_str).transpose();
-    let faces = faces.map_err(|error| DetectionError::Internal(format!("stored faces: {error}")))?;
+    let faces = faces.map_err(|error| DetectionError::internal(format!("stored faces: {error}")))?;
     Ok(faces.unwrap_or_default())
 }
 
-/// Counts one more finished detection of the tenant.
+/// Increments the tenant's number of finished detections and returns it.
 async fn next_place(write: &Write, tenant: &Tenant) -> Result<i64, DbErr> {
     use detection_counter::{ActiveModel, Column, Entity};
     let first = ActiveModel { tenant: Set(tenant.clone()), finished: Set(1), expired: Set(0) };

@@ -1,11 +1,12 @@
-//! Detection jobs: an image goes in, its faces and an annotated copy come out, and a feed tells of each that finishes.
+//! Detection jobs: take an image, produce its faces and an annotated copy, and publish finished detections in a feed.
 //!
-//! Called by `graphql::detection` and by the worker that `app` starts. Knows no GraphQL and no HTTP.
+//! Called by `graphql::detection` and by the worker that `app` starts. Independent of GraphQL and HTTP.
 
 mod error;
 mod feed;
 mod find_faces;
 mod look;
+mod selection;
 mod submit;
 
 use std::sync::Arc;
@@ -18,49 +19,41 @@ use sea_orm::DbErr;
 use uuid::Uuid;
 use vision::ImageLimits;
 
-use crate::blobs::BlobName;
-use crate::config::{Setting, Settings};
-use crate::database::Write;
 use crate::events::{Bus, State, Topic};
 use crate::jobs::Handler;
-use crate::submissions::{Submission, Submissions};
+use crate::settings::section;
+use crate::store::blobs::BlobName;
+use crate::store::database::Write;
+use crate::tasks::{Task, Tasks};
 
 pub use error::DetectionError;
 pub use feed::FeedPlace;
 pub use find_faces::{FindFaces, stored_faces};
-pub use submit::Wanted;
+pub use selection::FaceSelection;
 
-/// The kind of blob that a submitted image is.
+/// The blob kind of submitted images.
 pub const ORIGINALS: &str = "detections";
 
-/// The kind of blob that an annotated copy is.
+/// The blob kind of annotated copies.
 pub const ANNOTATED: &str = "annotated";
 
-/// Detections and what is kept of them.
-#[derive(Clone, Debug)]
-pub struct DetectionConfig {
-    /// How long a finished detection and its pictures are kept.
-    pub retention: Duration,
-}
-
-impl DetectionConfig {
-    pub(crate) fn read(settings: &mut Settings) -> Self {
-        let retention = Setting {
-            name: "FACEQL_DETECTION_RETENTION_SECONDS",
-            about: "How long a finished detection and its pictures are kept, and how far back the feed reaches.",
-        };
-        Self { retention: settings.seconds(retention, 86_400, 1..=31_536_000) }
+section! {
+    /// Settings of detections.
+    #[derive(Clone, Debug)]
+    pub struct DetectionConfig {
+        /// How long a finished detection and its images are stored, and how far back the feed reaches.
+        pub retention: Duration = seconds("FACEQL_DETECTION_RETENTION_SECONDS", 86_400, 1..=31_536_000),
     }
 }
 
-/// The domain of detections. Cloning shares it.
+/// The domain of detections. Clones share the same state.
 #[derive(Clone)]
 pub struct Detections {
-    /// Rows, files, jobs and followers.
-    pub submissions: Submissions<Entity>,
-    /// Who follows all that finish.
+    /// Rows, files, jobs and subscriptions of detections.
+    pub tasks: Tasks<Entity>,
+    /// Publishes finished detections to the subscribers of the feed.
     pub feed: Bus<Arc<Model>>,
-    /// What is taken as an image.
+    /// Limits of uploaded images.
     pub limits: ImageLimits,
 }
 
@@ -74,7 +67,7 @@ impl State for Model {
     }
 }
 
-impl Submission for Entity {
+impl Task for Entity {
     type Id = DetectionId;
     const NAME: &'static str = "detection";
     const JOB: &'static str = FindFaces::KIND;
@@ -100,19 +93,19 @@ impl Submission for Entity {
 }
 
 impl Detections {
-    /// The tenant's feed: no single node.
+    /// The topic of the tenant's feed, which is not about a single node.
     fn feed_topic(tenant: &Tenant) -> Topic {
         Topic { tenant: tenant.clone(), node: Uuid::nil() }
     }
 }
 
-/// The submitted image.
+/// Blob name of the submitted image.
 #[must_use]
 pub fn original(tenant: &Tenant, id: DetectionId) -> BlobName {
     BlobName { tenant: tenant.clone(), kind: ORIGINALS, owner: id.0 }
 }
 
-/// The annotated copy, once the detection is COMPLETED: a JPEG.
+/// Blob name of the annotated copy, a JPEG; it exists once the detection is COMPLETED.
 #[must_use]
 pub fn annotated(tenant: &Tenant, id: DetectionId) -> BlobName {
     BlobName { tenant: tenant.clone(), kind: ANNOTATED, owner: id.0 }

@@ -1,63 +1,70 @@
-//! What can go wrong with a session, and why a frame is refused.
+//! Errors of enrollment sessions, and the reasons why a frame is rejected.
 
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use vision::QualityIssue;
 
 use crate::people::{PeopleError, Rejection};
+use crate::store::error::StoreError;
 
-/// Why a request about a session is refused.
+/// Why a request about a session fails.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrollmentError {
-    /// No such session, or another tenant's.
+    /// The session does not exist or belongs to another tenant.
     #[error("there is no such enrollment session")]
     NotFound,
-    /// Its time has run out.
-    #[error("the session's time has run out; start another one")]
+    /// The session has expired.
+    #[error("the session has expired; start another one")]
     Expired,
-    /// It is completed or cancelled.
+    /// The session is completed or cancelled.
     #[error("the session has ended; start another one")]
     Closed,
-    /// It cannot be completed yet.
+    /// The session does not have enough good frames to be completed.
     #[error("the session needs {required} good frames and has {good}")]
     NotEnoughFrames {
-        /// Good frames that it has.
+        /// Number of good frames in the session.
         good: usize,
-        /// Good frames that it needs.
+        /// Number of good frames required.
         required: i32,
     },
-    /// A frame shows another person than the rest, or than the person of that key.
+    /// A frame shows another person than the other frames, or than the enrolled person with that key.
     #[error("frame {index}: {reason}")]
     Frame {
-        /// Which frame, from 0.
+        /// Index of the frame, from 0.
         index: usize,
-        /// Why.
+        /// Why the frame was rejected.
         reason: Rejection,
     },
-    /// An argument makes no sense.
+    /// An argument is invalid.
     #[error("{0}")]
     BadInput(String),
     /// Judging a frame or enrolling the person failed.
     #[error(transparent)]
     People(#[from] PeopleError),
-    /// The database failed.
+    /// A store failed.
     #[error(transparent)]
-    Database(#[from] DbErr),
+    Store(#[from] StoreError),
 }
 
-/// Why a frame is not taken. Stored with the frame.
+impl From<DbErr> for EnrollmentError {
+    fn from(error: DbErr) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Why a frame is rejected. Stored with the frame.
 #[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 pub enum FrameRejection {
-    /// It is an earlier frame again, or was taken at the same moment: no sign of a living capture.
-    #[error("this frame is too like an earlier one: move a little")]
+    /// The frame repeats an earlier one or was captured at the same moment, so it does not indicate a live capture.
+    #[error("this frame is too similar to an earlier one; move a little")]
     Duplicate,
-    /// Its picture will not do.
+    /// The image is rejected for enrollment.
     #[error(transparent)]
     Picture(Rejection),
 }
 
 impl FrameRejection {
-    /// What is wrong with the face, when it is not good enough.
+    /// The quality issues; empty unless the frame was rejected for them.
     #[must_use]
     pub fn issues(&self) -> &[QualityIssue] {
         match self {

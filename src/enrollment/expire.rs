@@ -1,4 +1,4 @@
-//! Ends sessions whose time has run out, and forgets those that ended long ago.
+//! Ends expired sessions and deletes sessions that ended long ago.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use tracing::warn;
 use super::session::frames_of;
 use super::{EnrollmentError, Enrollments, Session};
 
-/// How often is looked: a client that follows a session sees its end about on time.
+/// Check interval. Short, so that subscribers learn of an expired session promptly.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 impl Enrollments {
-    /// Ends and forgets sessions, now and again until `stop`.
+    /// Ends and deletes sessions periodically until `stop`.
     pub async fn expire_until(&self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
             if let Err(error) = self.expire().await {
-                warn!(%error, "could not end expired enrollment sessions; will try again");
+                warn!(%error, "could not end expired enrollment sessions; retrying later");
             }
         }
     }
 
-    /// Ends the sessions whose time has run out, and forgets those that ended long ago.
+    /// Ends expired sessions and deletes sessions that ended longer ago than the retention.
     ///
     /// # Errors
-    /// When the database fails; the next time goes on.
+    /// When the database fails; the next run continues.
     pub async fn expire(&self) -> Result<(), EnrollmentError> {
         let now = self.clock.now();
         let over = Column::Status.eq(Status::Open).and(Column::ExpiresAt.lte(now));
         let old = Column::Status.ne(Status::Open).and(Column::ExpiresAt.lte(now - self.config.retention));
         let due = Entity::find().filter(over.clone().or(old.clone()));
-        // A look that does not take the writer's turn.
+        // This check does not occupy the writer.
         if due.count(self.database.reader()).await? == 0 {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Frames of a session: each is judged at once.
+//! Frames of a session, which are assessed on arrival.
 
 use std::sync::Arc;
 
@@ -12,24 +12,26 @@ use vision::FaceQuality;
 
 use super::session::open_session;
 use super::{EnrollmentError, Enrollments, FrameRejection, Session};
-use crate::caller::Caller;
+use crate::access::caller::Caller;
+use crate::images::upload::Hashed;
 use crate::inference::Urgency;
-use crate::people::{Judged, NewFace, PeopleError, stored_quality, vector_bytes, vector_from_bytes};
+use crate::people::{Assessed, NewFace, PeopleError, stored_quality, vector_bytes};
 
-/// Frames that a session takes, good or not.
+/// Maximum number of frames per session, good or not.
 const MAX_FRAMES: usize = 200;
 
-/// A living head moves: a frame in the same pose, this many degrees at most away, right after another is no new one.
+/// A living head moves: a frame whose pose differs by at most this many degrees from a frame just before is a
+/// duplicate.
 const SAME_POSE_DEGREES: f32 = 4.0;
 
-/// How soon is right after.
+/// Maximum time between such two frames.
 const SAME_MOMENT: TimeDelta = TimeDelta::milliseconds(300);
 
 impl Enrollments {
-    /// Judges a frame and keeps what it takes to enroll it. Says at which place it is.
+    /// Judges a frame and, if it is good, stores what is needed to enroll it. Returns the frame's index.
     ///
     /// # Errors
-    /// [`EnrollmentError::Expired`] and [`EnrollmentError::Closed`]; a frame that will not do is no error.
+    /// [`EnrollmentError::Expired`] and [`EnrollmentError::Closed`]; a rejected frame is not an error.
     pub async fn add_frame(
         &self,
         caller: &Caller,
@@ -38,9 +40,10 @@ impl Enrollments {
     ) -> Result<(Arc<Session>, usize), EnrollmentError> {
         let received_at = self.clock.now();
         self.session(caller, id).await?.check_open(received_at)?;
-        let judged = self.people.judge(caller, image, Urgency::Urgent).await?;
-        let kept = judged.face.as_ref().ok().and_then(NewFace::kept_chip);
-        let outcome = self.keep(caller, id, judged, received_at).await;
+        let image = Hashed::of(image).await?;
+        let assessed = self.people.assess(caller, image, Urgency::Urgent).await?;
+        let kept = assessed.face.as_ref().ok().and_then(NewFace::kept_chip);
+        let outcome = self.keep(caller, id, assessed, received_at).await;
         let needed =
             |face: FaceId| outcome.as_ref().is_ok_and(|(session, _)| session.chips().contains(&face));
         if let Some(face) = kept.filter(|face| !needed(*face)) {
@@ -53,16 +56,16 @@ impl Enrollments {
         &self,
         caller: &Caller,
         id: EnrollmentId,
-        judged: Judged,
+        assessed: Assessed,
         received_at: DateTime<Utc>,
     ) -> Result<(Arc<Session>, usize), EnrollmentError> {
         let mut write = self.database.write().await?;
         let Session { mut row, mut frames } = open_session(&write, caller, id, self.clock.now()).await?;
         if frames.len() >= MAX_FRAMES {
-            return Err(EnrollmentError::BadInput(format!("a session takes at most {MAX_FRAMES} frames")));
+            return Err(EnrollmentError::BadInput(format!("a session accepts at most {MAX_FRAMES} frames")));
         }
         let position = frames.len();
-        let Judged { image_sha256, quality, face } = judged;
+        let Assessed { image_sha256, quality, face } = assessed;
         let again = frames.iter().any(|earlier| {
             earlier.image_sha256 == image_sha256
                 || received_at - earlier.received_at < SAME_MOMENT && same_pose(earlier, quality.as_ref())
@@ -105,21 +108,10 @@ fn same_pose(earlier: &Model, quality: Option<&FaceQuality>) -> bool {
         && (earlier.pitch - quality.pitch).abs() < SAME_POSE_DEGREES
 }
 
-/// The face of a good frame.
-pub(super) fn good_face(frame: &Model) -> Option<NewFace> {
-    Some(NewFace {
-        id: frame.face_id,
-        image_sha256: frame.image_sha256.clone(),
-        quality: stored_quality(frame.quality.as_ref()?).ok()?,
-        vector: vector_from_bytes(frame.vector.as_ref()?),
-        chip_kept: frame.chip_kept,
-    })
-}
-
-/// Why a stored frame was refused; `None` when it is good.
+/// Why a stored frame was rejected; `None` if it is good.
 ///
 /// # Errors
-/// When the database holds something else.
+/// When the stored JSON cannot be read.
 pub fn stored_rejection(frame: &Model) -> Result<Option<FrameRejection>, DbErr> {
     let rejection = frame.rejection.clone().map(serde_json::from_value).transpose();
     rejection.map_err(|error| DbErr::Json(format!("a frame's rejection: {error}")))
@@ -127,5 +119,5 @@ pub fn stored_rejection(frame: &Model) -> Result<Option<FrameRejection>, DbErr> 
 
 fn json(value: impl serde::Serialize) -> Result<serde_json::Value, EnrollmentError> {
     let value = serde_json::to_value(value);
-    value.map_err(|error| PeopleError::Internal(format!("a frame as JSON: {error}")).into())
+    value.map_err(|error| PeopleError::internal(format!("a frame as JSON: {error}")).into())
 }

@@ -1,7 +1,7 @@
-//! Guided enrollment: a session with a time limit that takes frame after frame, says of each what to change, and makes
-//! a person of the good ones.
+//! Guided enrollment: a session with a time limit that accepts frames one by one, reports what to improve about each,
+//! and enrolls a person from the good ones.
 //!
-//! Called by `graphql::enrollment`. Builds on `people`, which judges frames and enrolls them. Knows no GraphQL.
+//! Called by `graphql::enrollment`. Uses `people` to judge and enroll frames. Independent of GraphQL.
 
 mod error;
 mod expire;
@@ -15,55 +15,47 @@ use std::time::Duration;
 use entity::ids::EnrollmentId;
 use entity::{enrollment, enrollment_frame};
 
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::clock::Clock;
-use crate::config::{Setting, Settings};
-use crate::database::{Database, Write};
 use crate::events::{Bus, Change, Topic};
 use crate::people::People;
+use crate::settings::section;
+use crate::store::database::{Database, Write};
 
 pub use error::{EnrollmentError, FrameRejection};
 pub use frame::stored_rejection;
 pub use session::Start;
 
-/// How sessions are kept.
-#[derive(Clone, Debug)]
-pub struct EnrollmentConfig {
-    /// How long a session that has ended can still be read.
-    pub retention: Duration,
-}
-
-impl EnrollmentConfig {
-    pub(crate) fn read(settings: &mut Settings) -> Self {
-        let retention = Setting {
-            name: "FACEQL_ENROLLMENT_RETENTION_SECONDS",
-            about: "How long an enrollment session that has ended can still be read; its frames are gone at once.",
-        };
-        Self { retention: settings.seconds(retention, 86_400, 0..=31_536_000) }
+section! {
+    /// Settings of enrollment sessions.
+    #[derive(Clone, Debug)]
+    pub struct EnrollmentConfig {
+        /// How long an ended enrollment session can still be read. Its frames are deleted immediately.
+        pub retention: Duration = seconds("FACEQL_ENROLLMENT_RETENTION_SECONDS", 86_400, 0..=31_536_000),
     }
 }
 
-/// A session with its frames, as subscribers see it.
+/// A session with its frames, as published to subscribers.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// Its row.
+    /// Database row of the session.
     pub row: enrollment::Model,
-    /// Its frames in order; none once it has ended.
+    /// The frames in order; empty once the session has ended.
     pub frames: Vec<enrollment_frame::Model>,
 }
 
-/// The domain of guided enrollment. Cloning shares it.
+/// The domain of guided enrollment. Clones share the same state.
 #[derive(Clone)]
 pub struct Enrollments {
-    /// Rows.
+    /// Stores sessions and frames.
     pub database: Database,
-    /// Judges frames, and takes them in as faces.
+    /// Judges frames and enrolls them as faces.
     pub people: People,
-    /// Who hears of changes.
+    /// Publishes changes to subscribers.
     pub bus: Bus<Change<Session>>,
-    /// The time.
+    /// Source of the current time.
     pub clock: Clock,
-    /// Times.
+    /// Settings of enrollment sessions.
     pub config: EnrollmentConfig,
 }
 
@@ -72,7 +64,7 @@ impl Enrollments {
         Topic { tenant: caller.tenant.clone(), node: id.0 }
     }
 
-    /// Tells of a change once `write` is committed.
+    /// Publishes the changed session after `write` is committed.
     fn announce(&self, write: &mut Write, session: &Arc<Session>) {
         let (bus, session) = (self.bus.clone(), session.clone());
         let topic = Topic { tenant: session.row.tenant.clone(), node: session.row.id.0 };

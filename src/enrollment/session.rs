@@ -1,4 +1,4 @@
-//! Sessions: started, read, completed and cancelled.
+//! Starting, reading, completing and cancelling sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,36 +13,36 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{EnrollmentError, Enrollments, Session};
-use crate::caller::Caller;
-use crate::database::Write;
+use crate::access::caller::Caller;
 use crate::people::{
-    Change, Consent, EnrollMode, EnrollRequest, PeopleError, PersonChanges, PersonKey, Rejected, Rejection,
-    check_name,
+    Change, Consent, EnrollMode, EnrollRequest, NewFace, PeopleError, PersonChanges, PersonKey, Rejected,
+    Rejection, check_name, stored_quality, vector_from_bytes,
 };
+use crate::store::database::Write;
 
-/// How short and how long a session may be.
+/// Allowed duration of a session, in seconds.
 const TIMES: std::ops::RangeInclusive<i32> = 30..=1800;
 
-/// A session to be.
+/// Arguments for a new session.
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// Whom it is to enroll.
+    /// Key of the person to enroll.
     pub key: PersonKey,
-    /// What people call the person.
+    /// Name shown to users.
     pub display_name: Option<String>,
-    /// That the person agreed to be enrolled.
+    /// The person's consent to be enrolled.
     pub consent: Consent,
-    /// Good frames that it takes.
+    /// Number of good frames required.
     pub required_frames: i32,
-    /// How long it is open.
+    /// How long the session stays open, in seconds.
     pub ttl_seconds: i32,
 }
 
 impl Enrollments {
-    /// Opens a session.
+    /// Starts a session.
     ///
     /// # Errors
-    /// [`EnrollmentError`] says which argument is out of range.
+    /// [`EnrollmentError`] when an argument is out of range.
     pub async fn start(&self, caller: &Caller, start: Start) -> Result<Session, EnrollmentError> {
         let now = self.clock.now();
         start.key.check()?;
@@ -52,12 +52,12 @@ impl Enrollments {
         start.consent.check(now)?;
         let most = i32::try_from(self.people.config.faces_per_person).unwrap_or(i32::MAX);
         if !(1..=most).contains(&start.required_frames) {
-            return Err(EnrollmentError::BadInput(format!("requiredFrames is from 1 to {most}")));
+            return Err(EnrollmentError::BadInput(format!("requiredFrames must be from 1 to {most}")));
         }
         let ttl = u64::try_from(start.ttl_seconds).ok().filter(|_| TIMES.contains(&start.ttl_seconds));
         let (shortest, longest) = (TIMES.start(), TIMES.end());
         let out_of_range =
-            || EnrollmentError::BadInput(format!("ttlSeconds is from {shortest} to {longest}"));
+            || EnrollmentError::BadInput(format!("ttlSeconds must be from {shortest} to {longest}"));
         let ttl = Duration::from_secs(ttl.ok_or_else(out_of_range)?);
         let row = Model {
             id: EnrollmentId(Uuid::now_v7()),
@@ -81,7 +81,7 @@ impl Enrollments {
         Ok(Session { row, frames: Vec::new() })
     }
 
-    /// The caller's sessions among `ids`, in no order.
+    /// Returns those of `ids` that are the caller's sessions, in no particular order.
     ///
     /// # Errors
     /// When the database fails.
@@ -101,19 +101,19 @@ impl Enrollments {
         Ok(rows.into_iter().map(session).collect())
     }
 
-    /// One session.
+    /// Returns one of the caller's sessions.
     ///
     /// # Errors
-    /// [`EnrollmentError::NotFound`] when the caller has none by that id.
+    /// [`EnrollmentError::NotFound`] when the caller has no session with that id.
     pub async fn session(&self, caller: &Caller, id: EnrollmentId) -> Result<Session, EnrollmentError> {
         self.sessions(caller, &[id]).await?.pop().ok_or(EnrollmentError::NotFound)
     }
 
-    /// Makes a person of the good frames, and ends the session.
+    /// Enrolls a person from the good frames and ends the session.
     ///
     /// # Errors
-    /// [`EnrollmentError::NotEnoughFrames`], [`EnrollmentError::Frame`] when they show several people or somebody who
-    /// is enrolled already; the session stays open then.
+    /// [`EnrollmentError::NotEnoughFrames`]; [`EnrollmentError::Frame`] when the frames show several people or a person
+    /// who is already enrolled. The session stays open then.
     pub async fn complete(
         &self,
         caller: &Caller,
@@ -122,42 +122,39 @@ impl Enrollments {
         let mut write = self.database.write().await?;
         let session = open_session(&write, caller, id, self.clock.now()).await?;
         let (mut row, frames) = (session.row, session.frames);
-        let faces: Vec<_> = frames
-            .iter()
-            .enumerate()
-            .filter_map(|(index, frame)| Some((index, super::frame::good_face(frame)?)))
-            .collect();
+        let faces: Vec<_> =
+            frames.iter().enumerate().filter_map(|(index, frame)| Some((index, good_face(frame)?))).collect();
         let required = row.required_frames;
         if faces.len() < usize::try_from(required).unwrap_or(0) {
             return Err(EnrollmentError::NotEnoughFrames { good: faces.len(), required });
         }
-        let settled = self.people.settle(&mut write, caller, &request(&row), faces).await?;
-        // More good frames than a person may have faces are no fault.
+        let assigned = self.people.assign(&mut write, caller, &request(&row), faces).await?;
+        // More good frames than the maximum number of faces per person are not an error.
         let fault = |rejected: &Rejected| !matches!(rejected.reason, Rejection::FaceLimitReached { .. });
-        if let Some(Rejected { index, reason }) = settled.rejected.into_iter().find(fault) {
+        if let Some(Rejected { index, reason }) = assigned.rejected.into_iter().find(fault) {
             return Err(EnrollmentError::Frame { index, reason });
         }
-        let Some(person) = settled.person.filter(|_| !settled.accepted.is_empty()) else {
+        let Some(person) = assigned.person.filter(|_| !assigned.accepted.is_empty()) else {
             let limit = self.people.config.faces_per_person;
             return Err(PeopleError::FaceLimitReached { limit }.into());
         };
         row.person_id = Some(person.id);
         let session = self.end(&mut write, row, Status::Completed).await?;
-        let enrolled = settled.accepted.iter().map(|face| face.id.into());
+        let enrolled = assigned.accepted.iter().map(|face| face.id.into());
         caller.trail.record(&mut write, enrolled.chain([id.into(), person.id.into()])).await?;
         write.commit().await?;
         let enrolled =
-            |frame: &&enrollment_frame::Model| settled.accepted.iter().any(|face| face.id == frame.face_id);
+            |frame: &&enrollment_frame::Model| assigned.accepted.iter().any(|face| face.id == frame.face_id);
         let unneeded = frames.iter().filter(|frame| frame.chip_kept && !enrolled(frame));
         let unneeded: Vec<FaceId> = unneeded.map(|frame| frame.face_id).collect();
         self.people.remove_chips(&caller.tenant, &unneeded).await;
         Ok((session, person))
     }
 
-    /// Ends a session and forgets its frames.
+    /// Cancels a session and deletes its frames.
     ///
     /// # Errors
-    /// [`EnrollmentError`] when it has ended already.
+    /// [`EnrollmentError`] when the session has already ended.
     pub async fn cancel(&self, caller: &Caller, id: EnrollmentId) -> Result<Arc<Session>, EnrollmentError> {
         let mut write = self.database.write().await?;
         let session = open_session(&write, caller, id, self.clock.now()).await?;
@@ -169,7 +166,7 @@ impl Enrollments {
         Ok(session)
     }
 
-    /// Ends a session as `status` and forgets its frames as part of `write`.
+    /// Ends a session with `status` and deletes its frames as part of `write`.
     pub(super) async fn end(
         &self,
         write: &mut Write,
@@ -191,7 +188,7 @@ impl Enrollments {
 }
 
 impl Session {
-    /// Refuses a session that takes nothing any more.
+    /// Fails unless the session is still open.
     pub(super) fn check_open(&self, now: DateTime<Utc>) -> Result<(), EnrollmentError> {
         match self.row.status {
             Status::Open if now < self.row.expires_at => Ok(()),
@@ -200,13 +197,13 @@ impl Session {
         }
     }
 
-    /// The frames whose chips are kept.
+    /// Ids of the frames whose chips are stored.
     pub(super) fn chips(&self) -> Vec<FaceId> {
         self.frames.iter().filter(|frame| frame.chip_kept).map(|frame| frame.face_id).collect()
     }
 }
 
-/// What completing a session asks for.
+/// The enrollment request that completes a session.
 fn request(row: &Model) -> EnrollRequest {
     let consent = Consent { granted_at: row.consent_granted_at, reference: row.consent_reference.clone() };
     EnrollRequest {
@@ -220,7 +217,7 @@ fn request(row: &Model) -> EnrollRequest {
     }
 }
 
-/// A session that is open now, as `write` sees it.
+/// Reads a session that must be open, as part of `write`.
 pub(super) async fn open_session(
     write: &Write,
     caller: &Caller,
@@ -232,6 +229,17 @@ pub(super) async fn open_session(
     let session = Session { frames: frames_of(&**write, &[row.id]).await?, row };
     session.check_open(now)?;
     Ok(session)
+}
+
+/// The face to enroll from a good frame.
+fn good_face(frame: &enrollment_frame::Model) -> Option<NewFace> {
+    Some(NewFace {
+        id: frame.face_id,
+        image_sha256: frame.image_sha256.clone(),
+        quality: stored_quality(frame.quality.as_ref()?).ok()?,
+        vector: vector_from_bytes(frame.vector.as_ref()?),
+        chip_kept: frame.chip_kept,
+    })
 }
 
 pub(super) async fn frames_of(

@@ -1,4 +1,4 @@
-//! Follows a session: its present state, then each change, until it has ended.
+//! Follows a session: its current state, then each change, until it has ended.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use entity::ids::EnrollmentId;
 use tokio_stream::Stream;
 
 use super::{EnrollmentError, Enrollments, Session};
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::events::State;
 
 impl State for Session {
@@ -21,10 +21,10 @@ impl State for Session {
 }
 
 impl Enrollments {
-    /// The session now, then after each change; ends when it is no longer open.
+    /// The current state of the session, then each change; ends when the session is no longer open.
     ///
     /// # Errors
-    /// [`EnrollmentError::NotFound`] when the caller has none by that id.
+    /// [`EnrollmentError::NotFound`] when the caller has no session with that id.
     pub async fn watch(
         &self,
         caller: Caller,

@@ -1,60 +1,63 @@
-//! The bus: tells subscribers of a node what has changed. Knows no domain, and lives in this process.
+//! The event bus: notifies subscribers of changes to nodes. Works within this process. Independent of domains.
 //!
-//! Publishing never waits. Each subscriber has a bounded backlog; one that falls behind is told so with
-//! [`Received::Lagged`] and reads the present state anew, so nobody holds up anybody.
+//! Publishing never waits. Each subscriber has a bounded backlog; one that falls behind receives [`Received::Lagged`]
+//! and reads the current state again, so that a slow subscriber delays neither publishers nor other subscribers.
 
 mod follow;
+mod live;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use entity::ids::Tenant;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
 pub use follow::{Change, State};
+pub(crate) use live::{Follower, Step, Unseen, follow};
 
-/// How many events a subscriber may fall behind.
+/// Maximum number of events that a subscriber may fall behind.
 const BACKLOG: usize = 64;
 
-/// What is followed: a node of a tenant.
+/// Subject of a subscription: a node of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Topic {
-    /// Whose node it is.
+    /// Tenant that owns the node.
     pub tenant: Tenant,
-    /// The node.
+    /// Id of the node.
     pub node: Uuid,
 }
 
-/// Carries events of type `E`, each shared by all who receive it. Cloning shares the bus.
+/// A bus for events of type `E`, which are shared by all receivers. Clones share the bus.
 pub struct Bus<E> {
     topics: Arc<Mutex<Topics<E>>>,
 }
 
 type Topics<E> = HashMap<Topic, Line<E>>;
 
-/// One topic's channel. It is there while somebody follows it.
+/// The channel of one topic. It exists while it has subscribers.
 struct Line<E> {
     sender: broadcast::Sender<Arc<E>>,
     followers: usize,
 }
 
 impl<E: Send + Sync + 'static> Bus<E> {
-    /// A bus that nobody follows yet.
+    /// A bus without subscribers.
     #[must_use]
     pub fn new() -> Self {
         Self { topics: Arc::default() }
     }
 
-    /// Hands `event` to all who follow `topic` now.
+    /// Sends `event` to all current subscribers of `topic`.
     pub fn publish(&self, topic: &Topic, event: E) {
         if let Some(line) = self.topics().get(topic) {
-            // An error means that the last follower is just leaving.
+            // An error means that the last subscriber is being dropped.
             let _ = line.sender.send(Arc::new(event));
         }
     }
 
-    /// Follows `topic` from now on.
+    /// Subscribes to `topic` from now on.
     #[must_use]
     pub fn subscribe(&self, topic: Topic) -> Subscription<E> {
         let mut topics = self.topics();
@@ -64,15 +67,14 @@ impl<E: Send + Sync + 'static> Bus<E> {
         Subscription { receiver: line.sender.subscribe(), topic, bus: self.clone() }
     }
 
-    /// How many topics are followed now.
+    /// Number of topics with subscribers.
     #[must_use]
     pub fn topic_count(&self) -> usize {
         self.topics().len()
     }
 
     fn topics(&self) -> MutexGuard<'_, Topics<E>> {
-        // No code that holds the lock can panic half-way through a change.
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+        self.topics.lock()
     }
 }
 
@@ -88,15 +90,15 @@ impl<E: Send + Sync + 'static> Default for Bus<E> {
     }
 }
 
-/// What a subscriber gets.
+/// What a subscriber receives.
 pub enum Received<E> {
     /// The next event.
     Event(Arc<E>),
-    /// Some events were missed: read the present state.
+    /// Some events were missed: read the current state again.
     Lagged,
 }
 
-/// One follower of a topic. Dropping it ends the following.
+/// A subscription to a topic. Dropping it unsubscribes.
 pub struct Subscription<E: Send + Sync + 'static> {
     receiver: broadcast::Receiver<Arc<E>>,
     topic: Topic,
@@ -108,7 +110,7 @@ impl<E: Send + Sync + 'static> Subscription<E> {
     pub async fn next(&mut self) -> Received<E> {
         match self.receiver.recv().await {
             Ok(event) => Received::Event(event),
-            // The channel cannot close: the bus keeps its sender while this subscription lives.
+            // The channel cannot close: the bus keeps its sender while this subscription exists.
             Err(_) => Received::Lagged,
         }
     }

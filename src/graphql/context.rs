@@ -1,4 +1,4 @@
-//! What resolvers find in their context.
+//! The context of resolvers: the caller, its scopes, cost accounting and data loaders.
 
 use std::sync::Arc;
 
@@ -8,48 +8,30 @@ use entity::ids::TypedId;
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
-use super::cost::Bill;
+use super::cost_report::CostReport;
+use super::domains::Domains;
 use super::loaders::Loaders;
 use super::{ApiError, ErrorCode, ids};
+use crate::access::caller::Caller;
+use crate::access::rates::Rates;
+use crate::actor::Actor;
 use crate::audit::Trail;
-use crate::caller::{Actor, Caller};
-use crate::contours::Contours;
-use crate::detection::Detections;
-use crate::enrollment::Enrollments;
-use crate::people::People;
-use crate::rates::Rates;
-use crate::verification::Verification;
 
-/// The limits that clients may want to know.
+/// Limits that are shown to clients by `service`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Images that a new container takes.
+    /// Maximum number of images in a new container.
     pub images_per_container: i32,
-    /// Largest image file.
+    /// Maximum size of an image file, in bytes.
     pub max_upload_bytes: u64,
-    /// Largest image.
+    /// Maximum number of pixels of an image (width times height).
     pub max_image_pixels: u64,
 }
 
-/// What resolvers call.
-#[derive(Clone)]
-pub struct Domains {
-    /// Containers and images.
-    pub verification: Verification,
-    /// People and faces.
-    pub people: People,
-    /// Guided enrollment.
-    pub enrollments: Enrollments,
-    /// Detection jobs.
-    pub detections: Detections,
-    /// Contour jobs.
-    pub contours: Contours,
-}
-
-/// Belongs to one operation: who asks, what is paid, and the loaders that ask for them.
+/// Belongs to one operation: its caller, its cost report and its data loaders.
 pub struct RequestContext {
     caller: Caller,
-    bill: Bill,
+    bill: CostReport,
     loaders: DataLoader<Loaders>,
 }
 
@@ -58,32 +40,31 @@ impl RequestContext {
     #[must_use]
     pub fn new(caller: Caller, domains: Arc<Domains>) -> Self {
         let loaders = Loaders { caller: caller.clone(), domains };
-        // Loaders only gather what is asked for at the same time and keep nothing: the next event of a
-        // subscription reads afresh.
-        // In the request's span, which carries its id into the log.
+        // The loaders batch concurrent lookups and cache nothing, so that each event of a subscription reads current
+        // rows. They run in the request's span, so that their log lines carry the request id.
         let spawn = |task: BoxFuture<'static, ()>| tokio::spawn(task.in_current_span());
         Self {
             caller,
-            bill: Bill::default(),
+            bill: CostReport::default(),
             loaders: DataLoader::new(loaders, spawn).delay(std::time::Duration::ZERO),
         }
     }
 }
 
 impl RequestContext {
-    /// The same, with what it cost written on `bill`.
+    /// Reports the operation's cost in `bill`.
     #[must_use]
-    pub fn billed(mut self, bill: Bill) -> Self {
+    pub fn billed(mut self, bill: CostReport) -> Self {
         self.bill = bill;
         self
     }
 
-    /// Who pays for the request, and what it is written on.
-    pub(super) fn payer(&self) -> (Actor, Bill) {
+    /// The key that is charged for the operation, and the report of the charge.
+    pub(super) fn payer(&self) -> (Actor, CostReport) {
         (self.caller.actor, self.bill.clone())
     }
 
-    /// Takes from what the key has left for what is only known while the request is executed.
+    /// Charges the key for cost that is only known during execution.
     pub(super) fn pay(&self, rates: &Rates, cost: usize) -> Result<(), ApiError> {
         if cost > 0 {
             rates.spend_cost(self.caller.actor, cost)?;
@@ -91,7 +72,7 @@ impl RequestContext {
         Ok(())
     }
 
-    /// What the request leaves in the audit log.
+    /// The request's trail in the audit log.
     pub(super) fn trail(&self) -> &Trail {
         &self.caller.trail
     }
@@ -99,19 +80,20 @@ impl RequestContext {
 
 /// Short names for what resolvers need.
 pub(super) trait ContextExt {
-    /// The caller, when it may read.
+    /// The caller; `FORBIDDEN` if its key lacks the `read` scope.
     fn reader(&self) -> Result<&Caller, ApiError>;
-    /// The caller, when it may write.
+    /// The caller; `FORBIDDEN` if its key lacks the `write` scope.
     fn writer(&self) -> Result<&Caller, ApiError>;
-    /// What the request leaves in the audit log.
+    /// The request's trail in the audit log.
     fn trail(&self) -> Result<&Trail, ApiError>;
-    /// Reads the id of what a mutation is about, and notes it, so that a refused attempt says what it was aimed at.
+    /// Parses the id of a mutation's target and notes it in the audit trail, so that the entry of a refused attempt
+    /// names its target.
     fn target<T: TypedId>(&self, id: &ID) -> Result<T, ApiError>;
-    /// Takes from what the key has left for what is only known while the request is executed.
+    /// Charges the key for cost that is only known during execution.
     fn pay(&self, cost: usize) -> Result<(), ApiError>;
-    /// Loads by key, many at once.
+    /// The data loaders, which batch lookups by key.
     fn loaders(&self) -> Result<&DataLoader<Loaders>, ApiError>;
-    /// What the schema was built with.
+    /// A value that the schema or the request was built with.
     fn part<T: Send + Sync + 'static>(&self) -> Result<&T, ApiError>;
 }
 
@@ -149,7 +131,7 @@ impl ContextExt for Context<'_> {
     }
 }
 
-/// The refusal of a caller whose key does not let it do what takes this scope.
+/// A `FORBIDDEN` error for a key that lacks `scope`.
 #[must_use]
 pub fn lacks_scope(scope: &str) -> ApiError {
     ApiError::new(ErrorCode::Forbidden, format!("this key lacks the scope '{scope}'"))

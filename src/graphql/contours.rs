@@ -1,4 +1,4 @@
-//! Contour jobs: queries, mutations, the subscription and their types.
+//! Contour jobs: query, mutations, subscription and their types.
 
 use std::sync::Arc;
 
@@ -12,96 +12,102 @@ use tokio_stream::{Stream, StreamExt};
 use vision::contour::{Position, Region, Style};
 
 use super::context::ContextExt;
-use super::cost;
 use super::detection::JobStatus;
-use super::faces::Point;
-use super::images::{ImageError, ImageInput};
-use super::shown::Shown;
+use super::execution::audited_field::AuditedField;
+use super::execution::complexity;
+use super::types::faces::Point;
+use super::types::images::{ImageError, ImageInput};
 use super::{ApiError, ids};
 use crate::contours::{ContourRequest, ContourStyle, Contours, Levelling, drawing, stored_levelling};
 
-/// The regions of a face as levelled outlines, drawn in the background.
+/// A contour job.
 pub(super) struct Contour(Arc<Model>);
 
-/// The regions of a face as levelled outlines, drawn in the background.
+/// A background job that draws the regions of a face as outlines, rotated so that the eyes are level. Deleted after the
+/// retention time (1 day by default).
 #[Object]
 impl Contour {
-    /// Its TypeID, `contour_…`.
+    /// TypeID, `contour_…`.
     pub(super) async fn id(&self) -> ID {
         ids::show(self.0.id)
     }
 
-    /// How far it has come.
+    /// State of the job.
     async fn status(&self) -> JobStatus {
         self.0.status.into()
     }
 
-    /// When it was submitted.
+    /// When the job was submitted.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// When it became COMPLETED or FAILED.
+    /// When the job became COMPLETED or FAILED; null until then.
     async fn completed_at(&self) -> Option<DateTime<Utc>> {
         self.0.completed_at
     }
 
-    /// Standalone SVG document; null until COMPLETED. Below 300,000 bytes without the picture.
-    #[graphql(complexity = "cost::work(300, child_complexity)")]
-    async fn svg(&self, context: &Context<'_>) -> Result<Option<Shown<String>>, ApiError> {
+    /// The drawing as a standalone SVG document, below 300,000 bytes without the embedded image. Null until COMPLETED.
+    /// Reading this field is recorded in the audit log.
+    #[graphql(complexity = "complexity::work(300, child_complexity)")]
+    async fn svg(&self, context: &Context<'_>) -> Result<Option<AuditedField<String>>, ApiError> {
         let svg = context.part::<Contours>()?.svg(&self.0).await?;
-        Ok(svg.map(|svg| Shown::new(self.0.id, svg)))
+        Ok(svg.map(|svg| AuditedField::new(self.0.id, svg)))
     }
 
-    /// GET it: the same document; null until COMPLETED. The link lets in whoever has it, for a limited time.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
-    async fn svg_url(&self, context: &Context<'_>) -> Result<Option<Shown<String>>, ApiError> {
+    /// URL to GET the SVG document from. Null until COMPLETED. The URL is signed, so no API key is needed; it is valid
+    /// for a limited time (about an hour by default) and at most until the contour is deleted. Reading this field is
+    /// recorded in the audit log.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn svg_url(&self, context: &Context<'_>) -> Result<Option<AuditedField<String>>, ApiError> {
         if self.0.status != job_status::JobStatus::Completed {
             return Ok(None);
         }
         let drawing = drawing(&self.0.tenant, self.0.id);
-        Shown::link(context, self.0.id, &drawing, "image/svg+xml").map(Some)
+        AuditedField::link(context, self.0.id, &drawing, "image/svg+xml").map(Some)
     }
 
-    /// Width of the levelled picture, in pixels; null until COMPLETED.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
+    /// Width of the levelled image in pixels; null until COMPLETED.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn width(&self) -> Result<Option<u32>, ApiError> {
         Ok(self.levelling()?.map(|levelling| levelling.width))
     }
 
-    /// Height of the levelled picture, in pixels; null until COMPLETED.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
+    /// Height of the levelled image in pixels; null until COMPLETED.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn height(&self) -> Result<Option<u32>, ApiError> {
         Ok(self.levelling()?.map(|levelling| levelling.height))
     }
 
-    /// The six numbers (a, b, c, d, e, f) that take a point of the given image to the levelled picture: x' = ax + cy + e,
-    /// y' = bx + dy + f. Null until COMPLETED.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
+    /// Affine transform from the submitted image to the levelled image: six numbers (a, b, c, d, e, f) with x' = ax +
+    /// cy + e and y' = bx + dy + f. Null until COMPLETED.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn transform(&self) -> Result<Option<Vec<f64>>, ApiError> {
         Ok(self.levelling()?.map(|levelling| levelling.transform.into()))
     }
 
-    /// Degrees by which the image was turned, clockwise; null until COMPLETED.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
+    /// Clockwise rotation of the image in degrees, above -180 up to 180; null until COMPLETED.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn rotation_degrees(&self) -> Result<Option<f64>, ApiError> {
         Ok(self.levelling()?.map(|levelling| levelling.rotation_degrees))
     }
 
-    /// The regions by label, ascending; none until COMPLETED.
-    #[graphql(complexity = "cost::work(200, child_complexity)")]
-    async fn regions(&self, context: &Context<'_>) -> Result<Vec<Shown<ContourRegion>>, ApiError> {
+    /// The drawn regions in ascending order of their labels; empty until COMPLETED. Reading this field is recorded in
+    /// the audit log.
+    #[graphql(complexity = "complexity::work(200, child_complexity)")]
+    async fn regions(&self, context: &Context<'_>) -> Result<Vec<AuditedField<ContourRegion>>, ApiError> {
         let regions = context.part::<Contours>()?.regions(&self.0).await?;
-        Ok(regions.into_iter().map(|region| Shown::new(self.0.id, region.into())).collect())
+        Ok(regions.into_iter().map(|region| AuditedField::new(self.0.id, region.into())).collect())
     }
 
-    /// Regions smaller than the smallest area that is drawn, and parts of others that are; null until COMPLETED.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
+    /// Number of regions, and of separate parts of regions, that were too small to be drawn (below 16 pixels by
+    /// default); null until COMPLETED.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn dropped_specks(&self) -> Result<Option<usize>, ApiError> {
         Ok(self.levelling()?.map(|levelling| levelling.dropped_specks))
     }
 
-    /// Why it FAILED; null otherwise.
+    /// Why the job FAILED; null otherwise.
     async fn error(&self) -> Option<ImageError> {
         ImageError::stored(self.0.error_code.as_deref(), self.0.error_message.as_deref())
     }
@@ -119,16 +125,17 @@ impl From<Model> for Contour {
     }
 }
 
-/// All closed outlines of one label of the segmentation map, in pixels of the levelled image.
+/// A region: all closed outlines of one label of the segmentation map, in pixels of the levelled image.
 #[derive(SimpleObject, Serialize)]
 pub(crate) struct ContourRegion {
-    /// Its grey level in the segmentation map, or its colour as 0xRRGGBB.
+    /// The region's grey level in the segmentation map, or its color as the number 0xRRGGBB.
     label: u32,
-    /// Its colour in the drawing, `#rrggbb`.
+    /// The region's color in the drawing, `#rrggbb`.
     color: String,
-    /// Outlines and the outlines of holes, to be filled by the even-odd rule. Neighbours share the points of their border.
+    /// Closed outlines, including those of holes, to be filled by the even-odd rule. Neighboring regions share the
+    /// points of their common border.
     polygons: Vec<Vec<Point>>,
-    /// Its size in the segmentation map, in square pixels.
+    /// The region's area in the segmentation map, in square pixels.
     area: f64,
 }
 
@@ -144,11 +151,11 @@ pub(super) struct ContourQuery;
 
 #[Object]
 impl ContourQuery {
-    /// A contour; null when there is none by this id.
+    /// The contour with this id; null if there is none.
     async fn contour(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "`contour_…`")] id: ID,
+        #[graphql(desc = "Id of the contour, `contour_…`.")] id: ID,
     ) -> Result<Option<Contour>, ApiError> {
         context.reader()?;
         let id: ContourId = ids::parse(&id)?;
@@ -161,12 +168,14 @@ pub(super) struct ContourMutation;
 
 #[Object]
 impl ContourMutation {
-    /// Returns at once: the contour of an identical request, or a new one as PENDING, which is drawn in the background.
-    #[graphql(complexity = "cost::look(1, child_complexity)")]
+    /// Submits a contour job and returns immediately: a new contour, PENDING, or the contour of an earlier identical
+    /// request. Follow a new one with `contourChanged`. Errors: those of `ImageInput`, `INVALID_LANDMARKS`,
+    /// `SEGMENTATION_MISMATCH`, `BAD_USER_INPUT` for a style out of range, `CONFLICT`.
+    #[graphql(complexity = "complexity::look(1, child_complexity)")]
     async fn submit_contour(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "What is to be drawn, and how.")] input: SubmitContourInput,
+        #[graphql(desc = "What to draw, and in which style.")] input: SubmitContourInput,
     ) -> Result<SubmitContourPayload, ApiError> {
         let caller = context.writer()?;
         let request = ContourRequest {
@@ -180,12 +189,12 @@ impl ContourMutation {
         Ok(SubmitContourPayload { contour: submitted.row.into(), cached: submitted.cached })
     }
 
-    /// Deletes a contour with its drawing, stops work on it, and ends its subscriptions.
-    #[graphql(complexity = "cost::act(child_complexity)")]
+    /// Deletes a contour and its files, cancels its job and ends its subscriptions. Error: `NOT_FOUND`.
+    #[graphql(complexity = "complexity::act(child_complexity)")]
     async fn delete_contour(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which contour.")] input: DeleteContourInput,
+        #[graphql(desc = "The contour to delete.")] input: DeleteContourInput,
     ) -> Result<DeleteContourPayload, ApiError> {
         let caller = context.writer()?;
         let id: ContourId = context.target(&input.contour_id)?;
@@ -199,11 +208,12 @@ pub(super) struct ContourSubscription;
 
 #[Subscription]
 impl ContourSubscription {
-    /// The job now, then each change; ends when it is COMPLETED, FAILED or deleted.
+    /// Emits the contour's present state, then every change. Completes once the contour is COMPLETED, FAILED or
+    /// deleted. Error: `NOT_FOUND`.
     async fn contour_changed(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "`contour_…`")] id: ID,
+        #[graphql(desc = "Id of the contour, `contour_…`.")] id: ID,
     ) -> Result<impl Stream<Item = Result<Contour, ApiError>> + use<>, ApiError> {
         let caller = context.reader()?;
         let id: ContourId = ids::parse(&id)?;
@@ -212,49 +222,50 @@ impl ContourSubscription {
     }
 }
 
-/// What is to be drawn, and how.
+/// An image of a face, its segmentation map and landmarks, and the style of the drawing.
 #[derive(InputObject)]
 struct SubmitContourInput {
-    /// The picture of a face.
+    /// The image of the face. Its size is that after its EXIF orientation is applied.
     image: ImageInput,
-    /// Same size as the image, best as PNG; each distinct non-zero grey level or colour is one region, at most 64. Alpha is
-    /// not looked at.
+    /// The segmentation map, of the same size as the image, in a lossless format such as PNG. Each distinct grey level
+    /// or color other than 0 is one region, at most 64. Alpha is ignored.
     segmentation_map: ImageInput,
-    /// At least two, the first two being the eyes. Five (the order of `FaceLandmarks`) or 68 (iBUG order) are fitted to a
-    /// template by least squares; with any other number the first two alone level the face.
+    /// 2 to 1,024 points in the image, the eyes first. Five points (in the order of `FaceLandmarks`) or 68 (iBUG order)
+    /// are fitted to a template by least squares; with any other number, the face is levelled by the first two alone.
     landmarks: Vec<PointInput>,
-    /// How it is to look; all of it may be left out.
+    /// Style of the drawing. Omitted fields take their defaults.
     style: Option<ContourStyleInput>,
-    /// Up to 255 bytes; a repeat with the same input returns the first contour.
+    /// 1 to 255 bytes. Repeating the mutation with the same key and input returns the first contour; a different input
+    /// is `CONFLICT`.
     idempotency_key: Option<String>,
 }
 
-/// A place in the image, in pixels from its top left corner.
+/// A point in pixels of the image after its EXIF orientation is applied, from its top left corner.
 #[derive(InputObject)]
 struct PointInput {
-    /// To the right.
+    /// Distance from the left edge, in pixels.
     x: f64,
-    /// Downwards.
+    /// Distance from the top edge, in pixels.
     y: f64,
 }
 
-/// How a contour is to look.
+/// Style of a contour drawing.
 #[derive(InputObject)]
 struct ContourStyleInput {
-    /// From 0 (outlines only) to 1 (nothing shines through).
+    /// Opacity of the regions' fill, from 0 (outlines only) to 1 (opaque).
     #[graphql(default = 0.25)]
     fill_opacity: f64,
-    /// In pixels, 0 to 100; 0 draws no outlines.
+    /// Width of the outlines in pixels, 0 to 100; 0 draws none.
     #[graphql(default = 2.0)]
     stroke_width: f64,
-    /// Whether outlines are dashed.
+    /// Whether the outlines are dashed.
     #[graphql(default = false)]
     dashed: bool,
-    /// How far outlines are evened out, 0 to 10; at 0 they keep to the map's pixels, unless the map has so much detail
+    /// Strength of the outlines' smoothing, 0 to 10. At 0 they follow the map's pixels, unless the map is so detailed
     /// that the drawing must be simplified to stay below 300,000 bytes.
     #[graphql(default = 1.0)]
     smoothing: f64,
-    /// Whether the picture lies under them.
+    /// Whether the levelled image is embedded below the regions.
     #[graphql(default = true)]
     embed_image: bool,
 }
@@ -274,25 +285,25 @@ impl From<ContourStyleInput> for ContourStyle {
     }
 }
 
-/// A contour that was asked for.
+/// Result of `submitContour`.
 #[derive(SimpleObject)]
 struct SubmitContourPayload {
-    /// The contour.
+    /// The new contour, or that of an earlier identical request.
     contour: Contour,
-    /// The same request had been computed before; contour is that earlier one.
+    /// True if an earlier identical request was COMPLETED and `contour` is its result.
     cached: bool,
 }
 
-/// Which contour to delete.
+/// The contour to delete.
 #[derive(InputObject)]
 struct DeleteContourInput {
-    /// `contour_…`
+    /// Id of the contour, `contour_…`.
     contour_id: ID,
 }
 
-/// What is gone.
+/// Result of `deleteContour`.
 #[derive(SimpleObject)]
 struct DeleteContourPayload {
-    /// The id of what was deleted.
+    /// Id of the deleted contour.
     deleted_contour_id: ID,
 }

@@ -12,90 +12,100 @@ use tokio_stream::{Stream, StreamExt};
 use uuid::Uuid;
 
 use super::context::ContextExt;
-use super::cost;
-use super::faces::DetectedFace;
-use super::images::{ImageError, ImageInput};
-use super::page::{Connection, Listed, page_request};
-use super::shown::Shown;
+use super::execution::audited_field::AuditedField;
+use super::execution::complexity;
+use super::types::faces::DetectedFace;
+use super::types::images::{ImageError, ImageInput};
+use super::types::page::{Connection, Listed, page_request};
 use super::{ApiError, ErrorCode, ids};
-use crate::detection::{Detections, FeedPlace, Wanted, annotated, original, stored_faces};
+use crate::detection::{Detections, FaceSelection, FeedPlace, annotated, original, stored_faces};
 
-/// How far background work has come.
+/// State of a background job.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "job_status::JobStatus")]
 pub(super) enum JobStatus {
-    /// Stored; waits for its turn.
+    /// Stored; the job waits in the queue.
     Pending,
-    /// Under way.
+    /// The job is running.
     Processing,
-    /// Done.
+    /// The job succeeded; its results are available.
     Completed,
-    /// Given up; error says why.
+    /// The job failed for good; `error` says why.
     Failed,
 }
 
-/// An image whose faces are looked for in the background.
+/// A detection job.
 pub(super) struct Detection(Arc<Model>);
 
-/// An image whose faces are looked for in the background.
+/// A background job that detects the faces of an image. Deleted with its files after the retention time (1 day by
+/// default).
 #[Object]
 impl Detection {
-    /// Its TypeID, `detection_…`.
+    /// TypeID, `detection_…`.
     pub(super) async fn id(&self) -> ID {
         ids::show(self.0.id)
     }
 
-    /// How far it has come.
+    /// State of the job.
     async fn status(&self) -> JobStatus {
         self.0.status.into()
     }
 
-    /// When it was submitted.
+    /// When the image was submitted.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// When it became COMPLETED or FAILED.
+    /// When the job became COMPLETED or FAILED; null until then.
     async fn completed_at(&self) -> Option<DateTime<Utc>> {
         self.0.completed_at
     }
 
-    /// The faces, largest first, in pixels of the submitted image; none until COMPLETED.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
-    #[graphql(complexity = "cost::list(10, child_complexity)")]
+    /// The detected faces, largest first, at most `maxFaces`, in pixels of the submitted image. Empty until COMPLETED.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    #[graphql(complexity = "complexity::list(10, child_complexity)")]
     async fn faces(&self) -> Result<Vec<DetectedFace>, ApiError> {
         Ok(stored_faces(&self.0)?.into_iter().map(DetectedFace::from).collect())
     }
 
-    /// Width of the submitted image in pixels, as a person sees it.
+    /// Width of the submitted image in pixels, after its EXIF orientation is applied.
     async fn width(&self) -> Option<i32> {
         Some(self.0.width)
     }
 
-    /// Height of the submitted image in pixels, as a person sees it.
+    /// Height of the submitted image in pixels, after its EXIF orientation is applied.
     async fn height(&self) -> Option<i32> {
         Some(self.0.height)
     }
 
-    /// GET it: the picture with boxes and landmarks drawn in, a JPEG of at most 1,920 pixels on its long side; null
-    /// until COMPLETED and after its retention. The link lets in whoever has it, for a limited time.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
-    async fn processed_image_url(&self, context: &Context<'_>) -> Result<Option<Shown<String>>, ApiError> {
+    /// URL to GET the annotated image from: a JPEG with boxes and landmarks drawn in, its longer side at most 1,920
+    /// pixels. Null until COMPLETED. The URL is signed, so no API key is needed; it is valid for a limited time (about
+    /// an hour by default) and at most until the detection is deleted. Reading this field is recorded in the audit log.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn processed_image_url(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<Option<AuditedField<String>>, ApiError> {
         if self.0.status != job_status::JobStatus::Completed {
             return Ok(None);
         }
         let picture = annotated(&self.0.tenant, self.0.id);
-        Shown::link(context, self.0.id, &picture, "image/jpeg").map(Some)
+        AuditedField::link(context, self.0.id, &picture, "image/jpeg").map(Some)
     }
 
-    /// GET it: the image as it was submitted. The link lets in whoever has it, for a limited time.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
-    async fn original_image_url(&self, context: &Context<'_>) -> Result<Option<Shown<String>>, ApiError> {
+    /// URL to GET the submitted file from. The URL is signed, so no API key is needed; it is valid for a limited time
+    /// (about an hour by default) and at most until the detection is deleted. Reading this field is recorded in the
+    /// audit log.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    async fn original_image_url(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<Option<AuditedField<String>>, ApiError> {
         let picture = original(&self.0.tenant, self.0.id);
-        Shown::link(context, self.0.id, &picture, &self.0.content_type).map(Some)
+        AuditedField::link(context, self.0.id, &picture, &self.0.content_type).map(Some)
     }
 
-    /// Why it FAILED; null otherwise.
+    /// Why the job FAILED; null otherwise.
     async fn error(&self) -> Option<ImageError> {
         ImageError::stored(self.0.error_code.as_deref(), self.0.error_message.as_deref())
     }
@@ -125,25 +135,25 @@ pub(super) struct DetectionQuery;
 
 #[Object]
 impl DetectionQuery {
-    /// A detection; null when there is none by this id.
+    /// The detection with this id; null if there is none.
     async fn detection(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "`detection_…`")] id: ID,
+        #[graphql(desc = "Id of the detection, `detection_…`.")] id: ID,
     ) -> Result<Option<Detection>, ApiError> {
         context.reader()?;
         let id: DetectionId = ids::parse(&id)?;
         Ok(context.loaders()?.load_one(id).await?.map(Detection::from))
     }
 
-    /// The detections, newest first.
-    #[graphql(complexity = "cost::list(first, child_complexity)")]
+    /// The tenant's detections, newest first.
+    #[graphql(complexity = "complexity::list(first, child_complexity)")]
     async fn detections(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Only those that have come so far.")] status: Option<JobStatus>,
-        #[graphql(desc = "How many, from 1 to 100.", default = 20)] first: i32,
-        #[graphql(desc = "Only what comes behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only detections in this state; all if omitted.")] status: Option<JobStatus>,
+        #[graphql(desc = "Maximum number to return, 1 to 100.", default = 20)] first: i32,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Detection>, ApiError> {
         let (request, status) = (page_request(first, after.as_deref())?, status.map(Into::into));
         let page = context.part::<Detections>()?.list(context.reader()?, status, request).await?;
@@ -156,27 +166,29 @@ pub(super) struct DetectionMutation;
 
 #[Object]
 impl DetectionMutation {
-    /// Stores an image and returns at once with PENDING; its faces are looked for in the background.
-    #[graphql(complexity = "cost::look(1, child_complexity)")]
+    /// Stores an image and returns immediately with a PENDING detection; its faces are detected in the background.
+    /// Follow it with `detectionChanged` or `detectionFeed`. Errors: those of `ImageInput`, `BAD_USER_INPUT`,
+    /// `CONFLICT`.
+    #[graphql(complexity = "complexity::look(1, child_complexity)")]
     async fn submit_detection(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The image, and which of its faces.")] input: SubmitDetectionInput,
+        #[graphql(desc = "The image, and which of its faces to return.")] input: SubmitDetectionInput,
     ) -> Result<SubmitDetectionPayload, ApiError> {
         let caller = context.writer()?;
-        let wanted = Wanted { min_confidence: input.min_confidence, max_faces: input.max_faces };
+        let wanted = FaceSelection { min_confidence: input.min_confidence, max_faces: input.max_faces };
         let image = input.image.bytes(context).await?;
         let detections = context.part::<Detections>()?;
         let row = detections.submit(caller, image, wanted, input.idempotency_key.as_deref()).await?;
         Ok(SubmitDetectionPayload { detection: row.into() })
     }
 
-    /// Deletes a detection with its pictures, stops work on it, and ends its subscriptions.
-    #[graphql(complexity = "cost::act(child_complexity)")]
+    /// Deletes a detection and its files, cancels its job and ends its subscriptions. Error: `NOT_FOUND`.
+    #[graphql(complexity = "complexity::act(child_complexity)")]
     async fn delete_detection(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which detection.")] input: DeleteDetectionInput,
+        #[graphql(desc = "The detection to delete.")] input: DeleteDetectionInput,
     ) -> Result<DeleteDetectionPayload, ApiError> {
         let caller = context.writer()?;
         let id: DetectionId = context.target(&input.detection_id)?;
@@ -190,12 +202,16 @@ pub(super) struct DetectionSubscription;
 
 #[Subscription]
 impl DetectionSubscription {
-    /// Every detection as it finishes, COMPLETED or FAILED, in the order of finishing; with a cursor, first all
-    /// that finished after it. A cursor older than the retention time is `CURSOR_EXPIRED`.
+    /// Emits every detection of the tenant as it becomes COMPLETED or FAILED, in the order of finishing, without gaps
+    /// or duplicates. With a cursor, starts with the detections that finished after it. Errors: `CURSOR_EXPIRED` for a
+    /// cursor older than the retention time, `BAD_USER_INPUT` for one of another list.
     async fn detection_feed(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Begin behind this cursor of the feed.")] after: Option<String>,
+        #[graphql(
+            desc = "Start after this cursor of the feed; if omitted, with the next detection that finishes."
+        )]
+        after: Option<String>,
     ) -> Result<impl Stream<Item = Result<DetectionFeedItem, ApiError>> + use<>, ApiError> {
         let caller = context.reader()?.clone();
         let after = after.as_deref().map(parse_place).transpose()?;
@@ -203,11 +219,12 @@ impl DetectionSubscription {
         Ok(finished.map(|row| DetectionFeedItem::new(row?)))
     }
 
-    /// The job now, then each change; ends when it is COMPLETED, FAILED or deleted.
+    /// Emits the detection's present state, then every change. Completes once the detection is COMPLETED, FAILED or
+    /// deleted. Error: `NOT_FOUND`.
     async fn detection_changed(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "`detection_…`")] id: ID,
+        #[graphql(desc = "Id of the detection, `detection_…`.")] id: ID,
     ) -> Result<impl Stream<Item = Result<Detection, ApiError>> + use<>, ApiError> {
         let caller = context.reader()?;
         let id: DetectionId = ids::parse(&id)?;
@@ -216,18 +233,19 @@ impl DetectionSubscription {
     }
 }
 
-/// A finished detection, and its place in the feed.
+/// A finished detection and its position in the feed.
 #[derive(SimpleObject)]
 struct DetectionFeedItem {
-    /// Its place: pass it as `after` to go on behind it.
+    /// Position of this item. Pass it as `after` to continue after this item.
     cursor: String,
-    /// The detection.
+    /// The detection, COMPLETED or FAILED.
     detection: Detection,
 }
 
 impl DetectionFeedItem {
     fn new(row: Arc<Model>) -> Result<Self, ApiError> {
-        let place = FeedPlace::of(&row).ok_or_else(|| ApiError::internal("unfinished in the feed"))?;
+        let place =
+            FeedPlace::of(&row).ok_or_else(|| ApiError::internal("an unfinished detection in the feed"))?;
         let cursor = OpaqueCursor((place.sequence, place.finished_at)).encode_cursor();
         Ok(Self { cursor, detection: Detection(row) })
     }
@@ -240,37 +258,38 @@ fn parse_place(cursor: &str) -> Result<FeedPlace, ApiError> {
         .map_err(|_| ApiError::new(ErrorCode::BadUserInput, "after is not a cursor of this feed"))
 }
 
-/// An image, and which of its faces are wanted.
+/// An image, and which of its faces to return.
 #[derive(InputObject)]
 struct SubmitDetectionInput {
-    /// JPEG, PNG, WebP, GIF (its first frame) or BMP.
+    /// The image: JPEG, PNG, WebP, GIF (first frame only) or BMP.
     image: ImageInput,
-    /// No face below this confidence, 0 to 1. The detector's own threshold holds as well.
+    /// Minimum detector confidence of a returned face, 0 to 1. The detector's own threshold always applies as well.
     min_confidence: Option<f64>,
-    /// At most so many faces, the largest first; 1 to 1,000.
+    /// Maximum number of faces to return, largest first; 1 to 1,000.
     #[graphql(default = 100)]
     max_faces: i32,
-    /// Up to 255 bytes; a repeat with the same input returns the first detection.
+    /// 1 to 255 bytes. Repeating the mutation with the same key and input returns the first detection; a different
+    /// input is `CONFLICT`.
     idempotency_key: Option<String>,
 }
 
-/// The stored detection.
+/// Result of `submitDetection`.
 #[derive(SimpleObject)]
 struct SubmitDetectionPayload {
-    /// The new detection, or the first one of this idempotency key.
+    /// The new detection, or the first one created with this idempotency key.
     detection: Detection,
 }
 
-/// Which detection to delete.
+/// The detection to delete.
 #[derive(InputObject)]
 struct DeleteDetectionInput {
-    /// `detection_…`
+    /// Id of the detection, `detection_…`.
     detection_id: ID,
 }
 
-/// What is gone.
+/// Result of `deleteDetection`.
 #[derive(SimpleObject)]
 struct DeleteDetectionPayload {
-    /// The id of what was deleted.
+    /// Id of the deleted detection.
     deleted_detection_id: ID,
 }

@@ -1,4 +1,4 @@
-//! Guided enrollment sessions: queries, mutations, the subscription and their types.
+//! Guided enrollment sessions: query, mutations, subscription and their types.
 
 use std::sync::Arc;
 
@@ -9,58 +9,59 @@ use entity::{enrollment, enrollment_frame};
 use tokio_stream::{Stream, StreamExt};
 
 use super::context::ContextExt;
-use super::cost;
-use super::faces::QualityIssue;
-use super::images::ImageInput;
+use super::execution::complexity;
 use super::people::{ConsentInput, Person};
+use super::types::faces::QualityIssue;
+use super::types::images::ImageInput;
 use super::{ApiError, ErrorCode, ids};
 use crate::enrollment::{Enrollments, Session, Start, stored_rejection};
 use crate::people::PersonKey;
 
-/// A guided enrollment: takes frame after frame and says of each what to change.
+/// A guided enrollment session with its frames.
 pub(super) struct Enrollment(pub(super) Arc<Session>);
 
-/// A guided enrollment: takes frame after frame and says of each what to change.
+/// A guided enrollment session: takes one camera frame at a time, assesses it and says what to change, until enough
+/// frames are accepted to enroll the person. An ended session can be read for a limited time (1 day by default).
 #[Object]
 impl Enrollment {
-    /// Its TypeID, `enrollment_…`.
+    /// TypeID, `enrollment_…`.
     pub(super) async fn id(&self) -> ID {
         ids::show(self.0.row.id)
     }
 
-    /// How far it has come.
+    /// State of the session.
     async fn status(&self) -> EnrollmentStatus {
         self.0.row.status.into()
     }
 
-    /// The gallery of the person to be.
+    /// Name of the gallery in which the person is to be enrolled.
     async fn gallery(&self) -> &str {
         &self.0.row.gallery
     }
 
-    /// The caller's own key of the person to be.
+    /// The caller's own key for the person, unique in the gallery.
     async fn external_id(&self) -> &str {
         &self.0.row.external_id
     }
 
-    /// When it ends by itself.
+    /// When the session expires, unless it is completed or cancelled before.
     async fn expires_at(&self) -> DateTime<Utc> {
         self.0.row.expires_at
     }
 
-    /// How many good frames it takes to complete it.
+    /// Number of accepted frames required to complete the session.
     async fn required_frames(&self) -> i32 {
         self.0.row.required_frames
     }
 
-    /// The frames so far, in order; none once it has ended.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
-    #[graphql(complexity = "cost::list(10, child_complexity)")]
+    /// The frames received so far, oldest first, at most 200; empty once the session has ended.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
+    #[graphql(complexity = "complexity::list(10, child_complexity)")]
     async fn frames(&self) -> Result<Vec<EnrollmentFrame>, ApiError> {
         self.0.frames.iter().map(EnrollmentFrame::new).collect()
     }
 
-    /// Who was enrolled; null until it is COMPLETED, and when that person has been deleted since.
+    /// The enrolled person; null until the session is COMPLETED, or if the person has been deleted since.
     async fn person(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
         match self.0.row.person_id {
             None => Ok(None),
@@ -75,34 +76,34 @@ impl From<Session> for Enrollment {
     }
 }
 
-/// How far a guided enrollment has come.
+/// State of a guided enrollment session.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "enrollment::Status")]
 enum EnrollmentStatus {
-    /// It takes frames.
+    /// Accepts frames.
     Open,
-    /// The person is enrolled.
+    /// The person was enrolled; the frames are deleted.
     Completed,
-    /// Ended by the caller; its frames are gone.
+    /// Cancelled by the caller; the frames are deleted.
     Cancelled,
-    /// Its time ran out; its frames are gone.
+    /// The time limit passed; the frames are deleted.
     Expired,
 }
 
-/// A frame, judged.
+/// Assessment of one frame.
 #[derive(SimpleObject)]
 struct EnrollmentFrame {
-    /// Its place among the frames, from 0.
+    /// Position of the frame in the session, counted from 0.
     index: i32,
-    /// Whether it is good.
+    /// Whether the frame counts toward `requiredFrames`.
     accepted: bool,
-    /// Why it is not; null when it is.
+    /// Why the frame was rejected; null if it was accepted.
     code: Option<ErrorCode>,
-    /// What to change, for people; null when it is good.
+    /// What to change, as text for people; null if the frame was accepted.
     message: Option<String>,
-    /// What is wrong with the face, when it is `POOR_QUALITY`.
+    /// Quality issues of the face if `code` is `POOR_QUALITY`; empty otherwise.
     issues: Vec<QualityIssue>,
-    /// When it came.
+    /// When the server received the frame.
     received_at: DateTime<Utc>,
 }
 
@@ -126,11 +127,11 @@ pub(super) struct EnrollmentQuery;
 
 #[Object]
 impl EnrollmentQuery {
-    /// A guided enrollment; null when there is none by this id.
+    /// The enrollment session with this id; null if there is none.
     async fn enrollment(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "`enrollment_…`")] id: ID,
+        #[graphql(desc = "Id of the session, `enrollment_…`.")] id: ID,
     ) -> Result<Option<Enrollment>, ApiError> {
         context.reader()?;
         let id: EnrollmentId = ids::parse(&id)?;
@@ -143,12 +144,12 @@ pub(super) struct EnrollmentMutation;
 
 #[Object]
 impl EnrollmentMutation {
-    /// Opens a guided enrollment.
-    #[graphql(complexity = "cost::act(child_complexity)")]
+    /// Starts a guided enrollment session. Error: `BAD_USER_INPUT`.
+    #[graphql(complexity = "complexity::act(child_complexity)")]
     async fn start_enrollment(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom to enroll, and within which time.")] input: StartEnrollmentInput,
+        #[graphql(desc = "The person to enroll, and the terms of the session.")] input: StartEnrollmentInput,
     ) -> Result<StartEnrollmentPayload, ApiError> {
         let caller = context.writer()?;
         let start = Start {
@@ -162,27 +163,35 @@ impl EnrollmentMutation {
         Ok(StartEnrollmentPayload { enrollment: session.into() })
     }
 
-    /// Judges a frame at once. A frame that will not do is no error: it says what to change.
-    #[graphql(complexity = "cost::look(1, child_complexity)")]
+    /// Assesses a frame and returns the result. A frame that is not good enough is no error: it is returned with
+    /// `accepted` false and the reason. Errors: `NOT_FOUND`, `SESSION_EXPIRED`, `SESSION_CLOSED`, `BAD_USER_INPUT`
+    /// after 200 frames, `ENGINE_UNAVAILABLE`, and `NO_IMAGE`, `INVALID_IMAGE` or `PAYLOAD_TOO_LARGE` if the request
+    /// does not contain the file or its base64 cannot be decoded.
+    #[graphql(complexity = "complexity::look(1, child_complexity)")]
     async fn add_enrollment_frame(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The frame, and where to.")] input: AddEnrollmentFrameInput,
+        #[graphql(desc = "The frame and its session.")] input: AddEnrollmentFrameInput,
     ) -> Result<AddEnrollmentFramePayload, ApiError> {
         let caller = context.writer()?;
         let id: EnrollmentId = context.target(&input.enrollment_id)?;
         let image = input.image.bytes(context).await?;
         let (session, place) = context.part::<Enrollments>()?.add_frame(caller, id, image).await?;
-        let frame = session.frames.get(place).ok_or_else(|| ApiError::internal("a frame was lost"))?;
+        let frame = session
+            .frames
+            .get(place)
+            .ok_or_else(|| ApiError::internal("the new frame is missing from its session"))?;
         Ok(AddEnrollmentFramePayload { frame: EnrollmentFrame::new(frame)?, enrollment: Enrollment(session) })
     }
 
-    /// Enrolls the person with the good frames, and ends the session.
-    #[graphql(complexity = "cost::act(child_complexity)")]
+    /// Enrolls the person with the accepted frames and ends the session. Errors: `NOT_FOUND`, `SESSION_EXPIRED`,
+    /// `SESSION_CLOSED`, `NOT_ENOUGH_FRAMES`, `DUPLICATE_PERSON` or `DIFFERENT_PERSON` (the message names the frame),
+    /// `FACE_LIMIT_REACHED`. After one of the last four the session stays open.
+    #[graphql(complexity = "complexity::act(child_complexity)")]
     async fn complete_enrollment(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which session.")] input: CompleteEnrollmentInput,
+        #[graphql(desc = "The session.")] input: CompleteEnrollmentInput,
     ) -> Result<CompleteEnrollmentPayload, ApiError> {
         let caller = context.writer()?;
         let id: EnrollmentId = context.target(&input.enrollment_id)?;
@@ -190,12 +199,13 @@ impl EnrollmentMutation {
         Ok(CompleteEnrollmentPayload { enrollment: Enrollment(session), person: Person(person) })
     }
 
-    /// Ends the session without enrolling anybody, and deletes its frames.
-    #[graphql(complexity = "cost::act(child_complexity)")]
+    /// Ends the session without enrolling the person, and deletes its frames. Errors: `NOT_FOUND`, `SESSION_EXPIRED`,
+    /// `SESSION_CLOSED`.
+    #[graphql(complexity = "complexity::act(child_complexity)")]
     async fn cancel_enrollment(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which session.")] input: CancelEnrollmentInput,
+        #[graphql(desc = "The session.")] input: CancelEnrollmentInput,
     ) -> Result<CancelEnrollmentPayload, ApiError> {
         let caller = context.writer()?;
         let id: EnrollmentId = context.target(&input.enrollment_id)?;
@@ -209,11 +219,12 @@ pub(super) struct EnrollmentSubscription;
 
 #[Subscription]
 impl EnrollmentSubscription {
-    /// The session now, then after each change; ends when it is COMPLETED, CANCELLED or EXPIRED.
+    /// Emits the session's present state, then every change. Completes once the session is COMPLETED, CANCELLED or
+    /// EXPIRED. Error: `NOT_FOUND`.
     async fn enrollment_changed(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "`enrollment_…`")] id: ID,
+        #[graphql(desc = "Id of the session, `enrollment_…`.")] id: ID,
     ) -> Result<impl Stream<Item = Result<Enrollment, ApiError>> + use<>, ApiError> {
         let caller = context.reader()?.clone();
         let id: EnrollmentId = ids::parse(&id)?;
@@ -222,77 +233,79 @@ impl EnrollmentSubscription {
     }
 }
 
-/// Whom to enroll, and within which time.
+/// The person to enroll, and the terms of the session.
 #[derive(InputObject)]
 struct StartEnrollmentInput {
-    /// Where to; a gallery comes into being with its first person. 1 to 255 characters.
+    /// Name of the gallery, 1 to 255 characters. A gallery is created with its first person.
     #[graphql(default = "default")]
     gallery: String,
-    /// The caller's own key for the person, unique in the gallery; 1 to 255 characters, in any Unicode form.
+    /// The caller's own key for the person, unique in the gallery; 1 to 255 characters. Unicode forms of the same text
+    /// are the same key.
     external_id: String,
-    /// What people call the person; 1 to 255 characters.
+    /// Name of the person for display, 1 to 255 characters. If omitted, an existing person keeps its name.
     display_name: Option<String>,
-    /// That the person agreed to be enrolled.
+    /// The person's consent to be enrolled.
     consent: ConsentInput,
-    /// Good frames that it takes, 1 to 20.
+    /// Number of accepted frames required to complete the session, from 1 to the maximum number of faces of a person
+    /// (20 by default).
     #[graphql(default = 3)]
     required_frames: i32,
-    /// How long the session is open, in seconds: 30 to 1,800.
+    /// Time limit of the session in seconds, 30 to 1,800.
     #[graphql(default = 900)]
     ttl_seconds: i32,
 }
 
-/// The new session.
+/// Result of `startEnrollment`.
 #[derive(SimpleObject)]
 struct StartEnrollmentPayload {
-    /// The session, OPEN.
+    /// The new session, OPEN.
     enrollment: Enrollment,
 }
 
-/// A frame, and where to.
+/// A frame and its session.
 #[derive(InputObject)]
 struct AddEnrollmentFrameInput {
-    /// `enrollment_…`
+    /// Id of the session, `enrollment_…`.
     enrollment_id: ID,
-    /// A picture of the person alone.
+    /// An image that shows the person's face and no other.
     image: ImageInput,
 }
 
-/// The frame, judged.
+/// Result of `addEnrollmentFrame`.
 #[derive(SimpleObject)]
 struct AddEnrollmentFramePayload {
-    /// The session with the frame.
+    /// The session, including the new frame.
     enrollment: Enrollment,
-    /// The frame.
+    /// The assessment of the new frame.
     frame: EnrollmentFrame,
 }
 
-/// Which session to complete.
+/// The session to complete.
 #[derive(InputObject)]
 struct CompleteEnrollmentInput {
-    /// `enrollment_…`
+    /// Id of the session, `enrollment_…`.
     enrollment_id: ID,
 }
 
-/// Who was enrolled.
+/// Result of `completeEnrollment`.
 #[derive(SimpleObject)]
 struct CompleteEnrollmentPayload {
-    /// The session, COMPLETED.
+    /// The session, now COMPLETED.
     enrollment: Enrollment,
-    /// The person.
+    /// The enrolled person.
     person: Person,
 }
 
-/// Which session to cancel.
+/// The session to cancel.
 #[derive(InputObject)]
 struct CancelEnrollmentInput {
-    /// `enrollment_…`
+    /// Id of the session, `enrollment_…`.
     enrollment_id: ID,
 }
 
-/// The session as it ended.
+/// Result of `cancelEnrollment`.
 #[derive(SimpleObject)]
 struct CancelEnrollmentPayload {
-    /// The session, CANCELLED.
+    /// The session, now CANCELLED.
     enrollment: Enrollment,
 }

@@ -1,17 +1,16 @@
-//! Ids in GraphQL: TypeIDs, as [`crate::type_id`] shows them.
+//! Ids in GraphQL: TypeIDs as [`crate::ids`] formats them.
 
 use async_graphql::ID;
 use entity::ids::TypedId;
 
 use super::{ApiError, ErrorCode};
-use crate::type_id;
+use crate::ids;
 
-/// Shows an id.
 pub(super) fn show<T: TypedId>(id: T) -> ID {
-    ID(type_id::show(id))
+    ID(ids::show(id))
 }
 
-/// Reads an id of a known type.
+/// Parses an id of type `T`; `INVALID_ID` if it is malformed or of another type.
 pub(super) fn parse<T: TypedId>(id: &ID) -> Result<T, ApiError> {
     parse_if(id).ok_or_else(|| {
         let message = format!("not the id of {} {}", article(T::PREFIX), T::PREFIX);
@@ -19,9 +18,9 @@ pub(super) fn parse<T: TypedId>(id: &ID) -> Result<T, ApiError> {
     })
 }
 
-/// Reads an id when it is of this type.
+/// Parses an id; `None` if it is malformed or of another type.
 pub(super) fn parse_if<T: TypedId>(id: &ID) -> Option<T> {
-    type_id::parse(id)
+    ids::parse(id)
 }
 
 fn article(word: &str) -> &'static str {

@@ -1,5 +1,5 @@
-//! Gathers lookups that are made at the same time into one statement. Each loader belongs to one caller, so no
-//! key of another tenant can meet it.
+//! Data loaders: batch concurrent lookups into one statement. Each loader belongs to one caller, so that a batch never
+//! mixes tenants.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,29 +9,30 @@ use async_graphql::dataloader::Loader;
 use entity::ids::{ContainerId, ContourId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
 use entity::{container, contour, detection, encoding, face, image, person};
 
-use super::{ApiError, Domains};
-use crate::caller::Caller;
+use super::ApiError;
+use super::domains::Domains;
+use crate::access::caller::Caller;
 use crate::enrollment::Session;
 
-/// Loads for one caller.
+/// The data loaders of one caller.
 pub(super) struct Loaders {
     pub(super) caller: Caller,
     pub(super) domains: Arc<Domains>,
 }
 
-/// Asks for the images of a container, oldest first.
+/// Key of a container's images, oldest first.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct ImagesOf(pub(super) ContainerId);
 
-/// Asks for the encodings of an image, largest face first.
+/// Key of an image's encodings, largest face first.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct EncodingsOf(pub(super) ImageId);
 
-/// Asks for the faces of a person, oldest first.
+/// Key of a person's faces, oldest first.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct FacesOf(pub(super) PersonId);
 
-/// Asks for the digests of the models that a face has templates of.
+/// Key of the digests of the models that a face has templates of.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct ModelsOf(pub(super) FaceId);
 
@@ -40,7 +41,7 @@ impl Loader<ContainerId> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, ids: &[ContainerId]) -> Result<HashMap<ContainerId, container::Model>, ApiError> {
-        let found = self.domains.verification.containers(&self.caller, ids).await?;
+        let found = self.domains.containers.containers(&self.caller, ids).await?;
         Ok(found.into_iter().map(|container| (container.id, container)).collect())
     }
 }
@@ -50,7 +51,7 @@ impl Loader<ImageId> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, ids: &[ImageId]) -> Result<HashMap<ImageId, image::Model>, ApiError> {
-        let found = self.domains.verification.images(&self.caller, ids).await?;
+        let found = self.domains.containers.images(&self.caller, ids).await?;
         Ok(found.into_iter().map(|image| (image.id, image)).collect())
     }
 }
@@ -60,7 +61,7 @@ impl Loader<EncodingId> for Loaders {
     type Error = ApiError;
 
     async fn load(&self, ids: &[EncodingId]) -> Result<HashMap<EncodingId, encoding::Model>, ApiError> {
-        let found = self.domains.verification.encodings(&self.caller, ids).await?;
+        let found = self.domains.containers.encodings(&self.caller, ids).await?;
         Ok(found.into_iter().map(|encoding| (encoding.id, encoding)).collect())
     }
 }
@@ -71,7 +72,7 @@ impl Loader<ImagesOf> for Loaders {
 
     async fn load(&self, keys: &[ImagesOf]) -> Result<HashMap<ImagesOf, Vec<image::Model>>, ApiError> {
         let containers: Vec<ContainerId> = keys.iter().map(|key| key.0).collect();
-        let found = self.domains.verification.images_of(&self.caller, &containers).await?;
+        let found = self.domains.containers.images_of(&self.caller, &containers).await?;
         Ok(grouped(found, |image| ImagesOf(image.container_id)))
     }
 }
@@ -85,7 +86,7 @@ impl Loader<EncodingsOf> for Loaders {
         keys: &[EncodingsOf],
     ) -> Result<HashMap<EncodingsOf, Vec<encoding::Model>>, ApiError> {
         let images: Vec<ImageId> = keys.iter().map(|key| key.0).collect();
-        let found = self.domains.verification.encodings_of(&self.caller, &images).await?;
+        let found = self.domains.containers.encodings_of(&self.caller, &images).await?;
         Ok(grouped(found, |encoding| EncodingsOf(encoding.image_id)))
     }
 }

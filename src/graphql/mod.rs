@@ -1,48 +1,38 @@
-//! The API: translates between GraphQL and the domains, and holds no logic of its own.
+//! The GraphQL API: translates between GraphQL and the domains and contains no domain logic.
 //!
-//! A resolver reads its input, calls one domain function and converts the answer. The schema is a contract
-//! that evolves by its own rules, so no row type appears in it.
+//! A resolver reads its input, calls one domain function and converts the result. The schema is a public contract that
+//! evolves independently of the database, so it exposes no row types. Doc comments of schema types are the descriptions
+//! that clients see.
 
-mod audited;
-mod causes;
-mod chosen;
-mod conformance;
+mod containers;
 mod context;
 mod contours;
-mod cost;
+mod cost_report;
 mod detection;
+mod domains;
 mod enrollment;
 mod error;
-mod faces;
+mod error_mapping;
+mod execution;
 mod ids;
-mod images;
-mod introspection;
 mod loaders;
-mod measure;
-mod metadata;
-mod meter;
-mod models;
 mod node;
-mod numbers;
-mod page;
-mod parsed;
 mod people;
 mod schema;
 mod service;
-mod shown;
-mod treatment;
-mod verification;
-mod written_numbers;
+mod types;
 
 pub(crate) use contours::ContourRegion;
-pub(crate) use faces::DetectedFace;
+pub(crate) use types::faces::DetectedFace;
 
-pub use chosen::chosen;
-pub use context::{Domains, Limits, RequestContext, lacks_scope};
-pub use cost::{Bill, Charge, QueryLimits};
+pub use context::{Limits, RequestContext, lacks_scope};
+pub use cost_report::{Charge, CostReport};
+pub use domains::Domains;
 pub use error::{ApiError, ErrorCode, RETRY_AFTER_MS};
-pub use meter::ResponseLimit;
-pub use numbers::Written;
-pub use parsed::ParsedDocuments;
+pub use execution::document_cache::DocumentCache;
+pub use execution::limits::QueryLimits;
+pub use execution::meter::ResponseLimit;
+pub use execution::select_operation::select_operation;
 pub use schema::{FaceQlSchema, schema, schema_without_domains, sdl};
-pub(crate) use written_numbers::{ChangedNumbers, variables_in};
+pub use types::float_list::Written;
+pub(crate) use types::written_numbers::{ChangedNumbers, variables_in};

@@ -1,24 +1,28 @@
-//! `node` and `nodes`: anything by its id alone.
+//! The root fields `node` and `nodes`, which find objects of any type by id.
 
 use async_graphql::{Context, ID, Interface, Object};
 use entity::ids::{ContainerId, ContourId, DetectionId, EncodingId, EnrollmentId, FaceId, ImageId, PersonId};
 
-use super::conformance::Typed;
+use super::containers::{Container, Encoding, Image};
 use super::context::ContextExt;
 use super::contours::Contour;
-use super::cost;
 use super::detection::Detection;
 use super::enrollment::Enrollment;
+use super::execution::complexity;
+use super::execution::conformance::Typed;
 use super::people::{Face, Person};
-use super::verification::{Container, Encoding, Image};
 use super::{ApiError, ErrorCode, ids};
 
-/// Most ids in one call of `nodes`.
+/// Maximum number of ids in one call of `nodes`.
 const MAX_NODES: usize = 100;
 
-/// Something with an id of its own.
+/// An object with a globally unique id.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Its TypeID: the type in words, then 26 characters."))]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "TypeID: the type's name, an underscore, and 26 characters."
+))]
 pub(super) enum Node {
     Container(Container),
     Image(Image),
@@ -35,24 +39,27 @@ pub(super) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// Whatever has this id; null when there is no such thing.
+    /// The object with this id, of whatever type; null if there is none. Error: `INVALID_ID`.
     async fn node(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "A TypeID of any type.")] id: ID,
+        #[graphql(desc = "A TypeID of any type, such as `person_…`.")] id: ID,
     ) -> Result<Option<Typed<Node>>, ApiError> {
         load(context, &id).await
     }
 
-    /// Whatever has these ids, in their order; null for what is not there. At most 100.
-    #[graphql(complexity = "cost::list(i32::try_from(ids.len()).unwrap_or(i32::MAX), child_complexity)")]
+    /// The objects with these ids, in the order of the ids, with null for an object that does not exist. Errors:
+    /// `INVALID_ID`, `BAD_USER_INPUT` for more than 100 ids.
+    #[graphql(
+        complexity = "complexity::list(i32::try_from(ids.len()).unwrap_or(i32::MAX), child_complexity)"
+    )]
     async fn nodes(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "TypeIDs of any types.")] ids: Vec<ID>,
+        #[graphql(desc = "TypeIDs of any types, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Typed<Node>>>, ApiError> {
         if ids.len() > MAX_NODES {
-            let message = format!("at most {MAX_NODES} ids are looked up at once");
+            let message = format!("nodes takes at most {MAX_NODES} ids");
             return Err(ApiError::new(ErrorCode::BadUserInput, message));
         }
         futures_util::future::try_join_all(ids.iter().map(|id| load(context, id))).await
@@ -79,7 +86,7 @@ async fn load(context: &Context<'_>, id: &ID) -> Result<Option<Typed<Node>>, Api
     } else if let Some(id) = ids::parse_if::<ContourId>(id) {
         loaders.load_one(id).await?.map(|row| Node::Contour(row.into()))
     } else {
-        return Err(ApiError::new(ErrorCode::InvalidId, "not the id of anything here"));
+        return Err(ApiError::new(ErrorCode::InvalidId, "not an id of any type"));
     };
     Ok(node.map(Typed))
 }

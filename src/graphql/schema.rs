@@ -1,27 +1,27 @@
-//! The schema: the roots of all domains.
+//! Builds the schema from the root types of all domains.
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
-use super::audited::Audited;
+use super::containers::{ContainerMutation, ContainerQuery, ContainerSubscription};
 use super::contours::{ContourMutation, ContourQuery, ContourSubscription};
-use super::cost::QueryLimits;
 use super::detection::{DetectionMutation, DetectionQuery, DetectionSubscription};
 use super::enrollment::{EnrollmentMutation, EnrollmentQuery, EnrollmentSubscription};
+use super::execution::audited_root::AuditedRoot;
+use super::execution::limits::QueryLimits;
+use super::execution::request_pipeline::RequestPipeline;
 use super::node::NodeQuery;
 use super::people::{PeopleMutation, PeopleQuery, RecognitionMutation};
 use super::service::ServiceQuery;
-use super::treatment::Treatment;
-use super::verification::{VerificationMutation, VerificationQuery, VerificationSubscription};
 use super::{Domains, Limits};
-use crate::files::FileLinks;
+use crate::access::file_links::FileLinks;
+use crate::access::rates::Rates;
 use crate::health::Health;
-use crate::rates::Rates;
 
-/// Reads.
+/// Reads data. All fields require the `read` scope and only return data of the caller's tenant.
 #[derive(Default, MergedObject)]
 pub struct Query(
     NodeQuery,
-    VerificationQuery,
+    ContainerQuery,
     PeopleQuery,
     EnrollmentQuery,
     DetectionQuery,
@@ -29,10 +29,13 @@ pub struct Query(
     ServiceQuery,
 );
 
-/// Writes.
+/// Operations that change data or process images. `verifyPerson`, `identifyPerson`, `identifyFaces` and `compareFaces`
+/// require the `read` scope, all others `write`. Every mutation is recorded in the audit log. Besides the errors of its
+/// description, any mutation may fail with `INVALID_ID`, `FORBIDDEN`, `RATE_LIMITED`, `OVERLOADED`,
+/// `STORAGE_UNAVAILABLE`, `TIMEOUT` or `INTERNAL`.
 #[derive(Default, MergedObject)]
 pub struct Mutation(
-    VerificationMutation,
+    ContainerMutation,
     PeopleMutation,
     RecognitionMutation,
     EnrollmentMutation,
@@ -40,19 +43,20 @@ pub struct Mutation(
     ContourMutation,
 );
 
-/// Follows.
+/// Streams of changes, over WebSocket (`graphql-transport-ws`) or server-sent events. All fields require the `read`
+/// scope. An operation has exactly one root field.
 #[derive(Default, MergedSubscription)]
 pub struct Subscription(
-    VerificationSubscription,
+    ContainerSubscription,
     EnrollmentSubscription,
     DetectionSubscription,
     ContourSubscription,
 );
 
-/// The whole API. Cloning shares it.
-pub type FaceQlSchema = Schema<Query, Audited<Mutation>, Audited<Subscription>>;
+/// The whole API. Clones share it.
+pub type FaceQlSchema = Schema<Query, AuditedRoot<Mutation>, AuditedRoot<Subscription>>;
 
-/// The API over the given domains.
+/// Builds the API over the given domains.
 #[must_use]
 pub fn schema(
     domains: Domains,
@@ -62,11 +66,11 @@ pub fn schema(
     rates: Rates,
     links: FileLinks,
 ) -> FaceQlSchema {
-    let Domains { verification, people, enrollments, detections, contours } = domains;
+    let Domains { containers, people, enrollments, detections, contours } = domains;
     builder()
-        .extension(Treatment { limits: queries, rates: rates.clone() })
+        .extension(RequestPipeline { limits: queries, rates: rates.clone() })
         .data(rates)
-        .data(verification)
+        .data(containers)
         .data(people)
         .data(enrollments)
         .data(detections)
@@ -77,18 +81,18 @@ pub fn schema(
         .finish()
 }
 
-/// The API without its domains, for judging documents by `queries`: its resolvers fail.
+/// Builds the API without domains, to check documents against `queries` only: its resolvers fail.
 #[must_use]
 pub fn schema_without_domains(queries: QueryLimits) -> FaceQlSchema {
-    builder().extension(Treatment::without_rates(queries)).finish()
+    builder().extension(RequestPipeline::without_rates(queries)).finish()
 }
 
-/// The schema in GraphQL's own language, as `schema.graphql` holds it.
+/// The schema in GraphQL's schema definition language (SDL), as in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
     builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by())
 }
 
-fn builder() -> SchemaBuilder<Query, Audited<Mutation>, Audited<Subscription>> {
-    Schema::build(Query::default(), Audited::default(), Audited::default())
+fn builder() -> SchemaBuilder<Query, AuditedRoot<Mutation>, AuditedRoot<Subscription>> {
+    Schema::build(Query::default(), AuditedRoot::default(), AuditedRoot::default())
 }

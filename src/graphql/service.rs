@@ -1,45 +1,45 @@
-//! `service`: what this server is, and how it is.
+//! The root field `service`: version, health, models and limits of the server.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
 
 use super::context::ContextExt;
-use super::models::Model;
-use super::page::MAX_PAGE_SIZE;
+use super::types::models::Model;
+use super::types::page::MAX_PAGE_SIZE;
 use super::{ApiError, Limits};
 use crate::health::{self, Health};
 
-/// What this server is, and how it is. Only what is asked for is looked at.
+/// The server itself. Health is only checked for the fields that are requested.
 pub(super) struct Service;
 
-/// What this server is, and how it is.
+/// The server: its version, health, models and limits.
 #[Object]
 impl Service {
-    /// The version of FaceQL.
+    /// Version of FaceQL, such as `1.2.3`.
     async fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
     }
 
-    /// True when every component is well.
+    /// True if every component is healthy. The state is at most 2 seconds old.
     async fn ready(&self, context: &Context<'_>) -> Result<bool, ApiError> {
         let components = context.part::<Health>()?.check().await;
         Ok(components.iter().all(|component| component.state.is_ok()))
     }
 
-    /// Every part, and how it is.
+    /// The server's components and their state, at most 2 seconds old.
     async fn components(&self, context: &Context<'_>) -> Result<Vec<Component>, ApiError> {
         Ok(context.part::<Health>()?.check().await.iter().map(Component::from).collect())
     }
 
-    /// The models at work.
+    /// The models in use: detector and encoder, and that of the external encoding service if there is one.
     #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn models(&self, context: &Context<'_>) -> Result<Vec<Model>, ApiError> {
         let models = context.part::<Health>()?.models();
         Ok(models.into_iter().map(|card| Model(Arc::new(card.clone()))).collect())
     }
 
-    /// What is refused for being too much.
+    /// The limits that apply to uploads and lists.
     #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn limits(&self, context: &Context<'_>) -> Result<ServiceLimits, ApiError> {
         let limits = context.part::<Limits>()?;
@@ -52,28 +52,28 @@ impl Service {
     }
 }
 
-/// A part of the server.
+/// A component of the server and its state.
 #[derive(SimpleObject)]
 struct Component {
-    /// Its name.
+    /// Name of the component: `database`, `blobs`, `engine`, `jobs`, or `encoder` for an external encoding service.
     name: &'static str,
-    /// Whether it works.
+    /// Whether the component works.
     healthy: bool,
-    /// One line on how it is.
+    /// State of the component, or the error, in one line for people.
     detail: Option<String>,
 }
 
-/// What is refused for being too much.
+/// The limits that apply to uploads and lists.
 #[derive(SimpleObject)]
 #[graphql(name = "Limits")]
 struct ServiceLimits {
-    /// Images that a new container takes.
+    /// Maximum number of images in a new container.
     images_per_container: i32,
-    /// Largest image file, in bytes.
+    /// Maximum size of an image file, in bytes.
     max_upload_bytes: u64,
-    /// Largest image, in pixels (width times height).
+    /// Maximum number of pixels of an image (width times height).
     max_image_pixels: u64,
-    /// Largest page of a list.
+    /// Maximum value of `first` in a list.
     max_page_size: i32,
 }
 
@@ -82,7 +82,8 @@ pub(super) struct ServiceQuery;
 
 #[Object]
 impl ServiceQuery {
-    /// Version, models, limits and the state of every part; the same facts as /health/ready.
+    /// Version, health, models and limits of the server. `ready` and `components` report the same state as
+    /// `/health/ready`.
     #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn service(&self, context: &Context<'_>) -> Result<Service, ApiError> {
         context.reader()?;

@@ -1,5 +1,5 @@
-//! `GET /files/…`: what a signed link leads to, streamed from the blob store. Conditional and range requests as RFC 9110
-//! has them; whatever is wrong with a link is 404. What is shown is noted in the audit log.
+//! `GET /files/…`: serves the file of a signed link, streamed from the blob store. Supports conditional and range
+//! requests (RFC 9110). Any invalid link gets 404. Successful requests are recorded in the audit log.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,14 +15,14 @@ use headers::{
 use http_range_header::StartPosition;
 use tracing::warn;
 
-use super::account::Account;
+use super::listener::account::Account;
 use super::request_id::RequestId;
+use crate::access::file_links::{FileLinks, LinkQuery, LinkedFile};
 use crate::audit::AuditLog;
-use crate::blobs::{BlobError, Blobs};
-use crate::files::{FileLinks, LinkQuery, LinkedFile};
 use crate::shares::Party;
+use crate::store::blobs::{BlobError, Blobs};
 
-/// What serving files needs.
+/// The state of the files route.
 #[derive(Clone)]
 pub(super) struct Files {
     pub(super) links: FileLinks,
@@ -42,7 +42,7 @@ pub(super) async fn serve(
     let (Ok(Path((kind, name))), Ok(Query(query))) = (path, query) else { return nothing() };
     let Some(file) = files.links.find(&kind, &name, &query) else { return nothing() };
     if method != Method::GET {
-        // A range is a part of what GET gives.
+        // RFC 9110 defines ranges for GET only.
         headers.remove(header::RANGE);
     }
     match answer(&files.blobs, &file, &headers).await {
@@ -61,7 +61,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Whatever is wrong with a link, the answer is the same.
+/// The response to any invalid link, so that it does not reveal which files exist.
 fn nothing() -> Response {
     StatusCode::NOT_FOUND.into_response()
 }
@@ -74,9 +74,9 @@ async fn answer(blobs: &Blobs, file: &LinkedFile, request: &HeaderMap) -> Result
     };
     let mut response = match state.precondition(request) {
         Some(status) => status.into_response(),
-        None => match wanted_range(request, &state, found.size) {
-            Wanted::Whole => body(blobs, file, 0, found.size).await?,
-            Wanted::Part { first, end } => {
+        None => match requested_part(request, &state, found.size) {
+            RequestedPart::Whole => body(blobs, file, 0, found.size).await?,
+            RequestedPart::Part { first, end } => {
                 let mut response = body(blobs, file, first, end).await?;
                 *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 if let Ok(range) = ContentRange::bytes(first..end, found.size) {
@@ -84,7 +84,7 @@ async fn answer(blobs: &Blobs, file: &LinkedFile, request: &HeaderMap) -> Result
                 }
                 response
             }
-            Wanted::Nothing => {
+            RequestedPart::Nothing => {
                 let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
                 response.headers_mut().typed_insert(ContentRange::unsatisfied_bytes(found.size));
                 response
@@ -99,14 +99,15 @@ async fn answer(blobs: &Blobs, file: &LinkedFile, request: &HeaderMap) -> Result
     Ok(response)
 }
 
-/// What tells one state of a file from another.
+/// The validators of a file's current state.
 struct FileState {
     etag: Option<ETag>,
     modified: SystemTime,
 }
 
 impl FileState {
-    /// The status that a conditional request gets instead of the file, in the order of RFC 9110, section 13.2.2.
+    /// The status with which a conditional request is answered instead of the file; evaluated in the order of RFC 9110,
+    /// section 13.2.2.
     fn precondition(&self, request: &HeaderMap) -> Option<StatusCode> {
         let etag = self.etag.as_ref();
         let stale = match request.typed_get::<IfMatch>() {
@@ -128,29 +129,29 @@ impl FileState {
     }
 }
 
-/// Which bytes of a file are asked for.
-enum Wanted {
+/// The requested bytes of a file.
+enum RequestedPart {
     Whole,
     Part { first: u64, end: u64 },
     Nothing,
 }
 
-/// Several ranges at once are answered by the whole, as is everything that is no range.
-fn wanted_range(request: &HeaderMap, state: &FileState, size: u64) -> Wanted {
+/// Several ranges, invalid ranges and outdated `If-Range` validators get the whole file.
+fn requested_part(request: &HeaderMap, state: &FileState, size: u64) -> RequestedPart {
     let range = request.get(header::RANGE).and_then(|range| range.to_str().ok());
     let outdated = |condition: IfRange| {
         condition.is_modified(state.etag.as_ref(), Some(&LastModified::from(state.modified)))
     };
     let Some(range) = range.filter(|_| !request.typed_get::<IfRange>().is_some_and(outdated)) else {
-        return Wanted::Whole;
+        return RequestedPart::Whole;
     };
-    let Ok(ranges) = http_range_header::parse_range_header(range) else { return Wanted::Whole };
-    let [only] = &*ranges.ranges else { return Wanted::Whole };
+    let Ok(ranges) = http_range_header::parse_range_header(range) else { return RequestedPart::Whole };
+    let [only] = &*ranges.ranges else { return RequestedPart::Whole };
     match (only.start, ranges.validate(size).as_deref()) {
-        (_, Ok([range])) => Wanted::Part { first: *range.start(), end: range.end() + 1 },
-        // The last so many bytes of a file that has fewer are all of it.
-        (StartPosition::FromLast(_), _) if size > 0 => Wanted::Part { first: 0, end: size },
-        _ => Wanted::Nothing,
+        (_, Ok([range])) => RequestedPart::Part { first: *range.start(), end: range.end() + 1 },
+        // A suffix range longer than the file selects all of it.
+        (StartPosition::FromLast(_), _) if size > 0 => RequestedPart::Part { first: 0, end: size },
+        _ => RequestedPart::Nothing,
     }
 }
 
@@ -164,7 +165,7 @@ async fn body(blobs: &Blobs, file: &LinkedFile, first: u64, end: u64) -> Result<
     Ok(response)
 }
 
-/// The headers that every answer about a file has.
+/// Sets the headers common to all responses about a file.
 fn describe(headers: &mut HeaderMap, file: &LinkedFile, state: FileState) {
     if let Ok(content_type) = file.content_type.parse::<mime::Mime>() {
         headers.typed_insert(ContentType::from(content_type));
@@ -178,7 +179,7 @@ fn describe(headers: &mut HeaderMap, file: &LinkedFile, state: FileState) {
     }
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // An SVG that is opened by itself is a document: it may show its own picture, and do nothing.
+        // An SVG that is opened directly is a document: it may show its embedded image, but run nothing.
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox",

@@ -1,5 +1,5 @@
-//! `GET /` and `/assets/…`: GraphiQL out of the binary itself, so that it needs no other origin. What `make graphiql`
-//! built is compiled in (`build.rs`); without it, a page says how to build it.
+//! `GET /` and `/assets/…`: GraphiQL, embedded in the binary so that it loads nothing from other origins. `build.rs`
+//! embeds the output of `make graphiql`; without it, a page explains how to build it.
 
 use axum::Router;
 use axum::body::Body;
@@ -11,19 +11,19 @@ use axum::routing::get;
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use sha2::{Digest, Sha256};
 
-/// What was built, by its path; empty when it was not.
+/// The built files, sorted by path; empty when GraphiQL was not built.
 const BUILT: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/graphiql.rs"));
 
-/// Served instead when nothing was built.
+/// Served instead when GraphiQL was not built.
 const NOT_BUILT: &[u8] = include_bytes!("graphiql_not_built.html");
 
-/// The page speaks to its own server alone. The editor writes styles into the page, its workers are files, chosen
-/// pictures are shown from memory (`blob:`), and its fonts and icons lie in its style sheet (`data:`).
+/// The page connects to its own server only. The editor writes inline styles, its workers are files, selected images
+/// are shown from memory (`blob:`), and fonts and icons are embedded in the style sheet (`data:`).
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self'; \
                       base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
 
-/// The page, which may change with every release, and its assets, whose names change with their content.
+/// The routes of the page, which may change with every release, and its assets, whose names change with their content.
 pub(super) fn routes() -> Router {
     Router::new().route("/", get(page)).route("/assets/{name}", get(asset))
 }
@@ -48,7 +48,7 @@ async fn asset(Path(name): Path<String>) -> Response {
     let Some(bytes) = find(&path) else { return StatusCode::NOT_FOUND.into_response() };
     let mut response = file(&path, bytes);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching(&path)));
-    // A worker has the policy that its own file comes with.
+    // A worker is subject to the policy of its own response.
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }
@@ -67,7 +67,7 @@ fn file(path: &str, bytes: &'static [u8]) -> Response {
     response
 }
 
-/// Assets are named by their content, and never change; but for the licences of what the page is made of.
+/// Asset names contain a hash of their content, so they never change, except for the list of licenses.
 fn caching(path: &str) -> &'static str {
     if path == "assets/licenses.md" { "no-cache" } else { "public, max-age=31536000, immutable" }
 }
@@ -79,7 +79,7 @@ fn content_type(path: &str) -> &'static str {
         "css" => "text/css; charset=utf-8",
         "svg" => "image/svg+xml",
         "ttf" => "font/ttf",
-        // Browsers show it only as plain text.
+        // Browsers display it only as plain text.
         "md" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }

@@ -1,4 +1,4 @@
-//! A request's id: the caller's own `X-Request-Id` or a new one. In every log line and in the answer's header.
+//! The id of a request: the client's `X-Request-Id` or a new one. It is in every log line and in a response header.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_BYTES: usize = 64;
 
-/// Ties log lines, errors, traces and the caller's own records together.
+/// Correlates log lines, traces, audit entries and the client's own records.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(HeaderValue);
 
@@ -18,11 +18,12 @@ impl RequestId {
         Self(HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown")))
     }
 
-    /// The id that the request was given when it came in.
+    /// The id assigned to the request by [`Self::of`] when it arrived.
     pub(super) fn given(extensions: &Extensions) -> Self {
         extensions.get().cloned().unwrap_or_else(Self::new)
     }
 
+    /// The client's id if it has 1 to 64 printable ASCII characters, otherwise a new one.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let plain = |value: &&HeaderValue| {
             (1..=MAX_BYTES).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic)
@@ -30,7 +31,7 @@ impl RequestId {
         headers.get(HEADER).filter(plain).cloned().map_or_else(Self::new, Self)
     }
 
-    /// Tells it the caller.
+    /// Adds the id to the response's headers.
     pub(super) fn put(self, answer: &mut HeaderMap) {
         answer.insert(HEADER, self.0);
     }

@@ -1,4 +1,4 @@
-//! Some hundreds of templates that are never changed, only replaced.
+//! An immutable block of some hundred templates. Changes replace whole blocks.
 
 use zeroize::Zeroize;
 
@@ -8,18 +8,19 @@ use vision::Metric;
 use super::Template;
 use super::code::Codes;
 
-/// Most templates of a block: few enough to be written anew for every change, enough for the scan to run on.
+/// Maximum number of templates in a block: small enough to be copied for every change, large enough for an efficient
+/// scan.
 pub(super) const BLOCK_SIZE: usize = 1024;
 
-/// 1 to [`BLOCK_SIZE`] templates.
+/// Between 1 and [`BLOCK_SIZE`] templates.
 pub(super) struct Block {
     faces: Box<[FaceId]>,
     persons: Box<[PersonId]>,
-    /// The vectors one after the other.
+    /// The concatenated vectors.
     vectors: Box<[f32]>,
     dimensions: usize,
     codes: Codes,
-    /// The smallest and the largest id. Ids grow with time, so most blocks need not be searched for one.
+    /// The smallest and the largest id. Ids grow with time, so most blocks need not be searched for a given id.
     range: Option<(FaceId, FaceId)>,
 }
 
@@ -41,41 +42,41 @@ impl Block {
         }
     }
 
-    /// How many templates it has.
+    /// Number of templates.
     pub(super) fn len(&self) -> usize {
         self.faces.len()
     }
 
-    /// Whether any of `faces`, which are in ascending order, is here.
+    /// Whether the block contains any of `faces`, which must be sorted in ascending order.
     pub(super) fn holds_any(&self, faces: &[FaceId]) -> bool {
         let from = |bound| &faces[faces.partition_point(|&face| face < bound)..];
         self.range.is_some_and(|(first, last)| from(first).first().is_some_and(|&face| face <= last))
             && self.faces.iter().any(|face| faces.binary_search(face).is_ok())
     }
 
-    /// The templates, in the order they came in.
+    /// The templates in insertion order.
     pub(super) fn templates(&self) -> impl Iterator<Item = Template<'_>> {
         (0..self.len()).map(|place| self.template(place))
     }
 
-    /// The codes of the vectors, in the same order.
+    /// The codes of the vectors in the same order.
     pub(super) fn codes(&self) -> &Codes {
         &self.codes
     }
 
-    /// The template at a place below [`Self::len`].
+    /// The template at a position less than [`Self::len`].
     pub(super) fn template(&self, place: usize) -> Template<'_> {
         Template { face: self.faces[place], person: self.persons[place], vector: self.vector(place) }
     }
 
-    /// The vector at a place below [`Self::len`].
+    /// The vector at a position less than [`Self::len`].
     pub(super) fn vector(&self, place: usize) -> &[f32] {
         &self.vectors[place * self.dimensions..][..self.dimensions]
     }
 }
 
 impl Drop for Block {
-    // What is removed leaves nothing behind, not even in memory that is free.
+    // Zeroes the memory, so that removed vectors do not remain in freed memory.
     fn drop(&mut self) {
         self.vectors.zeroize();
     }

@@ -1,9 +1,9 @@
-//! Vectors in four bits a value, and how wrong that can be.
+//! Vectors quantized to four bits per value, with bounds on the error.
 //!
-//! A block's vectors lie around their mean, so it is the difference from it that is coded: `step * level`, the levels
-//! being the odd numbers from -15 to 15. The length of what the code leaves out is kept as its error. By the triangle
-//! inequality a vector is then at most its error nearer to anything than its code is: a vector whose code is too far
-//! away even so need not be looked at, and no other is passed over.
+//! The vectors of a block lie around their mean, so the difference from the mean is quantized: `step * level`, where
+//! the levels are the odd numbers from -15 to 15. The length of the remainder is stored as the error. By the triangle
+//! inequality, a vector is closer to any point than its code by at most its error. A vector whose code is too far away
+//! even after subtracting the error can be skipped, and no other vector is skipped.
 
 use zeroize::Zeroize;
 
@@ -11,33 +11,33 @@ use vision::Metric;
 
 use super::distance::{ROUNDING, length, normalisation};
 
-/// Codes that lie side by side and are compared with a query at once.
+/// Number of codes that are stored interleaved and compared with a query together.
 pub(super) const LANES: usize = 32;
 
-/// The codes of a block's vectors. Everything is padded to whole groups of [`LANES`].
+/// The codes of a block's vectors, padded to whole groups of [`LANES`].
 pub(super) struct Codes {
     /// The mean of the normalised vectors.
     centre: Box<[f32]>,
-    /// For each group: for each two dimensions, `i` and `i + half`: for each vector a byte, with the levels of `i` in
-    /// its low four bits and of `i + half` in its high ones. Level `l` is written as `(l + 15) / 2`.
+    /// For each group, and in it for each two dimensions `i` and `i + half`: one byte per vector, with the level of `i`
+    /// in the low four bits and the level of `i + half` in the high four bits. Level `l` is stored as `(l + 15) / 2`.
     pub(super) levels: Box<[[u8; LANES]]>,
-    /// For each group, what belongs to its levels.
+    /// For each group, the scales of its levels.
     pub(super) scales: Box<[Scales]>,
 }
 
-/// What the levels of a group's vectors mean.
+/// The scales of the vectors in a group.
 #[derive(Clone, Default)]
 pub(super) struct Scales {
-    /// The size of a level. At least 0.
+    /// Size of a level. Not negative.
     pub(super) steps: [f32; LANES],
-    /// The sum of the squared levels. A whole number.
+    /// Sum of the squared levels. An integer.
     pub(super) squares: [f32; LANES],
-    /// How far the vector may be from its code. At least 0, may be infinite.
+    /// Maximum distance of the vector from its code. Not negative, may be infinite.
     pub(super) errors: [f32; LANES],
 }
 
 impl Codes {
-    /// Codes `vectors`, all of `dimensions` finite values.
+    /// Quantizes `vectors`, which must all have `dimensions` finite values.
     pub(super) fn new<'a>(
         metric: Metric,
         dimensions: usize,
@@ -60,12 +60,12 @@ impl Codes {
         let (group, lane) = (place / LANES, place % LANES);
         let factor = normalisation(metric, vector);
         let offsets = || offsets(&self.centre, factor, vector);
-        // The outermost level, 15, then stands for 14 to 16 steps.
+        // So that the outermost level, 15, represents 14 to 16 steps.
         let step = rounded_up(offsets().fold(0.0, |most, offset| offset.abs().max(most)) / 16.0);
         let inverse = if step > 0.0 { f64::from(step).recip() } else { 0.0 };
         let (mut squares, mut error) = (0.0, 0.0);
         for (index, offset) in offsets().enumerate() {
-            // Truncated, which for what is not negative is the floor.
+            // Truncation, which is the floor of non-negative numbers.
             let written = whole((offset * inverse).midpoint(16.0).clamp(0.0, 15.0));
             let level = 2.0 * f64::from(written) - 15.0;
             squares += level * level;
@@ -80,31 +80,31 @@ impl Codes {
         scales.errors[lane] = rounded_up(error.sqrt() + rounding);
     }
 
-    /// A query as it is compared with these codes.
+    /// Quantizes a query for comparison with these codes.
     pub(super) fn query(&self, metric: Metric, vector: &[f32]) -> QueryCode {
         QueryCode::new(&self.centre, normalisation(metric, vector), vector)
     }
 }
 
 impl Drop for Codes {
-    // What is removed leaves nothing behind, not even in memory that is free.
+    // Zeroes the memory, so that removed vectors do not remain in freed memory.
     fn drop(&mut self) {
         self.centre.zeroize();
         self.levels.zeroize();
     }
 }
 
-/// A query in eight bits a value, around the same centre as the codes it is compared with.
+/// A query quantized to eight bits per value, around the same centre as the codes it is compared with.
 pub(super) struct QueryCode {
-    /// For each two dimensions, `i` and `i + half`, their levels: -127 to 127.
+    /// For each two dimensions `i` and `i + half`, their levels from -127 to 127.
     pub(super) levels: Vec<[i16; 2]>,
-    /// The sum of the levels.
+    /// Sum of the levels.
     pub(super) sum: f64,
-    /// The size of a level.
+    /// Size of a level.
     pub(super) step: f64,
-    /// The squared length of the code.
+    /// Squared length of the code.
     pub(super) square: f64,
-    /// How far the query may be from its code.
+    /// Maximum distance of the query from its code.
     pub(super) error: f64,
 }
 
@@ -116,7 +116,7 @@ impl QueryCode {
         let half = vector.len().div_ceil(2);
         let mut code = Self { levels: vec![[0; 2]; half], sum: 0.0, step, square: 0.0, error: 0.0 };
         for (index, offset) in offsets().enumerate() {
-            // Truncated, which half a level above what is not negative rounds it.
+            // Truncation of a non-negative number plus one half, which rounds it.
             let level = i16::from(whole((offset * inverse + 127.5).clamp(0.0, 254.0))) - 127;
             code.levels[index % half][index / half] = level;
             let level = f64::from(level);
@@ -130,7 +130,7 @@ impl QueryCode {
     }
 }
 
-/// How far a normalised vector is from the centre in each dimension.
+/// The offset of a normalised vector from the centre in each dimension.
 fn offsets(centre: &[f32], factor: f64, vector: &[f32]) -> impl Iterator<Item = f64> {
     vector.iter().zip(centre).map(move |(&value, &centre)| factor * f64::from(value) - f64::from(centre))
 }
@@ -149,23 +149,23 @@ fn mean<'a>(
             *mean += factor * f64::from(value);
         }
     }
-    #[expect(clippy::cast_possible_truncation, reason = "it need not be exact, only always the same")]
+    #[expect(clippy::cast_possible_truncation, reason = "it must only be deterministic")]
     let rounded = mean.into_iter().map(|value| value as f32).collect();
     rounded
 }
 
-/// The least f32 that is not below `number`, which is not negative.
+/// The smallest f32 that is not less than `number`, which must not be negative.
 fn rounded_up(number: f64) -> f32 {
-    #[expect(clippy::cast_possible_truncation, reason = "what is lost is given back")]
+    #[expect(clippy::cast_possible_truncation, reason = "the lost precision is compensated")]
     let near = number as f32;
     if f64::from(near) < number { near.next_up() } else { near }
 }
 
-/// The whole part of a number from 0 to 255.
+/// The integer part of a number from 0 to 255.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "in range, and cut off on purpose"
+    reason = "in range, and truncated on purpose"
 )]
 fn whole(number: f64) -> u8 {
     number as u8

@@ -1,39 +1,40 @@
 //! The index in the service's own memory.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 
 use entity::ids::FaceId;
+use parking_lot::{Mutex, RwLock};
 
 use super::snapshot::Snapshot;
 use super::{Collection, IndexError, SearchResult, Template, VectorIndex};
 
-/// Keeps every template in memory: for each some 50 bytes and 4.5 a dimension. Searches compare the query with every
-/// template of the collection, never wait for a change, and answer exactly. Changes wait for one another.
+/// Keeps every template in memory; each takes some 50 bytes and 4.5 bytes per dimension. Searches are exact, consider
+/// every template of the collection, and never wait for changes. Changes are serialized.
 #[derive(Default)]
 pub struct EmbeddedIndex {
-    /// Held while the next snapshot is made, so that no change is lost between two.
+    /// Held while the next snapshot is created, so that no concurrent change is lost.
     changing: Mutex<()>,
-    /// Locked only to take or put a pointer. Never an empty snapshot.
+    /// Locked only to read or replace a pointer. Never contains an empty snapshot.
     snapshots: RwLock<HashMap<Collection, Arc<Snapshot>>>,
 }
 
 impl EmbeddedIndex {
-    /// An index with no faces.
+    /// An empty index.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    // Snapshots are put in place whole, so one that a panicking thread left is as good as any.
+    // Snapshots are replaced atomically, so the map is valid even after a panic.
     fn snapshot(&self, collection: &Collection) -> Option<Arc<Snapshot>> {
-        self.snapshots.read().unwrap_or_else(PoisonError::into_inner).get(collection).cloned()
+        self.snapshots.read().get(collection).cloned()
     }
 
-    /// Returns the snapshot that was there before, for the caller to free when nobody waits for the lock.
+    /// Returns the previous snapshot, so that the caller can free it after the lock is released.
     fn put(&self, collection: &Collection, next: Option<Snapshot>) -> Option<Arc<Snapshot>> {
         let next = next.filter(|snapshot| snapshot.face_count() > 0).map(Arc::new);
-        let mut snapshots = self.snapshots.write().unwrap_or_else(PoisonError::into_inner);
+        let mut snapshots = self.snapshots.write();
         match next {
             Some(next) => snapshots.insert(collection.clone(), next),
             None => snapshots.remove(collection),
@@ -48,7 +49,7 @@ impl VectorIndex for EmbeddedIndex {
         removed: &[FaceId],
         added: &[Template<'_>],
     ) -> Result<(), IndexError> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.changing.lock();
         let current = match (self.snapshot(collection), added.first()) {
             (Some(current), _) => current,
             (None, Some(first)) => Arc::new(Snapshot::empty(collection.metric, first.vector.len())),
@@ -60,7 +61,7 @@ impl VectorIndex for EmbeddedIndex {
     }
 
     fn drop_collection(&self, collection: &Collection) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = self.changing.lock();
         drop(self.put(collection, None));
     }
 
@@ -69,7 +70,7 @@ impl VectorIndex for EmbeddedIndex {
     }
 
     fn size(&self) -> usize {
-        let snapshots = self.snapshots.read().unwrap_or_else(PoisonError::into_inner);
+        let snapshots = self.snapshots.read();
         snapshots.values().map(|snapshot| snapshot.face_count()).sum()
     }
 

@@ -1,9 +1,9 @@
-//! Finds the nearest enrolled faces to a vector. The database is the truth and this a projection of it: called when
-//! people are enrolled, changed and identified, and filled when the service starts. Knows no database and no HTTP,
-//! and is never asked what a distance means.
+//! Finds the enrolled faces nearest to a vector. The index is a projection of the database: it is loaded at startup,
+//! and used when people are enrolled, changed and identified. Independent of the database, of HTTP and of the
+//! interpretation of distances.
 //!
-//! [`EmbeddedIndex`] keeps every template in memory and misses none: what it answers is what comparing the query
-//! with every template would.
+//! [`EmbeddedIndex`] keeps every template in memory and is exact: it returns the same result as a comparison of the
+//! query with every template.
 
 mod block;
 mod code;
@@ -22,15 +22,15 @@ use vision::{Metric, ModelDigest};
 
 pub use embedded::EmbeddedIndex;
 
-/// Most values a vector may have.
+/// Maximum number of values in a vector.
 pub const MAX_DIMENSIONS: usize = 65_536;
 
-/// Templates of enrolled faces, searched by vector. Every change is visible all at once or not at all, and to every
-/// search that starts after the call returned.
+/// Templates of enrolled faces, searchable by vector. Each change is atomic, and visible to every search that starts
+/// after the call returned.
 pub trait VectorIndex: Send + Sync {
-    /// Takes `removed` out of the collection and puts `added` in. A face that is there already is replaced; one in
-    /// `removed` that is not there is no matter. Of templates of the same face the last one counts. On an error
-    /// nothing has changed.
+    /// Removes `removed` from the collection and adds `added`. A face that exists already is replaced; unknown faces in
+    /// `removed` are ignored. If several templates of one face are added, the last one counts. On an error nothing is
+    /// changed.
     fn replace(
         &self,
         collection: &Collection,
@@ -38,17 +38,17 @@ pub trait VectorIndex: Send + Sync {
         added: &[Template<'_>],
     ) -> Result<(), IndexError>;
 
-    /// Forgets every face of the collection.
+    /// Removes every face of the collection.
     fn drop_collection(&self, collection: &Collection);
 
-    /// How many faces the collection has; 0 when it is unknown.
+    /// Number of faces in the collection; 0 if the collection is unknown.
     fn face_count(&self, collection: &Collection) -> usize;
 
-    /// How many faces all collections have.
+    /// Number of faces in all collections.
     fn size(&self) -> usize;
 
-    /// The `limit` people whose best face is nearest to `query` and within `max_distance`, which counts as within
-    /// and may be infinite; none is within NaN. A collection that is unknown has no faces.
+    /// The `limit` people nearest to `query`, each by the nearest face, within `max_distance` inclusive. `max_distance`
+    /// may be infinite; NaN matches nothing. An unknown collection is treated as empty.
     fn search(
         &self,
         collection: &Collection,
@@ -57,88 +57,89 @@ pub trait VectorIndex: Send + Sync {
         max_distance: f32,
     ) -> Result<SearchResult, IndexError>;
 
-    /// [`Self::replace`] that removes nothing.
+    /// [`Self::replace`] without removals.
     fn insert(&self, collection: &Collection, added: &[Template<'_>]) -> Result<(), IndexError> {
         self.replace(collection, &[], added)
     }
 
-    /// [`Self::replace`] that adds nothing.
+    /// [`Self::replace`] without additions.
     fn remove(&self, collection: &Collection, faces: &[FaceId]) -> Result<(), IndexError> {
         self.replace(collection, faces, &[])
     }
 }
 
-/// Which templates are searched together. Those of different collections never meet.
+/// A set of templates that are searched together. Collections are independent of each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Collection {
-    /// Who owns the gallery.
+    /// Tenant that owns the gallery.
     pub tenant: Tenant,
-    /// What the gallery is found by.
+    /// Lookup key of the gallery.
     pub gallery: NameKey,
-    /// The model that made the vectors.
+    /// Model that computed the vectors.
     pub model: ModelDigest,
-    /// How that model's vectors are compared.
+    /// Metric for comparing the model's vectors.
     pub metric: Metric,
 }
 
 /// The vector of an enrolled face.
 #[derive(Clone, Copy, Debug)]
 pub struct Template<'a> {
-    /// The face.
+    /// Id of the face.
     pub face: FaceId,
-    /// Whose face it is.
+    /// Person whom the face belongs to.
     pub person: PersonId,
-    /// 1 to [`MAX_DIMENSIONS`] finite values of any length, as many as every other vector of the collection.
+    /// 1 to [`MAX_DIMENSIONS`] finite values of any magnitude; all vectors of a collection have the same number.
     pub vector: &'a [f32],
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchResult {
-    /// Each person once, with the nearest face; nearest first, and of two that are equally near the smaller face id.
+    /// Each person once, with the nearest face. Sorted by distance, then by face id.
     pub matches: Vec<Match>,
-    /// How many faces the query was compared with.
+    /// Number of faces that the query was compared with.
     pub searched_faces: usize,
 }
 
-/// A person who was found.
+/// A person found by a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Match {
-    /// The face of that person that is nearest; of two that are equally near the one with the smaller id.
+    /// The person's nearest face; of two equally near faces the one with the smaller id.
     pub face: FaceId,
-    /// The person.
+    /// Id of the person.
     pub person: PersonId,
-    /// By the collection's metric, from the vectors themselves, rounded once to f32. 0 is the same vector.
+    /// Distance by the collection's metric, computed from the original vectors and rounded once to f32. 0 for equal
+    /// vectors.
     pub distance: f32,
 }
 
-/// A vector that cannot be indexed or searched for.
+/// Why a vector cannot be indexed or searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
-    /// It has no values, or too many.
-    #[error("a vector has 1 to {MAX_DIMENSIONS} values, not {actual}")]
+    /// The vector has no values, or too many.
+    #[error("a vector must have 1 to {MAX_DIMENSIONS} values, not {actual}")]
     Dimensions {
-        /// How many it has.
+        /// Number of values in the vector.
         actual: usize,
     },
-    /// It is not as long as the vectors of the collection.
+    /// The vector has another length than the vectors of the collection.
     #[error("the collection's vectors have {expected} values, not {actual}")]
     WrongLength {
-        /// How many the others have.
+        /// Number of values in the collection's vectors.
         expected: usize,
-        /// How many it has.
+        /// Number of values in the vector.
         actual: usize,
     },
-    /// A value is infinite or not a number.
+    /// A value is infinite or NaN.
     #[error("value {index} of the vector is not finite")]
     NotFinite {
-        /// Place of the first such value, counted from 0.
+        /// Index of the first such value, from 0.
         index: usize,
     },
 }
 
 impl IndexError {
-    /// Is `vector` one that can be indexed beside others of `dimensions` values?
+    /// Checks that `vector` can be indexed together with vectors of `dimensions` values.
     fn check(vector: &[f32], dimensions: usize) -> Result<(), Self> {
         let actual = vector.len();
         if !(1..=MAX_DIMENSIONS).contains(&actual) {

@@ -1,4 +1,4 @@
-//! The nearest people so far.
+//! The nearest people found so far in a search.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
@@ -20,7 +20,7 @@ impl Nearest {
         Self { limit, max_distance, ranked: BTreeSet::new(), by_person: HashMap::new() }
     }
 
-    /// No face farther away than this can still be among the nearest.
+    /// Distance beyond which a face can no longer be among the nearest.
     pub(super) fn horizon(&self) -> f32 {
         match self.ranked.last() {
             Some(last) if self.ranked.len() >= self.limit => last.0.distance,
@@ -28,7 +28,7 @@ impl Nearest {
         }
     }
 
-    /// Takes the face in if it is among the nearest.
+    /// Adds the face if it is among the nearest.
     pub(super) fn offer(&mut self, found: Match) {
         let within = found.distance <= self.max_distance;
         let known = self.by_person.get(&found.person).copied();
@@ -47,7 +47,7 @@ impl Nearest {
         }
     }
 
-    /// Nearest first.
+    /// The matches, nearest first.
     pub(super) fn into_matches(self) -> Vec<Match> {
         self.ranked.into_iter().map(|Ranked(found)| found).collect()
     }

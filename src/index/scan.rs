@@ -1,24 +1,24 @@
-//! Compares a query with the codes of a block. This is where a search spends its time, so it is written for the
-//! compiler to vectorise and compiled once for each generation of processors.
+//! Compares a query with the codes of a block. Searches spend most of their time here, so the code is written to be
+//! vectorised and is compiled once for each processor generation.
 
 use pulp::{Simd, WithSimd};
 
 use super::code::{Codes, LANES, QueryCode};
 use super::distance::ROUNDING;
 
-/// Rows whose products an i16 can add up: 8 * 2 * 15 * 127 = 30,480.
+/// Number of rows whose products fit in an i16 sum: 8 * 2 * 15 * 127 = 30,480.
 const ROWS: usize = 8;
 
 /// A vector that may be near the query.
 #[derive(Clone, Copy)]
 pub(super) struct Near {
-    /// It is not nearer than this.
+    /// Lower bound of its distance.
     pub(super) bound: f64,
-    /// Where it is in the block. May be in the padding.
+    /// Position in the block; may be in the padding.
     pub(super) place: usize,
 }
 
-/// Writes into `near` the vectors that may be within `straight_line` of the query. Those left out are not.
+/// Writes to `near` the vectors that may be within `straight_line` of the query. All others are farther away.
 pub(super) fn scan(codes: &Codes, query: &QueryCode, straight_line: f64, near: &mut Vec<Near>) {
     near.clear();
     pulp::Arch::new().dispatch(Scan { codes, query, straight_line, near });
@@ -34,7 +34,7 @@ struct Scan<'a> {
 impl WithSimd for Scan<'_> {
     type Output = ();
 
-    #[expect(clippy::inline_always, reason = "or it is not compiled for the processor at hand")]
+    #[expect(clippy::inline_always, reason = "so that it is compiled for the current processor")]
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self { codes, query, straight_line, near } = self;
@@ -44,7 +44,7 @@ impl WithSimd for Scan<'_> {
             let (mut squared, mut beyond) = ([0.0; LANES], [false; LANES]);
             for lane in 0..LANES {
                 let step = f64::from(scales.steps[lane]);
-                // Of the levels themselves, which are written as (level + 15) / 2.
+                // Product with the actual levels, which are stored as (level + 15) / 2.
                 let product = 2.0 * f64::from(products[lane]) - 15.0 * query.sum;
                 let lengths = step * step * f64::from(scales.squares[lane]) + query.square;
                 squared[lane] = lengths * (1.0 - ROUNDING) - 2.0 * step * query.step * product;
@@ -61,8 +61,8 @@ impl WithSimd for Scan<'_> {
     }
 }
 
-/// For each code of a group, the sum over the dimensions of its written level times the query's.
-#[expect(clippy::inline_always, reason = "part of the above")]
+/// For each code of a group, the sum over the dimensions of its stored level times the query's level.
+#[expect(clippy::inline_always, reason = "inlined into the function above")]
 #[inline(always)]
 fn products(rows: &[[u8; LANES]], query: &[[i16; 2]]) -> [i32; LANES] {
     let (rows, last_rows) = rows.as_chunks::<ROWS>();
@@ -75,8 +75,8 @@ fn products(rows: &[[u8; LANES]], query: &[[i16; 2]]) -> [i32; LANES] {
     sums
 }
 
-/// At most [`ROWS`] rows.
-#[expect(clippy::inline_always, reason = "part of the above")]
+/// Adds the products of at most [`ROWS`] rows.
+#[expect(clippy::inline_always, reason = "inlined into the function above")]
 #[inline(always)]
 fn add_products(rows: &[[u8; LANES]], query: &[[i16; 2]], sums: &mut [i32; LANES]) {
     let mut products = [0_i16; LANES];

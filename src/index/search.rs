@@ -1,4 +1,4 @@
-//! One search: from the codes to the vectors, and no farther than needed.
+//! One search: compares codes first, and vectors only where necessary.
 
 use vision::Metric;
 
@@ -8,26 +8,26 @@ use super::nearest::Nearest;
 use super::scan::{Near, scan};
 use super::{Match, Template};
 
-/// Goes through the blocks once. Of each it looks at the most promising vectors at once, to learn early how near the
-/// nearest people are; the others wait until that is known better, which spares most of them.
+/// Scans the blocks once. The most promising vectors of each block are compared immediately, to find a tight limit
+/// early; the others are deferred, and most of them turn out to be beyond the final limit.
 pub(super) struct Search<'a> {
     metric: Metric,
     query: &'a [f32],
     limit: usize,
     nearest: Nearest,
     waiting: Vec<(Near, &'a Block)>,
-    /// Room to work in.
+    /// Scratch buffer.
     near: Vec<Near>,
 }
 
 impl<'a> Search<'a> {
-    /// Looks for the `limit` people nearest to `query` and within `max_distance`.
+    /// A search for the `limit` people nearest to `query` and within `max_distance`.
     pub(super) fn new(metric: Metric, query: &'a [f32], limit: usize, max_distance: f32) -> Self {
         let nearest = Nearest::new(limit, max_distance);
         Self { metric, query, limit, nearest, waiting: Vec::new(), near: Vec::with_capacity(BLOCK_SIZE) }
     }
 
-    /// Looks through a block.
+    /// Searches a block.
     pub(super) fn visit(&mut self, block: &'a Block) {
         let mut near = std::mem::take(&mut self.near);
         let codes = block.codes();
@@ -59,7 +59,7 @@ impl<'a> Search<'a> {
 
     fn look_at(&mut self, near: Near, block: &Block) {
         let distance = exact(self.metric, self.query, block.vector(near.place));
-        // The ids are elsewhere in memory, and few are needed.
+        // Ids are stored separately and few are needed.
         if distance <= self.nearest.horizon() {
             let Template { face, person, .. } = block.template(near.place);
             self.nearest.offer(Match { face, person, distance });

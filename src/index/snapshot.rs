@@ -1,4 +1,4 @@
-//! The templates of a collection at one moment. A change makes a new snapshot that shares the blocks it left alone.
+//! An immutable state of a collection. A change creates a new snapshot that shares the unchanged blocks.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::block::{BLOCK_SIZE, Block};
 use super::search::Search;
 use super::{IndexError, SearchResult, Template};
 
-/// Blocks of templates, each at least half full but for the last one.
+/// Blocks of templates. All but the last are at least half full.
 pub(super) struct Snapshot {
     metric: Metric,
     dimensions: usize,
@@ -18,17 +18,17 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// No templates yet, of vectors with `dimensions` values.
+    /// A snapshot without templates, for vectors with `dimensions` values.
     pub(super) fn empty(metric: Metric, dimensions: usize) -> Self {
         Self { metric, dimensions, blocks: Vec::new() }
     }
 
-    /// How many templates there are.
+    /// Number of templates.
     pub(super) fn face_count(&self) -> usize {
         self.blocks.iter().map(|block| block.len()).sum()
     }
 
-    /// The same without `removed` and with `added`; see [`super::VectorIndex::replace`].
+    /// A copy without `removed` and with `added`; see [`super::VectorIndex::replace`].
     pub(super) fn replace(&self, removed: &[FaceId], added: &[Template<'_>]) -> Result<Self, IndexError> {
         for template in added {
             IndexError::check(template.vector, self.dimensions)?;
@@ -36,7 +36,7 @@ impl Snapshot {
         let gone = ascending(removed.iter().copied().chain(added.iter().map(|template| template.face)));
         let (mut blocks, mut loose) = self.without(&gone);
         loose.extend(last_of_each_face(added));
-        // The last block is filled up before another is begun.
+        // Fills the last block before another is started.
         if !loose.is_empty()
             && let Some(last) = self.blocks.last().filter(|last| last.len() < BLOCK_SIZE)
             && blocks.pop_if(|block| Arc::ptr_eq(block, last)).is_some()
@@ -64,7 +64,7 @@ impl Snapshot {
         Ok(SearchResult { matches: search.finish(), searched_faces: self.face_count() })
     }
 
-    /// The blocks without the faces that are `gone`, and the templates of those that became less than half full.
+    /// The blocks without the faces that are `gone`, and the templates of blocks that became less than half full.
     fn without(&self, gone: &[FaceId]) -> (Vec<Arc<Block>>, Vec<Template<'_>>) {
         let (mut blocks, mut loose) = (Vec::with_capacity(self.blocks.len() + 1), Vec::new());
         for block in &self.blocks {

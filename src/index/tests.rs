@@ -1,4 +1,4 @@
-//! What the index promises, held against comparing every template.
+//! Compares the index with an exhaustive comparison of every template.
 
 use std::collections::{BTreeMap, HashMap};
 use std::thread;
@@ -158,7 +158,7 @@ fn searches_go_on_while_100_000_faces_come_in() {
     assert_eq!(index.face_count(&collection), 100_001);
 }
 
-/// An index, and what should be in it.
+/// An index, and its expected content.
 struct Subject {
     index: EmbeddedIndex,
     collection: Collection,
@@ -225,11 +225,11 @@ fn person(id: u128) -> PersonId {
 
 #[derive(Clone, Copy)]
 enum Values {
-    /// From -0.6 to 0.6.
+    /// Values from -0.6 to 0.6.
     Ordinary,
-    /// Few, so that vectors coincide and distances tie.
+    /// Few distinct values, so that vectors coincide and distances tie.
     Coarse,
-    /// Of any size that an f32 can have.
+    /// Values of any magnitude of f32.
     OfAnySize,
 }
 

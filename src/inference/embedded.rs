@@ -1,4 +1,4 @@
-//! The embedded engine as a service: threads of its own, a bounded queue, and batches of what waits.
+//! The embedded engine as a service: its own threads, a bounded queue, and batches of waiting requests.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,134 +9,136 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::info;
 use vision::{
-    DecodeCost, DetectOptions, EncodedFace, EngineError, FaceEngine, ImageError, ImageHeader, ImageLimits,
-    LeastScores, ModelCard,
+    DecodeCost, DetectOptions, EncodedFace, EngineError, ImageError, ImageHeader, ImageLimits, MinScores,
+    ModelCard,
 };
 
+use super::line::request::{Asked, Image, Reply, Request, Wanted};
 use super::line::{Bounds, Line, Reservation, Stopped, line};
-use super::thread::{Alive, Asked, EngineThread, Image, Reply, Request, Wanted};
+use super::thread::{Alive, EngineThread, MakeEngine};
 use super::{AnnotatedImage, Client, EncodeError, Encoding, Urgency, memory};
-use crate::config::{Setting, Settings};
 use crate::metrics::EngineMetrics;
+use crate::settings::{Setting, Settings};
 
-/// From which time a picture is slow to decode. A photo of 50 megapixels takes half of it.
+/// Decoding time from which an image counts as slow. A photo of 50 megapixels takes half of it.
 const SLOW_NANOSECONDS: u64 = 300_000_000;
 
-/// A tebibyte.
+/// One tebibyte.
 const MAX_DECODE_MEMORY_MIB: u64 = 1 << 20;
-/// For decoding, where nothing says how much memory there is.
+/// Memory for decoding if the available memory is unknown.
 const DECODE_BYTES_OF_UNKNOWN_MACHINE: u64 = 1 << 30;
 
-/// The embedded engine.
+/// Settings of the embedded engine.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// ONNX Runtime's shared library.
+    /// Path of ONNX Runtime's shared library.
     pub runtime: PathBuf,
-    /// The model pack's folder.
+    /// Folder of the model pack.
     pub pack: PathBuf,
-    /// Engine threads; each holds the models once.
+    /// Number of engine threads, each with its own copy of the models.
     pub threads: usize,
-    /// Images that may wait for a thread.
+    /// Maximum number of images waiting for a thread.
     pub queue: usize,
-    /// What is decoded at all.
+    /// Limits of images to decode.
     pub limits: ImageLimits,
-    /// Below which scores a face has an issue.
-    pub least_scores: LeastScores,
+    /// Minimum scores below which a face has an issue.
+    pub min_scores: MinScores,
 }
 
 impl EngineConfig {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let library = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
-        let home = Setting { name: "FACEQL_HOME", about: "The folder that `make prepare` installs into." };
-        let runtime = Setting { name: "FACEQL_ONNX_RUNTIME", about: "ONNX Runtime's shared library." };
-        let pack = Setting { name: "FACEQL_MODEL_PACK", about: "The folder of the model pack." };
-        let threads = Setting {
-            name: "FACEQL_ENGINE_THREADS",
-            about: "Engine threads, each with the models in memory; 0 means one for each processor.",
-        };
-        let queue =
-            Setting { name: "FACEQL_ENGINE_QUEUE", about: "Images that may wait for an engine thread." };
-        let bytes = Setting { name: "FACEQL_MAX_UPLOAD_BYTES", about: "Largest image file, in bytes." };
-        let pixels = Setting {
-            name: "FACEQL_MAX_IMAGE_PIXELS",
-            about: "Largest image, in pixels (width times height), read from its header.",
-        };
-        let memory = Setting {
-            name: "FACEQL_DECODE_MEMORY_MIB",
-            about: "Memory for decoding images, in MiB; an image that could need more is refused, others wait for each other. 0 means half of what the machine or its cgroup has.",
-        };
-        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let home = Setting::new("FACEQL_HOME", "Folder that `make prepare` installs into.");
         let home = settings.text(home, ".faceql");
-        let threads = settings.number(threads, 0, 0..=256);
+        let threads = Setting::new(
+            "FACEQL_ENGINE_THREADS",
+            "Engine threads, each with its own copy of the models in memory. 0: one for each processor.",
+        );
+        let threads = match settings.number(threads, 0, 0..=256) {
+            0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            threads => threads,
+        };
+        let runtime = Setting::new("FACEQL_ONNX_RUNTIME", "Shared library of ONNX Runtime.");
+        let pack = Setting::new("FACEQL_MODEL_PACK", "Folder of the model pack.");
+        let queue = Setting::new("FACEQL_ENGINE_QUEUE", "Images that may wait for an engine thread.");
         Self {
             runtime: settings.path(runtime, &format!("{home}/lib/{library}")),
             pack: settings.path(pack, &format!("{home}/packs/standard")),
-            threads: if threads == 0 { processors } else { threads },
+            threads,
             queue: settings.number(queue, 64, 1..=10_000),
-            limits: ImageLimits {
-                max_bytes: settings.number(bytes, 20_971_520, 1024..=1_073_741_824),
-                max_pixels: settings.number(pixels, 50_000_000, 4096..=1_000_000_000),
-                max_decode_bytes: match settings.number(memory, 0, 0..=MAX_DECODE_MEMORY_MIB) {
-                    0 => {
-                        memory::available().map_or(DECODE_BYTES_OF_UNKNOWN_MACHINE, |available| available / 2)
-                    }
-                    mebibytes => mebibytes << 20,
-                },
-            },
-            least_scores: least_scores(settings),
+            limits: image_limits(settings),
+            min_scores: min_scores(settings),
         }
     }
 }
 
-fn least_scores(settings: &mut Settings) -> LeastScores {
-    let mut score = |name, about| settings.share(Setting { name, about });
-    LeastScores {
+fn image_limits(settings: &mut Settings) -> ImageLimits {
+    let bytes = Setting::new("FACEQL_MAX_UPLOAD_BYTES", "Largest image file, in bytes.");
+    let pixels = Setting::new(
+        "FACEQL_MAX_IMAGE_PIXELS",
+        "Largest image, in pixels (width times height), as its header says.",
+    );
+    let memory = Setting::new(
+        "FACEQL_DECODE_MEMORY_MIB",
+        "Memory for decoding images, in MiB. An image that could need more is refused; others wait for each other. 0: half \
+         of the memory of the machine or its cgroup.",
+    );
+    ImageLimits {
+        max_bytes: settings.number(bytes, 20_971_520, 1024..=1_073_741_824),
+        max_pixels: settings.number(pixels, 50_000_000, 4096..=1_000_000_000),
+        max_decode_bytes: match settings.number(memory, 0, 0..=MAX_DECODE_MEMORY_MIB) {
+            0 => memory::available().map_or(DECODE_BYTES_OF_UNKNOWN_MACHINE, |available| available / 2),
+            mebibytes => mebibytes << 20,
+        },
+    }
+}
+
+fn min_scores(settings: &mut Settings) -> MinScores {
+    let mut score = |name, about| settings.share(Setting::new(name, about));
+    MinScores {
         size: score(
             "FACEQL_LEAST_SIZE",
-            "Least score, 0 to 1, of the face's size in pixels; below it the face is TOO_SMALL. Empty: the pack's.",
+            "Lowest score for the size of a face, 0 to 1; a face below it is TOO_SMALL. Empty: the pack's.",
         ),
         sharpness: score(
             "FACEQL_LEAST_SHARPNESS",
-            "Least score, 0 to 1, of the finest detail in the face; below it the face is BLURRED. Empty: the pack's.",
+            "Lowest score for the sharpness of a face, 0 to 1; a face below it is BLURRED. Empty: the pack's.",
         ),
         brightness: score(
             "FACEQL_LEAST_BRIGHTNESS",
-            "Least score, 0 to 1, of the light on the face; below it it is TOO_DARK or TOO_BRIGHT. Empty: the pack's.",
+            "Lowest score for the light on a face, 0 to 1; a face below it is TOO_DARK or TOO_BRIGHT. Empty: the pack's.",
         ),
         contrast: score(
             "FACEQL_LEAST_CONTRAST",
-            "Least score, 0 to 1, of light against dark; below it the face has LOW_CONTRAST. Empty: the pack's.",
+            "Lowest score for the contrast of a face, 0 to 1; a face below it has LOW_CONTRAST. Empty: the pack's.",
         ),
         frontality: score(
             "FACEQL_LEAST_FRONTALITY",
-            "Least score, 0 to 1, of looking at the camera; below it it is an EXTREME_POSE. Empty: the pack's.",
+            "Lowest score for looking at the camera, 0 to 1; a face below it has an EXTREME_POSE. Empty: the pack's.",
         ),
         confidence: score(
             "FACEQL_LEAST_CONFIDENCE",
-            "Least score, 0 to 1, of the detector's confidence; below it there is LOW_CONFIDENCE. Empty: the pack's.",
+            "Lowest confidence of the detector, 0 to 1; a face below it has LOW_CONFIDENCE. Empty: the pack's.",
         ),
         share_inside: score(
             "FACEQL_LEAST_SHARE_INSIDE",
-            "Least share, 0 to 1, of the face's box within the picture; below it the face is CUT_OFF. Empty: 0.95.",
+            "Lowest share of a face's box that lies within the image, 0 to 1; a face below it is CUT_OFF. Empty: 0.95.",
         ),
     }
 }
 
-/// Makes one engine for one thread.
-pub type MakeEngine = dyn Fn() -> Result<Box<dyn FaceEngine>, EngineError> + Send + Sync;
-
-/// Why the engine did not start.
+/// Why the engine could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The models or the runtime could not be loaded.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// A thread died while it was loading.
+    /// A thread ended during startup.
     #[error("an engine thread ended before it was ready")]
     ThreadDied,
 }
 
-/// Hands images to the engine threads. The threads end with its last clone.
+/// Sends images to the engine threads. The threads end when the last clone is dropped.
 #[derive(Clone)]
 pub struct EmbeddedEncoder {
     line: Line,
@@ -148,10 +150,10 @@ pub struct EmbeddedEncoder {
 }
 
 impl EmbeddedEncoder {
-    /// Starts `config.threads` threads with an engine each, and returns once all of them are warm.
+    /// Starts `config.threads` threads with one engine each, and returns when all of them have warmed up.
     ///
     /// # Errors
-    /// When an engine cannot be made or warmed up.
+    /// When an engine cannot be created or warmed up.
     pub async fn start(config: &EngineConfig, make: Arc<MakeEngine>) -> Result<Self, StartError> {
         let (line, waiting) = line(Bounds {
             places: config.queue,
@@ -181,11 +183,11 @@ impl EmbeddedEncoder {
             cards = Some(warm.await.map_err(|_| StartError::ThreadDied)??);
         }
         let (detector, model) = cards.ok_or(StartError::ThreadDied)?;
-        info!(threads = config.threads, model = model.name, "the engine is warm");
+        info!(threads = config.threads, model = model.name, "the engine is ready");
         Ok(Self { line, limits: config.limits, detector, model, threads, metrics })
     }
 
-    /// An engine without threads, which refuses every picture: for work on vectors that are there already.
+    /// An engine without threads that rejects every image, for work on existing vectors.
     #[must_use]
     pub fn idle(detector: ModelCard, model: ModelCard) -> Self {
         let limits = ImageLimits { max_bytes: 0, max_pixels: 0, max_decode_bytes: 0 };
@@ -193,20 +195,20 @@ impl EmbeddedEncoder {
         Self { line, limits, detector, model, threads: Arc::default(), metrics: EngineMetrics::default() }
     }
 
-    /// See [`super::Encoder::encode`]. When the caller goes away, the work is not begun.
+    /// See [`super::Encoder::encode`]. A request whose caller is cancelled is not processed.
     ///
     /// # Errors
-    /// [`EncodeError::Image`] for an image that is none, [`EncodeError::Unavailable`] when the engine fails.
+    /// [`EncodeError::Image`] for an invalid image, [`EncodeError::Unavailable`] when the engine fails.
     pub async fn encode(&self, client: &Client, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
         let faces = self.analyse(client, image, DetectOptions::default(), Urgency::Background).await?;
         Ok(faces.into_iter().map(Encoding::from).collect())
     }
 
-    /// The wanted faces of `image`, largest first, each judged and encoded. When the caller goes away, the work is not
-    /// begun.
+    /// The selected faces of `image`, largest first, each with its quality and vector. A request whose caller is
+    /// cancelled is not processed.
     ///
     /// # Errors
-    /// As [`Self::encode`].
+    /// Same as [`Self::encode`].
     pub async fn analyse(
         &self,
         client: &Client,
@@ -217,11 +219,11 @@ impl EmbeddedEncoder {
         self.look(client, Image { file: image, options }, urgency, Wanted::Encodings).await
     }
 
-    /// The wanted faces of `image`, largest first, each judged, and a copy of it with them drawn in. When the caller goes
-    /// away, the work is not begun.
+    /// The selected faces of `image`, largest first, each with its quality, and an annotated copy of the image. A
+    /// request whose caller is cancelled is not processed.
     ///
     /// # Errors
-    /// As [`Self::encode`].
+    /// Same as [`Self::encode`].
     pub async fn annotate(
         &self,
         client: &Client,
@@ -232,7 +234,7 @@ impl EmbeddedEncoder {
         self.look(client, Image { file: image, options }, urgency, Wanted::Annotation).await
     }
 
-    /// Memory for decoding `bytes` beside the engine, in the background, once it is the client's turn.
+    /// Reserves memory for decoding `bytes` outside of the engine, as background work when it is the client's turn.
     ///
     /// # Errors
     /// [`EncodeError::Unavailable`] when the engine has stopped.
@@ -268,11 +270,11 @@ impl EmbeddedEncoder {
         self.ask(request, urgency, answer).await
     }
 
-    /// What an image will cost, before it takes a place in the line.
+    /// Estimates the cost of decoding an image before it is enqueued.
     async fn cost(&self, image: Bytes) -> Result<DecodeCost, EncodeError> {
         let limits = self.limits;
         let reading = tokio::task::spawn_blocking(move || ImageHeader::read(&image, &limits));
-        let broke_off = |_| ImageError::Invalid { reason: "reading its header broke off".into() };
+        let broke_off = |_| ImageError::Invalid { reason: "reading its header failed".into() };
         Ok(reading.await.map_err(broke_off)??.cost)
     }
 
@@ -287,40 +289,40 @@ impl EmbeddedEncoder {
         answer.await.map_err(|_| gone())?
     }
 
-    /// The model that finds faces.
+    /// The model that detects faces.
     #[must_use]
     pub fn detector(&self) -> &ModelCard {
         &self.detector
     }
 
-    /// The model that gives the vectors.
+    /// The model that computes the vectors.
     #[must_use]
     pub fn model(&self) -> &ModelCard {
         &self.model
     }
 
-    /// What its threads count.
+    /// Metrics of the engine threads.
     #[must_use]
     pub fn metrics(&self) -> &EngineMetrics {
         &self.metrics
     }
 
-    /// How many threads are alive.
+    /// Number of running threads.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.threads.load(Ordering::Relaxed)
     }
 
-    /// How many images wait for a thread, by the name of their urgency.
+    /// Number of images waiting for a thread, by urgency.
     #[must_use]
     pub fn waiting(&self) -> [(&'static str, usize); 2] {
         [Urgency::Urgent, Urgency::Background].map(|urgency| (urgency.name(), self.line.len(urgency)))
     }
 
-    /// One line on how it is, for operators.
+    /// A one-line status for operators.
     ///
     /// # Errors
-    /// When no thread is left.
+    /// When no thread is running.
     pub fn health(&self) -> Result<String, String> {
         let (threads, waiting) =
             (self.threads(), self.waiting().iter().map(|(_, images)| images).sum::<usize>());
@@ -331,7 +333,7 @@ impl EmbeddedEncoder {
 
 impl From<EncodedFace> for Encoding {
     fn from(encoded: EncodedFace) -> Self {
-        let vector = encoded.embedding.values().iter().copied().map(crate::decimal::widen).collect();
+        let vector = encoded.embedding.values().iter().copied().map(super::decimal::widen).collect();
         Self { vector, face: Some(encoded.face) }
     }
 }

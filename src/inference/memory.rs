@@ -1,9 +1,9 @@
-//! How much memory there is: the machine's, or what the process's control group may have of it.
+//! Determines the available memory: the machine's, or the limit of the process's control group.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
-/// Bytes that this process may use; `None` where nothing tells.
+/// Bytes that this process may use; `None` if unknown.
 pub(super) fn available() -> Option<u64> {
     let machine = read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
     let groups = read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -11,13 +11,13 @@ pub(super) fn available() -> Option<u64> {
     machine.into_iter().chain(limits).min()
 }
 
-/// Of `/proc/meminfo`, which counts in KiB.
+/// Parses `/proc/meminfo`, which counts in KiB.
 fn total(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// Where limits stand that hold for a group, given as in `/proc/self/cgroup`: its own and those of the groups around it.
+/// Files with the memory limits of a group, as named in `/proc/self/cgroup`, and of its ancestors.
 fn limit_files(group: &str) -> Vec<PathBuf> {
     let mut parts = group.splitn(3, ':').skip(1);
     let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { return Vec::new() };
@@ -28,12 +28,12 @@ fn limit_files(group: &str) -> Vec<PathBuf> {
         }
         _ => return Vec::new(),
     };
-    // In a container the group may be named as the machine sees it, while its files lie at the root.
+    // In a container, the group may be named as on the host while its files are at the root.
     let groups = Path::new(path.trim_start_matches('/')).ancestors();
     groups.map(|group| Path::new(root).join(group).join(file)).collect()
 }
 
-/// `max` is no limit.
+/// Parses a limit; `max` means none.
 fn limit(text: &str) -> Option<u64> {
     text.trim().parse().ok()
 }

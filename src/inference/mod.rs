@@ -1,6 +1,7 @@
-//! Images to encodings, for the domains: by the embedded engine on threads of its own, or by an external
-//! encoding service. Knows no job and no container.
+//! Encodes images for the domains, with the embedded engine on its own threads or with an external encoding service.
+//! Independent of jobs and containers.
 
+pub mod decimal;
 mod embedded;
 mod line;
 mod memory;
@@ -14,34 +15,36 @@ use bytes::Bytes;
 use entity::ids::Tenant;
 use vision::{DetectedFace, ImageError, ModelCard};
 
-use crate::caller::{Actor, Caller};
+use crate::access::caller::Caller;
+use crate::actor::Actor;
 use crate::metrics::ServiceMetrics;
 
-pub use embedded::{EmbeddedEncoder, EngineConfig, MakeEngine, StartError};
+pub use embedded::{EmbeddedEncoder, EngineConfig, StartError};
 pub use line::Reservation;
 pub use models::KnownModels;
 pub use remote::{RemoteConfig, RemoteEncoder, RemoteError};
+pub use thread::MakeEngine;
 
-/// Who encodes.
+/// An encoder of images.
 #[derive(Clone)]
 pub enum Encoder {
     /// The engine in this process.
     Embedded(Box<EmbeddedEncoder>),
-    /// Another server.
+    /// An external encoding service.
     Remote(RemoteEncoder),
 }
 
-/// Who does what.
+/// The engines of a server.
 #[derive(Clone)]
 pub struct Engines {
     /// Encodes the images of containers.
     pub encoder: Encoder,
-    /// Looks at the pictures of people: an external service gives neither boxes nor quality.
+    /// Analyses the images of people: an external service returns neither boxes nor quality.
     pub embedded: EmbeddedEncoder,
 }
 
 impl Engines {
-    /// All models at work, each once.
+    /// All loaded models, each once.
     #[must_use]
     pub fn models(&self) -> Vec<&ModelCard> {
         let mut models = vec![self.embedded.detector(), self.embedded.model()];
@@ -53,13 +56,13 @@ impl Engines {
         models
     }
 
-    /// What the client of the encoding service counts, if there is one.
+    /// Metrics of the encoding service's client, if one is configured.
     #[must_use]
     pub fn service_metrics(&self) -> Option<&ServiceMetrics> {
         self.service().map(RemoteEncoder::metrics)
     }
 
-    /// How the encoding service is, if there is one: a line for operators.
+    /// Status of the encoding service, if one is configured: one line for operators.
     pub async fn service_health(&self) -> Option<Result<String, String>> {
         match self.service() {
             Some(service) => Some(service.health().await),
@@ -81,17 +84,17 @@ impl From<EmbeddedEncoder> for Engines {
     }
 }
 
-/// For whom the engine works. Its threads take turns among tenants, and among the keys of each.
+/// The client of an engine request. Engine threads alternate between tenants, and between the keys of each tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
-    /// Whose data it is.
+    /// Tenant that owns the data.
     pub tenant: Tenant,
-    /// By what it was let in; `None` for a job, which is no longer anybody's request.
+    /// The authenticated actor; `None` for a job, which does not belong to a current request.
     pub actor: Option<Actor>,
 }
 
 impl Client {
-    /// A job of that tenant.
+    /// The client of a job of that tenant.
     #[must_use]
     pub fn job(tenant: &Tenant) -> Self {
         Self { tenant: tenant.clone(), actor: None }
@@ -104,17 +107,17 @@ impl From<&Caller> for Client {
     }
 }
 
-/// Who waits for the engine.
+/// Priority of an engine request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// A person, who gets the answer with the response.
+    /// A request that waits for the result.
     Urgent,
-    /// A job: it comes when nobody waits.
+    /// A job, processed when no urgent request waits.
     Background,
 }
 
 impl Urgency {
-    /// As metrics have it.
+    /// Name in metrics.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -124,43 +127,43 @@ impl Urgency {
     }
 }
 
-/// One face of an image.
+/// The encoding of one face of an image.
 #[derive(Clone, Debug)]
 pub struct Encoding {
-    /// As many finite numbers as the model has dimensions, unscaled.
+    /// Finite values, as many as the model has dimensions, not normalised.
     pub vector: Vec<f64>,
-    /// Where the face is; a remote service gives vectors alone.
+    /// Location and quality of the face; `None` for a remote service, which returns only vectors.
     pub face: Option<DetectedFace>,
 }
 
-/// An image whose faces were looked for.
+/// The faces detected in an image, and an annotated copy.
 #[derive(Clone, Debug)]
 pub struct AnnotatedImage {
     /// The faces, largest first.
     pub faces: Vec<DetectedFace>,
-    /// A copy with the faces drawn in, as JPEG.
+    /// The annotated copy, as JPEG.
     pub jpeg: Bytes,
 }
 
-/// Why an image was not encoded.
+/// Why an image could not be encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// The image is at fault.
+    /// The image is invalid.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The encoder is not there, too slow or broken; it may be well later.
+    /// The encoder is unreachable, too slow or failing; a retry may succeed.
     #[error("{0}")]
     Unavailable(String),
-    /// The encoder refuses us, and will go on to.
+    /// The encoder rejects this server; a retry would fail the same way.
     #[error("{0}")]
     Refused(String),
 }
 
 impl Encoder {
-    /// The faces of `image`, largest first; none when it shows no face.
+    /// Encodes the faces of `image`, largest first; empty if the image shows no face.
     ///
     /// # Errors
-    /// [`EncodeError`] says whether another attempt is worth while.
+    /// [`EncodeError`], which tells whether a retry can succeed.
     pub async fn encode(&self, client: &Client, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
         match self {
             Self::Embedded(embedded) => embedded.encode(client, image).await,
@@ -168,7 +171,7 @@ impl Encoder {
         }
     }
 
-    /// The model that its vectors are of.
+    /// The model of the vectors.
     #[must_use]
     pub fn model(&self) -> &ModelCard {
         match self {
@@ -177,10 +180,10 @@ impl Encoder {
         }
     }
 
-    /// One line on how it is, for operators; `Err` when it is not well.
+    /// A one-line status for operators; `Err` if the encoder is not working.
     ///
     /// # Errors
-    /// What is wrong.
+    /// A description of the problem.
     pub async fn health(&self) -> Result<String, String> {
         match self {
             Self::Embedded(embedded) => embedded.health(),

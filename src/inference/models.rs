@@ -1,17 +1,18 @@
-//! The models that have given vectors, those of earlier packs included. A card never changes, so it is kept in
-//! memory once seen.
+//! The models of stored vectors, including those of earlier packs. A model card never changes, so it is cached in
+//! memory once read.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use entity::model::{ActiveModel, Column, Entity};
+use parking_lot::RwLock;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait};
 use vision::ModelCard;
 
-use crate::database::Database;
+use crate::store::database::Database;
 
-/// Cards by digest. Cloning shares them.
+/// Model cards by digest. Clones share the cache.
 #[derive(Clone)]
 pub struct KnownModels {
     database: Database,
@@ -19,13 +20,14 @@ pub struct KnownModels {
 }
 
 impl KnownModels {
-    /// The models noted in `database`.
+    /// The models registered in `database`.
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database, seen: Arc::default() }
     }
 
-    /// Notes a model, so that its vectors can refer to it. Thresholds may have changed since the last start.
+    /// Registers a model, so that its vectors can refer to it. Updates the thresholds, which may have changed since the
+    /// last start.
     ///
     /// # Errors
     /// When the database fails.
@@ -43,9 +45,9 @@ impl KnownModels {
     /// The model with that digest.
     ///
     /// # Errors
-    /// When the database fails, or holds no such model: every vector refers to one.
+    /// When the database fails or has no such model, although every vector refers to one.
     pub async fn get(&self, digest: &str) -> Result<Arc<ModelCard>, DbErr> {
-        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
+        let seen = self.seen.read().get(digest).cloned();
         if let Some(card) = seen {
             return Ok(card);
         }
@@ -57,7 +59,7 @@ impl KnownModels {
 
     fn keep(&self, digest: String, card: ModelCard) -> Arc<ModelCard> {
         let card = Arc::new(card);
-        self.seen.write().unwrap_or_else(PoisonError::into_inner).insert(digest, card.clone());
+        self.seen.write().insert(digest, card.clone());
         card
     }
 }

@@ -1,5 +1,5 @@
-//! An external encoding service: `POST` of an image as the multipart field `file`, answered by
-//! `[[128 numbers], ...]`, a vector for each face. Gives no boxes and no quality.
+//! Client of an external encoding service: a `POST` of an image as the multipart field `file` returns
+//! `[[128 numbers], ...]`, one vector per face. The service returns no boxes and no quality.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,71 +14,68 @@ use tracing::{Instrument, debug_span};
 use vision::{ImageError, ModelCard, ModelDigest, ModelRole};
 
 use super::{EncodeError, Encoding};
-use crate::config::{Setting, Settings};
 use crate::metrics::ServiceMetrics;
+use crate::settings::{Setting, Settings};
 use crate::telemetry::{TRACED, trace_headers};
 
-/// The length of the vectors of a service whose model we do not know.
+/// Vector length of a service whose model is unknown.
 const USUAL_DIMENSIONS: u32 = 128;
 
-/// Largest answer that is read: some 1,500 faces of 128 numbers.
+/// Maximum size of a response: some 1,500 faces of 128 numbers.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
-/// Most faces in an answer: a crowd, and far more than an image shows at a size that can be told apart.
+/// Maximum number of faces in a response: far more than an image can show at a recognisable size.
 const MAX_FACES: usize = 500;
 
-/// An external encoding service.
+/// Settings of an external encoding service.
 #[derive(Clone, Debug)]
 pub struct RemoteConfig {
-    /// Where images are posted to.
+    /// URL to which images are posted.
     pub url: Url,
-    /// Sent as a bearer token.
+    /// API key, sent as a bearer token.
     pub key: Option<String>,
-    /// The pack whose thresholds hold for its vectors.
+    /// Model pack whose thresholds apply to the vectors.
     pub model: Option<String>,
-    /// How long an answer may take.
+    /// Maximum time to wait for a response.
     pub timeout: Duration,
-    /// Requests under way at once.
+    /// Maximum number of concurrent requests.
     pub concurrency: usize,
 }
 
 impl RemoteConfig {
     pub(crate) fn read(settings: &mut Settings) -> Option<Self> {
-        let url = Setting {
-            name: "ENCODING_SERVICE_URL",
-            about: "An external encoding service (http:// or https://, with its path: /v1/selfie); unset means the \
-                    embedded engine.",
-        };
-        let key =
-            Setting { name: "ENCODING_SERVICE_KEY", about: "The service's key, sent as a bearer token." };
-        let model = Setting {
-            name: "ENCODING_SERVICE_MODEL",
-            about: "The model pack whose thresholds hold for the service's vectors; unset means that images are \
-                    not compared.",
-        };
-        let timeout = Setting {
-            name: "ENCODING_SERVICE_TIMEOUT_MS",
-            about: "How long the service's answer may take, in milliseconds.",
-        };
-        let concurrency = Setting {
-            name: "ENCODING_SERVICE_CONCURRENCY",
-            about: "Requests to the service under way at once.",
-        };
-        let url = settings.url(url);
-        let key = settings.optional(key);
-        let model = settings.optional(model);
+        let url = settings.url(Setting::new(
+            "ENCODING_SERVICE_URL",
+            "Address of an external encoding service, with its path /v1/selfie. Empty: the embedded engine.",
+        ));
+        let key = settings.optional(Setting::new(
+            "ENCODING_SERVICE_KEY",
+            "API key of the encoding service, sent as a bearer token.",
+        ));
+        let model = settings.optional(Setting::new(
+            "ENCODING_SERVICE_MODEL",
+            "Model pack whose thresholds apply to the service's vectors. Empty: images are not compared.",
+        ));
+        let timeout = Setting::new(
+            "ENCODING_SERVICE_TIMEOUT_MS",
+            "How long the encoding service may take to answer, in milliseconds.",
+        );
         let timeout = settings.milliseconds(timeout, 30_000, 10..=600_000);
+        let concurrency = Setting::new(
+            "ENCODING_SERVICE_CONCURRENCY",
+            "Requests to the encoding service in progress at the same time.",
+        );
         let concurrency = settings.number(concurrency, 8, 1..=256);
         url.map(|url| Self { url, key, model, timeout, concurrency })
     }
 }
 
-/// Why the client could not be made.
+/// Why the client could not be created.
 #[derive(Debug, thiserror::Error)]
 #[error("the client of the encoding service: {0}")]
 pub struct RemoteError(#[from] reqwest::Error);
 
-/// Speaks to an external encoding service. Cloning shares its connections.
+/// Client of an external encoding service. Clones share its connections.
 #[derive(Clone)]
 pub struct RemoteEncoder {
     client: Client,
@@ -89,13 +86,13 @@ pub struct RemoteEncoder {
 }
 
 impl RemoteEncoder {
-    /// A client of the service. `known` is the model of the pack that the configuration names; without it the
-    /// vectors have no thresholds and are not compared.
+    /// A client of the service. `known` is the model of the configured pack; without it the vectors have no thresholds
+    /// and are not compared.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(config: RemoteConfig, known: Option<ModelCard>) -> Result<Self, RemoteError> {
-        // reqwest brings no TLS provider here; where one is installed already, it stays.
+        // reqwest is built without a TLS provider; an installed one is kept.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(config.timeout).redirect(reqwest::redirect::Policy::none());
         Ok(Self {
@@ -110,8 +107,8 @@ impl RemoteEncoder {
     /// See [`super::Encoder::encode`].
     ///
     /// # Errors
-    /// [`EncodeError::Image`] when the service says that it is none, [`EncodeError::Unavailable`] when it is not
-    /// there, too slow, overloaded or answers nonsense, [`EncodeError::Refused`] for any other refusal.
+    /// [`EncodeError::Image`] when the service rejects the image, [`EncodeError::Unavailable`] when it is unreachable,
+    /// too slow, overloaded or returns an invalid response, [`EncodeError::Refused`] for any other rejection.
     pub async fn encode(&self, image: Bytes) -> Result<Vec<Encoding>, EncodeError> {
         let _slot = self.slots.acquire().await.map_err(|_| unavailable("its client has stopped"))?;
         let span = debug_span!(target: TRACED, "encoding service", otel.kind = "client", outcome = Empty);
@@ -133,31 +130,34 @@ impl RemoteEncoder {
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::BAD_REQUEST => {
-                return Err(
-                    ImageError::Invalid { reason: "the encoding service could not read it".into() }.into()
-                );
+                return Err(ImageError::Invalid {
+                    reason: "the encoding service could not read the image".into(),
+                }
+                .into());
             }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(unavailable(&format!("it answered {status}")));
+                return Err(unavailable(&format!("it responded with {status}")));
             }
-            status => return Err(EncodeError::Refused(format!("the encoding service answered {status}"))),
+            status => {
+                return Err(EncodeError::Refused(format!("the encoding service responded with {status}")));
+            }
         }
         self.vectors(&read_bounded(answer).await?)
     }
 
-    /// The model that its vectors are taken to be of.
+    /// The model that the vectors are assumed to belong to.
     #[must_use]
     pub fn model(&self) -> &ModelCard {
         &self.model
     }
 
-    /// What is counted of its answers.
+    /// Metrics of the service's responses.
     #[must_use]
     pub fn metrics(&self) -> &ServiceMetrics {
         &self.metrics
     }
 
-    /// Whether the service can be reached at all: any HTTP answer will do.
+    /// Checks whether the service is reachable; any HTTP response counts.
     pub(super) async fn health(&self) -> Result<String, String> {
         let at = self.config.url.host_str().unwrap_or_default();
         match self.client.get(self.config.url.clone()).timeout(Duration::from_secs(2)).send().await {
@@ -167,22 +167,22 @@ impl RemoteEncoder {
     }
 
     fn vectors(&self, answer: &[u8]) -> Result<Vec<Encoding>, EncodeError> {
-        let vectors: Vec<Vec<f64>> =
-            serde_json::from_slice(answer).map_err(|_| unavailable("its answer is no list of vectors"))?;
+        let vectors: Vec<Vec<f64>> = serde_json::from_slice(answer)
+            .map_err(|_| unavailable("its response is not a list of vectors"))?;
         if vectors.len() > MAX_FACES {
-            return Err(unavailable(&format!("it found more than {MAX_FACES} faces in an image")));
+            return Err(unavailable(&format!("it returned more than {MAX_FACES} faces for an image")));
         }
         let dimensions = self.model.dimensions.unwrap_or(USUAL_DIMENSIONS) as usize;
         let well_formed =
             |vector: &Vec<f64>| vector.len() == dimensions && vector.iter().all(|number| number.is_finite());
         if !vectors.iter().all(well_formed) {
-            return Err(unavailable(&format!("its vectors are not of {dimensions} finite numbers")));
+            return Err(unavailable(&format!("its vectors do not have {dimensions} finite numbers")));
         }
         Ok(vectors.into_iter().map(|vector| Encoding { vector, face: None }).collect())
     }
 }
 
-/// As metrics and traces have it.
+/// Outcome label in metrics and traces.
 fn outcome<T>(encoded: &Result<T, EncodeError>) -> &'static str {
     match encoded {
         Ok(_) => "encoded",
@@ -196,7 +196,7 @@ async fn read_bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, EncodeEr
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| unavailable(&describe(&error)))? {
         if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-            return Err(unavailable("its answer is too long"));
+            return Err(unavailable("its response is too long"));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -207,14 +207,14 @@ fn unavailable(what: &str) -> EncodeError {
     EncodeError::Unavailable(format!("the encoding service is unavailable: {what}"))
 }
 
-/// Says what failed, without the address: clients read it, and it may hold a secret.
+/// Describes an error without the URL, because clients see the text and the URL may contain a secret.
 fn describe(error: &reqwest::Error) -> String {
     let what = if error.is_timeout() {
-        "no answer in time"
+        "the request timed out"
     } else if error.is_connect() {
-        "no connection"
+        "it could not be reached"
     } else {
-        "the exchange broke off"
+        "the connection was interrupted"
     };
     what.into()
 }

@@ -1,104 +1,32 @@
-//! One of the engine's threads: takes its share of what waits, decodes it, and answers.
+//! An engine thread: takes its share of the waiting requests, decodes and encodes the images, and sends the responses.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::{Span, debug_span, error};
 use vision::{
     DetectOptions, EncodedFace, EngineError, FaceEngine, ImageError, ImageLimits, ModelCard, Picture,
 };
 
-use super::embedded::MakeEngine;
-use super::line::{Reservation, Taken, Waiting};
+use super::line::request::{Asked, Image, Reply, Request, Wanted};
+use super::line::{Taken, Waiting};
 use super::timed::{TimedEngine, timed};
-use super::{AnnotatedImage, Client, EncodeError, Urgency};
+use super::{AnnotatedImage, EncodeError, Urgency};
 use crate::metrics::{EngineMetrics, Step};
 use crate::telemetry::TRACED;
 
-/// How far engine threads stand back behind those that answer requests.
+/// Niceness of engine threads, which gives priority to threads that handle requests.
 const NICENESS: i32 = 5;
 
-/// Most images that one call of the engine takes.
+/// Maximum number of images per call of the engine.
 const MAX_BATCH: usize = 4;
 
-/// Something to be done when its turn comes.
-pub(super) struct Request {
-    pub(super) client: Client,
-    /// What it takes at most while it is done.
-    pub(super) memory_bytes: u64,
-    /// Whether it keeps a thread busy for long.
-    pub(super) is_slow: bool,
-    pub(super) wanted: Wanted,
-    pub(super) asked: Asked,
-}
+/// Creates the engine of one thread.
+pub type MakeEngine = dyn Fn() -> Result<Box<dyn FaceEngine>, EngineError> + Send + Sync;
 
-/// An image to look at.
-pub(super) struct Image {
-    pub(super) file: Bytes,
-    pub(super) options: DetectOptions,
-}
-
-/// When an image was asked about, and what for.
-pub(super) struct Asked {
-    at: Instant,
-    /// What is traced of who asked.
-    by: Span,
-    /// Lasts until a thread takes the image.
-    waits: Span,
-}
-
-impl Request {
-    /// Whether nobody waits for it any longer.
-    pub(super) fn is_unwanted(&self) -> bool {
-        self.wanted.is_unwanted()
-    }
-
-    /// The request in a thread's hands: it waits no longer.
-    fn taken(mut self, urgency: Urgency, metrics: &EngineMetrics) -> Self {
-        metrics.waited(urgency.name(), self.asked.at.elapsed());
-        self.asked.waits = Span::none();
-        self
-    }
-}
-
-impl Asked {
-    /// Now, by whoever calls.
-    pub(super) fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            by: Span::current(),
-            waits: debug_span!(target: TRACED, "wait for the engine"),
-        }
-    }
-}
-
-/// What is wanted, and where it goes.
-pub(super) enum Wanted {
-    /// An image's faces with their vectors.
-    Encodings(Image, Reply<Vec<EncodedFace>>),
-    /// An image's faces, and a copy with them drawn in.
-    Annotation(Image, Reply<AnnotatedImage>),
-    /// Memory, for a picture that is decoded elsewhere.
-    Memory(Reply<Reservation>),
-}
-
-pub(super) type Reply<T> = oneshot::Sender<Result<T, EncodeError>>;
-
-impl Wanted {
-    fn is_unwanted(&self) -> bool {
-        match self {
-            Self::Encodings(_, reply) => reply.is_closed(),
-            Self::Annotation(_, reply) => reply.is_closed(),
-            Self::Memory(reply) => reply.is_closed(),
-        }
-    }
-}
-
-/// Counts a thread for as long as it lives.
+/// Counts a thread while it runs.
 pub(super) struct Alive(Arc<AtomicUsize>);
 
 impl Alive {
@@ -116,9 +44,9 @@ impl Drop for Alive {
 
 type Cards = (ModelCard, ModelCard);
 
-/// Lets the threads that answer requests go first: an upload is acknowledged quickly while the engine is busy.
+/// Lowers the thread's priority, so that uploads are acknowledged quickly while the engine is busy.
 fn step_back() {
-    // On Linux niceness belongs to a thread; elsewhere it would slow the whole process.
+    // On Linux niceness is per thread; on other systems it would slow down the whole process.
     if cfg!(target_os = "linux")
         && let Err(error) = rustix::process::nice(NICENESS)
     {
@@ -140,7 +68,7 @@ impl EngineThread {
         let mut engine = match make() {
             Ok(engine) => TimedEngine { engine, metrics: self.metrics.clone() },
             Err(error) => {
-                // Nobody waits for the report when the start has failed already.
+                // The receiver is gone if the start has already failed.
                 let _ = report.send(Err(error));
                 return;
             }
@@ -152,8 +80,8 @@ impl EngineThread {
         drop(self.alive);
     }
 
-    /// Takes this thread's fair share of what waits, so that no thread idles beside a batch. Who waits for an answer
-    /// does not wait for background work as well, and nobody for a slow picture that somebody else sent.
+    /// Takes this thread's fair share of the waiting requests, so that no thread is idle while another processes a
+    /// batch. Urgent requests are not batched with background work, nor with slow images of other requests.
     fn batch(&self, first: Taken, urgency: Urgency) -> Vec<Taken> {
         let share = (self.waiting.len(urgency) + 1).div_ceil(self.threads).min(MAX_BATCH);
         let share = if first.request.is_slow { 1 } else { share };
@@ -171,7 +99,7 @@ impl EngineThread {
     }
 
     fn answer(&self, engine: &mut dyn FaceEngine, batch: Vec<Taken>) {
-        // What was decoded is held until all are answered.
+        // Decoded images are kept until all responses are sent.
         let (mut askers, mut pictures, mut reservations) = (Vec::new(), Vec::new(), Vec::new());
         for Taken { request: Request { wanted, asked: Asked { by, .. }, .. }, reservation } in batch {
             let entered = by.enter();
@@ -194,13 +122,13 @@ impl EngineThread {
 
     fn decode(&self, image: &Image) -> Result<Picture, ImageError> {
         let decode = || timed(&self.metrics, Step::Decode, || Picture::decode(&image.file, &self.limits));
-        let broke_off = |Panicked| ImageError::Invalid { reason: "the decoder broke off".into() };
+        let broke_off = |Panicked| ImageError::Invalid { reason: "the decoder failed".into() };
         guarded(decode).map_err(broke_off)?
     }
 
     fn annotate(&self, engine: &mut dyn FaceEngine, image: &Image) -> Result<AnnotatedImage, EncodeError> {
         let picture = self.decode(image)?;
-        let broke_off = |Panicked| failed("it broke off");
+        let broke_off = |Panicked| failed("the engine panicked");
         let faces = guarded(|| engine.detect(&picture, &image.options)).map_err(broke_off)?;
         let faces = faces.map_err(|error| failed(&error.to_string()))?;
         let draw = || timed(&self.metrics, Step::Annotate, || vision::annotate(&picture, &faces));
@@ -209,17 +137,17 @@ impl EngineThread {
     }
 }
 
-/// Who waits for encodings.
+/// A requester of encodings.
 struct Asker {
     reply: Reply<Vec<EncodedFace>>,
     by: Span,
 }
 
-/// Encodes the faces of `pictures` in one call of the engine, and answers each of `askers`.
+/// Encodes the faces of `pictures` in one call of the engine, and responds to each of `askers`.
 fn encode(engine: &mut dyn FaceEngine, askers: Vec<Asker>, pictures: &[(Picture, DetectOptions)]) {
     let Some(first) = askers.first() else { return };
     let wanted: Vec<_> = pictures.iter().map(|(picture, options)| (picture, *options)).collect();
-    // Each asker's trace has the call that all of them share; the first one's has its steps as well.
+    // The shared call appears in each requester's trace; its steps appear only in the first one's.
     let batch = |by: &Span| by.in_scope(|| debug_span!(target: TRACED, "batch", images = wanted.len()));
     let call = batch(&first.by);
     let others: Vec<_> = askers.iter().skip(1).map(|asker| batch(&asker.by)).collect();
@@ -230,12 +158,12 @@ fn encode(engine: &mut dyn FaceEngine, askers: Vec<Asker>, pictures: &[(Picture,
             return askers.into_iter().zip(faces).for_each(|(asker, faces)| send(asker.reply, Ok(faces)));
         }
         Ok(Err(error)) => error.to_string(),
-        Err(Panicked) => "it broke off".into(),
+        Err(Panicked) => "the engine panicked".into(),
     };
     if let [_] = pictures {
         return askers.into_iter().for_each(|asker| send(asker.reply, Err(failed(&error))));
     }
-    // One of them may be the cause; the others must not suffer for it.
+    // A single image may have caused the failure, so each is retried alone.
     for (asker, picture) in askers.into_iter().zip(pictures) {
         encode(engine, vec![asker], std::slice::from_ref(picture));
     }
@@ -243,7 +171,7 @@ fn encode(engine: &mut dyn FaceEngine, askers: Vec<Asker>, pictures: &[(Picture,
 
 struct Panicked;
 
-/// Runs `work`; a panic in it, which would be a defect, ends neither the thread nor the service.
+/// Runs `work`; a panic in it, which would be a bug, ends neither the thread nor the service.
 fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
 }
@@ -254,6 +182,6 @@ fn failed(reason: &str) -> EncodeError {
 }
 
 fn send<T>(reply: Reply<T>, answer: Result<T, EncodeError>) {
-    // Whoever asked may have gone away.
+    // The requester may be gone.
     let _ = reply.send(answer);
 }

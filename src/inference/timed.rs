@@ -1,4 +1,4 @@
-//! An engine whose steps are measured and traced.
+//! Wraps an engine to measure and trace its steps.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use vision::{
 use crate::metrics::{EngineMetrics, Step};
 use crate::telemetry::TRACED;
 
-/// Does as the engine in it does, and notes how long each step takes.
+/// Delegates to the inner engine and records the duration of each step.
 pub(super) struct TimedEngine {
     pub(super) engine: Box<dyn FaceEngine>,
     pub(super) metrics: EngineMetrics,
@@ -53,7 +53,7 @@ impl FaceEngine for TimedEngine {
     }
 }
 
-/// Does `work`, which is a step of what the present span is about.
+/// Runs `work` as a step in the current span.
 pub(super) fn timed<T>(metrics: &EngineMetrics, step: Step, work: impl FnOnce() -> T) -> T {
     let _span = debug_span!(target: TRACED, "step", otel.name = step.name()).entered();
     let start = Instant::now();

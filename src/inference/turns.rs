@@ -1,4 +1,4 @@
-//! Items of many owners, who take turns: tenants among each other, and the keys of each tenant among themselves.
+//! A queue in which owners take turns: tenants among each other, and the keys of each tenant among themselves.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -6,9 +6,9 @@ use std::hash::Hash;
 use entity::ids::Tenant;
 
 use super::Client;
-use crate::caller::Actor;
+use crate::actor::Actor;
 
-/// What waits, by whose it is.
+/// Waiting items, by owner.
 pub(super) struct Turns<T> {
     tenants: Ring<Tenant, Ring<Option<Actor>, VecDeque<T>>>,
     len: usize,
@@ -25,7 +25,7 @@ impl<T> Turns<T> {
         self.len
     }
 
-    /// How many wait of the client's tenant, and how many of these are of its key.
+    /// The number of waiting items of the client's tenant, and the number of these that belong to the client's key.
     pub(super) fn held_by(&self, client: &Client) -> (usize, usize) {
         let Some(keys) = self.tenants.queues.get(&client.tenant) else { return (0, 0) };
         (
@@ -39,8 +39,8 @@ impl<T> Turns<T> {
         self.len += 1;
     }
 
-    /// The first item of whoever's turn it is, among the first items that `admits` lets go. Who is passed over keeps the
-    /// turn; who gives an item is last from then on.
+    /// Takes the next owner's first item among those that `admits` accepts. Owners that are skipped keep their turn;
+    /// the owner of the taken item moves to the end.
     pub(super) fn take(&mut self, mut admits: impl FnMut(&T) -> bool) -> Option<T> {
         let taken = self.tenants.take(|keys| keys.take(|items| items.pop_front_if(|item| admits(item))))?;
         self.len -= 1;
@@ -50,7 +50,7 @@ impl<T> Turns<T> {
 
 /// Queues that take turns; none of them is empty.
 struct Ring<K, Q> {
-    /// Whose turn it is first, and whose then.
+    /// Order of the turns.
     order: VecDeque<K>,
     queues: HashMap<K, Q>,
 }

@@ -1,5 +1,5 @@
-//! Writes what finished jobs gave, several in one write: a commit waits for the disk, and jobs that the engine
-//! worked on together end together.
+//! Writes the results of finished jobs, several per write: each commit waits for the disk, and jobs of one engine batch
+//! finish together.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::{Claim, Done, Handler, Lease, Lost, Queue};
-use crate::database::{Database, Write};
+use crate::store::database::{Database, Write};
 
-/// Results written at once.
+/// Maximum number of results per write.
 const MAX_TOGETHER: usize = 16;
 
-/// Takes results to be written. The task that writes them ends with the last clone.
+/// Accepts results to be written. The writing task ends when the last clone is dropped.
 pub(super) struct Finisher<T>(mpsc::Sender<Finished<T>>);
 
-/// A result, and who waits to hear that it is written.
+/// A result, and the attempt that waits until it is written.
 struct Finished<T> {
     claim: Claim,
     done: Done<T>,
@@ -65,7 +65,7 @@ struct Writer<H> {
 impl<H: Handler> Writer<H> {
     async fn run(self, mut waiting: mpsc::Receiver<Finished<H::Output>>) {
         while let Some(first) = waiting.recv().await {
-            // By the turn to write, what ended with the first is there as well.
+            // While this waits for the writer, jobs that finished at the same time arrive.
             let write = self.database.write().await;
             let more = std::iter::from_fn(|| waiting.try_recv().ok()).take(MAX_TOGETHER - 1);
             let together = std::iter::once(first).chain(more).collect();
@@ -78,9 +78,9 @@ impl<H: Handler> Writer<H> {
 
     async fn settle(&self, write: Write, together: Vec<Finished<H::Output>>) {
         match self.write(write, &together).await {
-            // One of them may be the cause; the others must not suffer for it.
+            // A single result may have caused the failure, so each is retried alone.
             Err(error) if together.len() > 1 => {
-                warn!(%error, jobs = together.len(), "could not write results together; will write each alone");
+                warn!(%error, jobs = together.len(), "could not write results together; writing each one alone");
                 for alone in together {
                     self.settle_alone(alone).await;
                 }
@@ -111,7 +111,7 @@ impl<H: Handler> Writer<H> {
         Ok(held)
     }
 
-    /// Tells all who wait, and has removed what is needed no longer.
+    /// Notifies all waiting attempts, and cleans up after the written jobs.
     fn answer(&self, written: &Result<HashSet<Lease>, DbErr>, finished: Vec<Finished<H::Output>>) {
         let mut ended = Vec::new();
         for Finished { claim, done, reply } in finished {

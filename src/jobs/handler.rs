@@ -1,39 +1,39 @@
-//! What a domain says about its kind of job.
+//! The interface between the job queue and a domain.
 
 use sea_orm::DbErr;
 
 use super::Job;
-use crate::database::Write;
+use crate::store::database::Write;
 
-/// Does one kind of job. The worker calls it in this order: `begin`, `perform`, then `finish` and `clean_up`, or
-/// `give_up` when there is no hope left.
+/// Processes one kind of job. The worker calls `begin`, `perform`, then either `finish` and `clean_up`, or `give_up`
+/// when no further attempt is made.
 pub trait Handler: Send + Sync + 'static {
-    /// Names the kind in the jobs table.
+    /// Name of the kind in the jobs table.
     const KIND: &'static str;
 
-    /// What the work gives.
+    /// Result of the work.
     type Output: Send + Sync + 'static;
 
-    /// Why an attempt fails; that its result could not be written is one reason.
+    /// Why an attempt fails, including failures to write the result.
     type Error: std::error::Error + From<DbErr> + Send + Sync + 'static;
 
-    /// Notes that an attempt at each of `jobs` begins. Commits together with the claim.
+    /// Records that an attempt at each of `jobs` begins. Committed together with the claim.
     fn begin(&self, write: &mut Write, jobs: &[&Job]) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Does the work. It may run more than once; its result is written once.
+    /// Does the work. It may run more than once, but its result is written only once.
     fn perform(&self, job: &Job) -> impl Future<Output = Result<Self::Output, Failure<Self::Error>>> + Send;
 
-    /// Writes the results of `done`, which ended at about the same time. Commits together with their removal.
+    /// Writes the results of `done`, which finished at about the same time. Committed together with the jobs' removal.
     fn finish(
         &self,
         write: &mut Write,
         done: &[&Done<Self::Output>],
     ) -> impl Future<Output = Result<(), DbErr>> + Send;
 
-    /// Removes what `done` needed no longer; their results are committed.
+    /// Removes data that `done` no longer needs; their results are committed.
     fn clean_up(&self, done: &[Done<Self::Output>]) -> impl Future<Output = ()> + Send;
 
-    /// Notes that the job is given up. Commits together with its removal.
+    /// Records that the job is given up. Committed together with its removal.
     fn give_up(
         &self,
         write: &mut Write,
@@ -45,30 +45,30 @@ pub trait Handler: Send + Sync + 'static {
 /// A job whose work is done.
 #[derive(Debug)]
 pub struct Done<T> {
-    /// The job.
+    /// The completed job.
     pub job: Job,
-    /// What the work gave.
+    /// Result of the work.
     pub output: T,
 }
 
-/// How an attempt ends when it does not succeed.
+/// How an attempt fails.
 #[derive(Debug)]
 pub enum Failure<E> {
-    /// Worth another attempt, later.
+    /// A later attempt may succeed.
     Transient(E),
-    /// The storage has no room or does not work. That is not the image's fault: another attempt follows until it works.
+    /// The storage is full or failing. The image is not at fault, so attempts continue until the storage works.
     Storage(E),
     /// Another attempt would fail the same way.
     Permanent(E),
-    /// The job is no longer this worker's: cancelled, or taken over after the lease ran out.
+    /// The worker no longer holds the job: it was cancelled, or taken over after the lease expired.
     Lost,
 }
 
 /// Why a job is given up.
 #[derive(Debug)]
 pub enum GaveUp<'a, E> {
-    /// By its last failure.
+    /// The error of the last attempt.
     Failed(&'a E),
-    /// Because too many workers vanished while they held it: it may be what kills them.
+    /// Too many workers vanished while they held the job, so it may be what crashes them.
     WorkersVanished,
 }

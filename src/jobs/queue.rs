@@ -1,15 +1,16 @@
 //! The jobs table: enqueue, claim, renew, end. Every change of a claimed job is fenced by its lease token.
 //!
-//! A waiting job waits for its turn and for no time. Times only end what holds a job, and who sets the machine's clock
-//! neither shortens nor lengthens that: the queue has a clock that nobody sets, and a job is held for no longer than
-//! its kind of hold lasts, whatever a process before this one has written.
+//! A waiting job waits for its turn, not for a time. Times only end what holds a job, and setting the machine's clock
+//! neither shortens nor lengthens that: the queue uses a steady clock, and a job is held no longer than its kind of
+//! hold lasts, whatever an earlier process has written.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use entity::ids::{JobId, Tenant};
 use entity::job::{ActiveModel, Column, Entity, Model};
+use parking_lot::{Mutex, MutexGuard};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, Condition, DbErr, EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter,
@@ -22,35 +23,35 @@ use uuid::Uuid;
 use super::JobsConfig;
 use super::statements::{self, Hold};
 use crate::clock::Clock;
-use crate::database::{Database, Write};
 use crate::metrics::JobCount;
+use crate::store::database::{Database, Write};
 use crate::telemetry::traceparent;
 
 /// A job as it was when it was claimed.
 pub type Job = Model;
 
-/// How long a count of the jobs holds: it looks at every one that waits, and may be asked for by many.
+/// How long job counts are cached: counting reads every waiting job, and many clients may request it.
 const COUNTS_KEPT: Duration = Duration::from_secs(2);
 
 type Counted = (Instant, Vec<JobCount>);
 
-/// The queue of all kinds of jobs. Cloning shares it.
+/// The queue of all kinds of jobs. Clones share the same state.
 #[derive(Clone)]
 pub struct Queue {
     database: Database,
-    /// Nobody sets it: see [`Clock::steady`].
+    /// Unaffected by changes of the machine's clock: see [`Clock::steady`].
     clock: Clock,
     lease: Duration,
     longest_pause: Duration,
-    /// What [`Self::counts`] found last, and when.
+    /// The last result of [`Self::counts`], with its time.
     counted: Arc<tokio::sync::Mutex<Option<Counted>>>,
-    /// Counts what is enqueued in this process, kind by kind.
+    /// Per kind, the number of jobs enqueued by this process.
     enqueued: Arc<Mutex<HashMap<&'static str, watch::Sender<u64>>>>,
     running: Arc<Mutex<HashMap<JobId, CancellationToken>>>,
 }
 
 impl Queue {
-    /// The queue in `database`; a claim lasts for a lease unless it is renewed.
+    /// The queue in `database`; a claim lasts for one lease unless it is renewed.
     #[must_use]
     pub fn new(database: Database, clock: &Clock, config: &JobsConfig) -> Self {
         Self {
@@ -64,10 +65,10 @@ impl Queue {
         }
     }
 
-    /// Puts a job into the queue as part of `write`: both happen, or neither.
+    /// Adds a job to the queue as part of `write`, so that both are committed or neither.
     ///
     /// # Errors
-    /// When the database fails, or a job of that kind and subject is there already.
+    /// When the database fails, or a job of that kind and subject exists already.
     pub async fn enqueue(
         &self,
         write: &mut Write,
@@ -98,14 +99,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Has the workers of `kind` in this process look at the queue once `write` is committed.
+    /// Wakes this process's workers of `kind` after `write` is committed.
     fn wake(&self, write: &mut Write, kind: &str) {
         if let Some(enqueued) = self.counters().get(kind).cloned() {
             write.after_commit(move || enqueued.send_modify(|count| *count += 1));
         }
     }
 
-    /// Removes the jobs of `kind` about `subjects` as part of `write`, and stops those at work in this process.
+    /// Removes the jobs of `kind` about `subjects` as part of `write`, and stops those running in this process.
     ///
     /// # Errors
     /// When the database fails.
@@ -119,7 +120,7 @@ impl Queue {
         Ok(())
     }
 
-    /// How many jobs wait or are at work.
+    /// Number of waiting and running jobs.
     ///
     /// # Errors
     /// When the database fails.
@@ -127,7 +128,7 @@ impl Queue {
         Entity::find().count(self.database.reader()).await
     }
 
-    /// The same, kind by kind, as far as there are workers for them in this process; as it was two seconds ago at most.
+    /// The same by kind, for kinds with workers in this process. The numbers may be two seconds old.
     ///
     /// # Errors
     /// When the database fails.
@@ -158,19 +159,19 @@ impl Queue {
         Ok(count.into_tuple().one(self.database.reader()).await?.unwrap_or(0))
     }
 
-    /// Tells of each enqueueing of `kind` in this process.
+    /// Notifies the receiver of each job of `kind` enqueued by this process.
     pub(super) fn watch(&self, kind: &'static str) -> watch::Receiver<u64> {
         self.enqueued(kind).subscribe()
     }
 
-    /// Whether a job of `kind` waits; a look that does not take the writer's turn.
+    /// Whether a job of `kind` waits. Does not occupy the writer.
     pub(super) async fn has_waiting(&self, kind: &str) -> Result<bool, DbErr> {
         let waiting = statements::waiting(kind).into_tuple::<JobId>();
         Ok(waiting.one(self.database.reader()).await?.is_some())
     }
 
-    /// Claims up to `limit` jobs of `kind` as part of `write`. The tenants take turns from the one behind `served` on,
-    /// which becomes the last that had one; each tenant's most urgent and oldest go first.
+    /// Claims up to `limit` jobs of `kind` as part of `write`. Tenants take turns, starting after `served`, which is
+    /// set to the last tenant served; each tenant's most urgent and oldest jobs go first.
     pub(super) async fn claim(
         &self,
         write: &Write,
@@ -189,8 +190,8 @@ impl Queue {
         Ok(jobs.into_iter().map(|job| Claim { job, token, queue: self.clone() }).collect())
     }
 
-    /// Ends the claimed jobs that are still held, as part of `write`, and says by which leases: of the others nothing
-    /// may be written, not even when the same job was ended by a later claim of it.
+    /// Ends those of the claimed jobs that are still held, as part of `write`, and returns their leases. Nothing may be
+    /// written for the others, even if a later claim ended the same job.
     pub(super) async fn end<'a>(
         &self,
         write: &Write,
@@ -201,10 +202,11 @@ impl Queue {
         Ok(ended.into_iter().filter_map(|job| Some((job.id, job.lease_token?))).collect())
     }
 
-    /// Takes back the jobs of `kind` whose lease ran out, and says how many; has those wait again whose pause is over.
+    /// Takes back the jobs of `kind` whose lease expired, and returns their number; also releases jobs whose pause is
+    /// over.
     ///
-    /// A hold that lasts for longer than any is given was written by a clock that has been set back since: from now on
-    /// it lasts for as long as it would have.
+    /// A hold that exceeds the maximum duration was written by a clock that has since been set back: it is shortened to
+    /// that duration from now.
     pub(super) async fn reap(&self, kind: &str) -> Result<u64, DbErr> {
         for (hold, longest) in [(Hold::Lease, self.lease), (Hold::Pause, self.longest_pause)] {
             let latest = self.clock.now() + longest;
@@ -216,7 +218,8 @@ impl Queue {
         self.change(kind, &over(Hold::Lease), &lost).await
     }
 
-    /// Makes the change to all jobs of `kind` to which `filter` applies until then, some in a write. Returns how many.
+    /// Applies the change to all jobs of `kind` that match `filter`, in batches of one write each. Returns their
+    /// number.
     async fn change(
         &self,
         kind: &str,
@@ -225,7 +228,7 @@ impl Queue {
     ) -> Result<u64, DbErr> {
         let mut changed = 0;
         loop {
-            // A look that does not take the writer's turn.
+            // This check does not occupy the writer.
             let some = statements::some(filter.clone()).into_tuple::<JobId>();
             let some = some.all(self.database.reader()).await?;
             if some.is_empty() {
@@ -239,7 +242,7 @@ impl Queue {
         }
     }
 
-    /// Marks a claim as at work in this process, so that it can be cancelled here.
+    /// Marks a claim as running in this process, so that it can be cancelled here.
     pub(super) fn mark_running(&self, id: JobId) -> Running {
         let cancelled = CancellationToken::new();
         self.running().insert(id, cancelled.clone());
@@ -255,39 +258,37 @@ impl Queue {
     }
 
     fn counters(&self) -> MutexGuard<'_, HashMap<&'static str, watch::Sender<u64>>> {
-        // No code that holds the lock can panic half-way through a change.
-        self.enqueued.lock().unwrap_or_else(PoisonError::into_inner)
+        self.enqueued.lock()
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<JobId, CancellationToken>> {
-        // No code that holds the lock can panic half-way through a change.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock()
     }
 }
 
-/// A waiting job, and whose turn it is with it.
+/// A waiting job and its tenant, in the order of turns.
 #[derive(FromQueryResult)]
 struct Turn {
     id: JobId,
     tenant: Tenant,
 }
 
-/// What tells a claim from every other of the same job: its token.
+/// Identifies a claim among all claims of the same job: job id and token.
 pub(super) type Lease = (JobId, Uuid);
 
 /// A job that this worker holds.
 #[derive(Clone)]
 pub(super) struct Claim {
-    /// The job as claimed; `attempt` counts this one.
+    /// The claimed job; `attempt` includes this attempt.
     pub(super) job: Job,
     token: Uuid,
     queue: Queue,
 }
 
-/// The claim is gone: the job was cancelled, or its lease ran out and another worker has it.
+/// Why a claim is no longer valid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
-    /// Somebody else ended or took the job.
+    /// The job was cancelled, ended or taken over by another worker.
     #[error("the job is no longer held")]
     Fenced,
     /// The database failed.
@@ -305,17 +306,17 @@ impl Claim {
         (self.queue.clock.now() - self.job.run_at).to_std().unwrap_or_default()
     }
 
-    /// Holds the job for another lease.
+    /// Renews the lease.
     pub(super) async fn renew(&self) -> Result<(), Lost> {
         self.update(statements::hold_until(self.queue.lease_end())).await
     }
 
-    /// Puts the job back for another attempt after `pause`.
+    /// Returns the job for another attempt after `pause`.
     pub(super) async fn reschedule(&self, pause: Duration, error: &str) -> Result<(), Lost> {
         self.update(self.again_after(pause, error)).await
     }
 
-    /// The same, with an attempt that does not count.
+    /// The same, without counting this attempt.
     pub(super) async fn postpone(&self, pause: Duration, error: &str) -> Result<(), Lost> {
         self.update(uncounted(self.again_after(pause, error))).await
     }
@@ -328,17 +329,17 @@ impl Claim {
             .col_expr(Column::LastError, Expr::value(error))
     }
 
-    /// Gives the job back as if it had not been claimed.
+    /// Releases the job as if it had not been claimed.
     pub(super) async fn release(&self) -> Result<(), Lost> {
         self.update(uncounted(statements::free())).await
     }
 
-    /// How often the work itself failed, this attempt included: vanished workers do not count.
+    /// Number of failed attempts, including this one but not those whose worker vanished.
     pub(super) fn failures(&self) -> i32 {
         self.job.attempt - self.job.lost_leases
     }
 
-    /// A number from 0 to 1 that no two claims share: the random part of the token.
+    /// A random number from 0 to 1, different for each claim: derived from the token.
     pub(super) fn jitter(&self) -> f64 {
         f64::from(self.token.as_fields().3[7]) / f64::from(u8::MAX)
     }
@@ -355,7 +356,7 @@ impl Claim {
     }
 }
 
-/// Notes for as long as it lives that a job is at work in this process.
+/// Marks a job as running in this process until it is dropped.
 pub(super) struct Running {
     pub(super) cancelled: CancellationToken,
     id: JobId,

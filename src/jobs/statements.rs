@@ -1,4 +1,4 @@
-//! What the queue asks of the jobs table. Each statement is answered by an index, however long the queue is.
+//! The SQL statements of the queue. Each uses an index, so that its cost does not grow with the queue.
 
 use chrono::{DateTime, Utc};
 use entity::ids::{JobId, Tenant};
@@ -10,15 +10,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// Jobs that are taken back at once, or whose pauses end at once.
+/// Maximum number of jobs per statement that are taken back, or whose pauses end.
 pub(super) const BATCH: u64 = 1000;
 
-/// What keeps a job from being claimed.
+/// What prevents a job from being claimed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Hold {
-    /// A worker has it.
+    /// A worker holds it.
     Lease,
-    /// Its last attempt failed.
+    /// It pauses after a failed attempt.
     Pause,
 }
 
@@ -40,22 +40,22 @@ impl Hold {
     }
 }
 
-/// The highest place that a job has.
+/// The highest position of any job.
 pub(super) fn last_place() -> Select<Entity> {
     Entity::find().select_only().column_as(Column::Place.max(), "place")
 }
 
-/// Some job of `kind` that waits.
+/// Any waiting job of `kind`.
 pub(super) fn waiting(kind: &str) -> Select<Entity> {
     Entity::find().select_only().column(Column::Id).filter(waits(kind)).limit(1)
 }
 
-/// How many jobs of `kind` wait, their pauses over.
+/// Number of waiting jobs of `kind`, excluding those that pause.
 pub(super) fn count_waiting(kind: &str) -> Select<Entity> {
     count(waits(kind))
 }
 
-/// How many jobs of `kind` are held so.
+/// Number of jobs of `kind` with this kind of hold.
 pub(super) fn count_held(kind: &str, hold: Hold) -> Select<Entity> {
     count(hold.of(kind))
 }
@@ -68,14 +68,15 @@ fn waits(kind: &str) -> SimpleExpr {
     Column::Kind.eq(kind).and(Column::HeldUntil.is_null())
 }
 
-/// Up to `limit` waiting jobs of `kind` in the order of their turns, with whose they are. The tenants that wait stand
-/// in a circle, by their names. From the one behind `served` on, each gets a job of its own in every round.
+/// Up to `limit` waiting jobs of `kind` in the order of turns, with their tenants. Waiting tenants are ordered in a
+/// circle by name. Starting after `served`, each tenant gets one job per round.
 pub(super) fn in_turn(kind: &str, served: Option<&Tenant>, limit: u64) -> Statement {
     let served = served.map_or("", Tenant::as_str);
     Statement::from_sql_and_values(DbBackend::Sqlite, IN_TURN, [kind.into(), served.into(), limit.into()])
 }
 
-/// `circle` goes from tenant to tenant with one look into the index each, until there are enough or it comes round.
+/// `circle` visits one tenant after the other with one index lookup each, until there are enough jobs or the circle is
+/// complete.
 const IN_TURN: &str = "
     WITH RECURSIVE
     start(tenant) AS (
@@ -100,17 +101,17 @@ const IN_TURN: &str = "
     )
     SELECT id, tenant FROM ready ORDER BY round, turn LIMIT $3";
 
-/// Jobs of `kind` to which `filter` applies, some at a time.
+/// A batch of jobs that match `filter`.
 pub(super) fn some(filter: SimpleExpr) -> Select<Entity> {
     Entity::find().select_only().column(Column::Id).filter(filter).limit(BATCH)
 }
 
-/// Whether a job is one of these.
+/// Matches these jobs.
 pub(super) fn are(jobs: Vec<JobId>) -> SimpleExpr {
     Column::Id.is_in(jobs)
 }
 
-/// Has these jobs held by `token`.
+/// Assigns these jobs to `token`.
 pub(super) fn take(jobs: &[JobId], token: Uuid, until: DateTime<Utc>) -> UpdateMany<Entity> {
     Entity::update_many()
         .col_expr(Column::LeaseToken, Expr::value(token))
@@ -119,14 +120,14 @@ pub(super) fn take(jobs: &[JobId], token: Uuid, until: DateTime<Utc>) -> UpdateM
         .filter(are(jobs.to_vec()))
 }
 
-/// Has jobs wait again.
+/// Releases jobs, so that they wait again.
 pub(super) fn free() -> UpdateMany<Entity> {
     Entity::update_many()
         .col_expr(Column::LeaseToken, Expr::value(None::<Uuid>))
         .col_expr(Column::HeldUntil, Expr::value(None::<DateTime<Utc>>))
 }
 
-/// Holds jobs until then.
+/// Holds jobs until the given time.
 pub(super) fn hold_until(time: DateTime<Utc>) -> UpdateMany<Entity> {
     Entity::update_many().col_expr(Column::HeldUntil, Expr::value(time))
 }
@@ -137,12 +138,12 @@ pub(super) fn remove_about(kind: &str, subjects: &[Uuid]) -> DeleteMany<Entity> 
     Entity::delete_many().filter(about)
 }
 
-/// Removes the jobs that are `held`.
+/// Removes the jobs that match `held`.
 pub(super) fn end(held: impl IntoCondition) -> DeleteMany<Entity> {
     Entity::delete_many().filter(held)
 }
 
-/// Whether `token` holds the job `id`.
+/// Matches the job `id` if `token` holds it.
 pub(super) fn is_held(id: JobId, token: Uuid) -> SimpleExpr {
     Column::Id.eq(id).and(Column::LeaseToken.eq(token))
 }

@@ -1,4 +1,4 @@
-//! Claims jobs of one kind and sees each to its end.
+//! Claims jobs of one kind and runs each to its end.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,20 +13,20 @@ use tracing::{Instrument, Span, debug, debug_span, error, info, warn};
 
 use super::finisher::Finisher;
 use super::{Claim, Failure, GaveUp, Handler, Job, JobsConfig, Lost, Queue};
-use crate::database::{Database, is_storage_fault};
 use crate::metrics::{AttemptEnd, JobMetrics};
+use crate::store::database::{Database, is_storage_fault};
 use crate::telemetry::{TRACED, continue_trace_of};
 
-/// The longest pause before work goes on that the storage did not take.
+/// Maximum pause before work is retried after a storage failure.
 const STORAGE_PAUSE: Duration = Duration::from_secs(10);
 
-/// The pause before an end that the database did not take is written again.
+/// Pause before writing the end of a job is retried.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Workers may vanish this often with a job in hand before it is held to be the cause.
+/// Number of workers that may vanish while holding a job before the job is assumed to be the cause.
 const MAX_LOST_LEASES: i32 = 10;
 
-/// Works on one kind of job until it is told to stop.
+/// Processes one kind of job until it is stopped.
 pub struct Worker<H: Handler> {
     database: Database,
     queue: Queue,
@@ -35,13 +35,13 @@ pub struct Worker<H: Handler> {
     config: JobsConfig,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
-    /// Cancelled when running jobs must be given back.
+    /// Cancelled when running jobs must be returned to the queue.
     give_back: CancellationToken,
     metrics: JobMetrics,
 }
 
 impl<H: Handler> Worker<H> {
-    /// A worker for the jobs that `handler` does.
+    /// A worker for the jobs of `handler`.
     pub fn new(
         database: Database,
         queue: Queue,
@@ -64,9 +64,9 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    /// Works until `stop`, then lets running jobs finish within `grace` and gives the others back.
+    /// Works until `stop`, then lets running jobs finish within `grace` and returns the others to the queue.
     pub async fn run(self, stop: CancellationToken, grace: Duration) {
-        // Side by side: a backlog that keeps one busy for hours must not hold up the other.
+        // Concurrently: a backlog that keeps claiming busy for hours must not delay reaping.
         tokio::join!(self.claim_until(&stop), self.reap_until(&stop));
         self.drain(grace).await;
     }
@@ -76,11 +76,12 @@ impl<H: Handler> Worker<H> {
         let mut wanted = 1;
         let mut served = None;
         while let Some(slots) = self.free_slots(wanted, stop).await {
-            // Look at the counter before the queue: what is enqueued in between wakes us again.
+            // Read the counter before the queue, so that jobs enqueued in between wake this loop again.
             enqueued.borrow_and_update();
             match self.claim_and_start(slots, &mut served).await {
                 Ok(true) => {
-                    // There is a backlog: claim by the handful, while the other half keeps the engine busy.
+                    // With a backlog, jobs are claimed in batches while the other half of the slots keeps the engine
+                    // busy.
                     wanted = (self.config.concurrency / 2).max(1);
                     continue;
                 }
@@ -95,21 +96,21 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    /// Takes back, now and again, the jobs whose worker vanished, and ends pauses.
+    /// Periodically takes back the jobs of vanished workers, and ends pauses.
     async fn reap_until(&self, stop: &CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(self.config.poll)).await.is_some() {
             self.reap().await;
         }
     }
 
-    /// Waits until there is room for so many jobs, or for one and a while has passed; `None` means stop.
+    /// Waits until `wanted` slots are free, or a while has passed and one is free; `None` means stop.
     async fn free_slots(&self, wanted: usize, stop: &CancellationToken) -> Option<OwnedSemaphorePermit> {
         let wanted = u32::try_from(wanted).unwrap_or(u32::MAX);
         let many = self.slots.clone().acquire_many_owned(wanted);
         let slots = async {
             match tokio::time::timeout(self.config.poll, many).await {
                 Ok(slots) => slots,
-                // A few long jobs must not keep the slots beside them empty.
+                // A few long jobs must not keep other slots empty.
                 Err(_) => self.slots.clone().acquire_owned().await,
             }
         };
@@ -120,7 +121,7 @@ impl<H: Handler> Worker<H> {
         }
     }
 
-    /// Fills the free slots, `slots` being some of them, with jobs of the tenants behind `served`. Returns whether there
+    /// Fills the free slots, of which `slots` are part, with jobs of the tenants after `served`. Returns whether there
     /// may be more to claim.
     async fn claim_and_start(
         &self,
@@ -170,17 +171,17 @@ impl<H: Handler> Worker<H> {
         match self.queue.reap(H::KIND).await {
             Ok(0) => {}
             Ok(jobs) => warn!(jobs, "took back jobs whose worker vanished"),
-            Err(error) => warn!(%error, "could not look for vanished workers"),
+            Err(error) => warn!(%error, "could not take back jobs of vanished workers"),
         }
     }
 
     async fn drain(self, grace: Duration) {
-        // The last attempt's clone ends its task.
+        // The task ends when the last attempt drops its clone.
         drop(self.finisher);
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             let jobs = self.config.concurrency - self.slots.available_permits();
-            warn!(jobs, kind = H::KIND, "giving back jobs that did not finish in time");
+            warn!(jobs, kind = H::KIND, "returning unfinished jobs to the queue");
             self.give_back.cancel();
             self.tasks.wait().await;
         }
@@ -207,7 +208,7 @@ impl<H: Handler> Attempt<H> {
         while let Err(Lost::Database(error)) = &settled
             && is_storage_fault(error)
         {
-            warn!(%error, job.id = %self.claim.job.id, "could not settle a job; will try again");
+            warn!(%error, job.id = %self.claim.job.id, "could not record the end of a job; retrying");
             if self.give_back.run_until_cancelled(tokio::time::sleep(SETTLE_PAUSE)).await.is_none() {
                 break;
             }
@@ -218,9 +219,9 @@ impl<H: Handler> Attempt<H> {
                 debug!(job.id = %self.claim.job.id, "the job was cancelled or taken over");
                 AttemptEnd::Lost
             }
-            // The lease runs out by itself, and the job is taken back then.
+            // The lease expires on its own, and the job is taken back then.
             Lost::Database(error) => {
-                error!(%error, job.id = %self.claim.job.id, "could not settle a job");
+                error!(%error, job.id = %self.claim.job.id, "could not record the end of a job");
                 AttemptEnd::Unsettled
             }
         });
@@ -258,7 +259,7 @@ impl<H: Handler> Attempt<H> {
         })
     }
 
-    /// Renews the lease; returns when it is lost.
+    /// Renews the lease periodically; returns when the lease is lost.
     async fn heartbeat(&self) {
         loop {
             tokio::time::sleep(self.config.lease / 3).await;
@@ -291,7 +292,7 @@ impl<H: Handler> Attempt<H> {
     async fn postpone(&self, error: &H::Error) -> Result<AttemptEnd, Lost> {
         let pause = self.config.max_backoff.min(STORAGE_PAUSE);
         let Claim { job, .. } = &self.claim;
-        warn!(job.id = %job.id, subject = %job.subject, ?pause, %error, "the storage did not take a result");
+        warn!(job.id = %job.id, subject = %job.subject, ?pause, %error, "the storage failed to write a result");
         self.claim.postpone(pause, &error.to_string()).await?;
         Ok(AttemptEnd::Retried)
     }
@@ -299,7 +300,7 @@ impl<H: Handler> Attempt<H> {
     async fn try_again(&self, error: &H::Error) -> Result<AttemptEnd, Lost> {
         let pause = self.pause();
         let Claim { job, .. } = &self.claim;
-        info!(job.id = %job.id, subject = %job.subject, attempt = job.attempt, ?pause, %error, "will try again");
+        info!(job.id = %job.id, subject = %job.subject, attempt = job.attempt, ?pause, %error, "retrying later");
         self.claim.reschedule(pause, &error.to_string()).await?;
         Ok(AttemptEnd::Retried)
     }
@@ -316,7 +317,7 @@ impl<H: Handler> Attempt<H> {
         Ok(AttemptEnd::Failed)
     }
 
-    /// Doubles with each failure up to the limit, spread by half so that retries do not come in step.
+    /// Doubles with each failure up to the maximum, and is randomized by half so that retries do not synchronize.
     fn pause(&self) -> Duration {
         let doublings = u32::try_from(self.claim.failures() - 1).unwrap_or(0).min(20);
         let pause = self.config.backoff.saturating_mul(1 << doublings).min(self.config.max_backoff);
@@ -324,7 +325,7 @@ impl<H: Handler> Attempt<H> {
     }
 }
 
-/// The attempt's span, in the trace of the request that asked for the job.
+/// The attempt's span, in the trace of the request that enqueued the job.
 fn span<H: Handler>(job: &Job) -> Span {
     let span = debug_span!(
         target: TRACED, "job",
@@ -350,6 +351,6 @@ fn describe(span: &Span, end: AttemptEnd) {
 enum Outcome<E> {
     Done,
     GiveBack,
-    /// `None`: it was not even tried, because too many workers vanished with it.
+    /// `None` if the job was not attempted, because too many workers vanished with it.
     Failed(Option<Failure<E>>),
 }

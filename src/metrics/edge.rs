@@ -1,4 +1,4 @@
-//! Requests, operations and sockets.
+//! Metrics of requests, operations and WebSockets.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::{Histograms, seconds};
 
-/// Upper bounds of what queries cost.
+/// Upper bounds of operation costs.
 const COSTS: [f64; 9] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0];
 
-/// What the edge counts.
+/// Metrics of the HTTP and GraphQL interface.
 pub struct EdgeMetrics {
     requests: Family<Answered, Counter>,
     request_duration: Histograms<Routed>,
@@ -52,10 +52,10 @@ struct Carried {
     transport: &'static str,
 }
 
-/// What carries a subscription.
+/// Transport of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// graphql-transport-ws.
+    /// WebSocket with the graphql-transport-ws protocol.
     WebSocket,
     /// Server-sent events.
     Events,
@@ -75,16 +75,16 @@ impl EdgeMetrics {
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register("http_requests", "HTTP requests answered", self.requests.clone());
+        registry.register("http_requests", "HTTP requests completed", self.requests.clone());
         registry.register_with_unit(
             "http_request_duration",
-            "Time to the head of an HTTP answer",
+            "Time to the headers of an HTTP response",
             Unit::Seconds,
             self.request_duration.clone(),
         );
         registry.register(
             "operations",
-            "GraphQL operations ended, and requests for some that were refused, by OK or the code of the first error",
+            "GraphQL operations ended, including rejected requests, by OK or the code of the first error",
             self.operations.clone(),
         );
         registry.register_with_unit(
@@ -93,39 +93,39 @@ impl EdgeMetrics {
             Unit::Seconds,
             self.operation_duration.clone(),
         );
-        registry.register("operation_cost", "What operations cost", self.operation_cost.clone());
-        registry.register("sockets", "WebSockets open", self.sockets.clone());
-        registry.register("subscriptions", "Subscriptions open", self.subscriptions.clone());
+        registry.register("operation_cost", "Cost of GraphQL operations", self.operation_cost.clone());
+        registry.register("sockets", "Open WebSocket connections", self.sockets.clone());
+        registry.register("subscriptions", "Active subscriptions", self.subscriptions.clone());
     }
 
-    /// A request to `route` was answered.
+    /// Records the response to a request to `route`.
     pub fn answered(&self, route: &'static str, status: u16, took: Duration) {
         self.requests.get_or_create(&Answered { route, status }).inc();
         self.request_duration.get_or_create(&Routed { route }).observe(took.as_secs_f64());
     }
 
-    /// A query or a mutation was executed.
+    /// Records the execution of a query or a mutation.
     pub fn executed(&self, operation: &'static str, took: Duration) {
         self.operation_duration.get_or_create(&Typed { operation }).observe(took.as_secs_f64());
     }
 
-    /// An operation ended, or did not begin and cost nothing then.
+    /// Records the end of an operation; `cost` is `None` if it was rejected.
     pub fn ended(&self, operation: &'static str, outcome: &'static str, cost: Option<usize>) {
         self.operations.get_or_create(&Ended { operation, outcome }).inc();
         if let Some(cost) = cost {
-            // Nothing that costs more is taken.
+            // Operations with higher costs are rejected.
             let cost = u32::try_from(cost).unwrap_or(u32::MAX);
             self.operation_cost.get_or_create(&Typed { operation }).observe(cost.into());
         }
     }
 
-    /// Counts a socket for as long as what is returned lives.
+    /// Counts a WebSocket until the returned value is dropped.
     #[must_use]
     pub fn socket(&self) -> Open {
         Open::new(self.sockets.clone())
     }
 
-    /// Counts a subscription for as long as what is returned lives.
+    /// Counts a subscription until the returned value is dropped.
     #[must_use]
     pub fn subscription(&self, transport: Transport) -> Open {
         let transport = match transport {
@@ -136,7 +136,7 @@ impl EdgeMetrics {
     }
 }
 
-/// Something open, counted until it is dropped.
+/// Something counted as open until it is dropped.
 pub struct Open(Gauge);
 
 impl Open {

@@ -1,4 +1,4 @@
-//! The embedded engine, and the client of an encoding service.
+//! Metrics of the embedded engine and of the encoding service's client.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::{Histograms, seconds, waiting_seconds};
 
-/// Upper bounds of images in a batch.
+/// Upper bounds of images per batch.
 const IMAGES: [f64; 4] = [1.0, 2.0, 3.0, 4.0];
 
-/// What an engine counts. Cloning shares it.
+/// Metrics of an engine. Clones share them.
 #[derive(Clone)]
 pub struct EngineMetrics {
     step_duration: Histograms<OfStep>,
@@ -29,21 +29,21 @@ struct OfUrgency {
     urgency: &'static str,
 }
 
-/// A part of the engine's work.
+/// A step of the engine's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Bytes to picture.
+    /// Decoding an image.
     Decode,
-    /// The faces of one picture, judged and cut out.
+    /// Detecting, assessing and aligning the faces of one image.
     Detect,
-    /// The vectors of all faces of a batch.
+    /// Encoding all faces of a batch.
     Encode,
-    /// Faces drawn into a copy.
+    /// Drawing the faces into a copy of the image.
     Annotate,
 }
 
 impl Step {
-    /// As metrics and traces have it.
+    /// Name in metrics and traces.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -59,36 +59,36 @@ impl EngineMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "engine_step_duration",
-            "Time of an engine thread for one step: decode, detect and annotate of a picture, encode of a batch",
+            "Time that an engine thread takes for one step: decode, detect and annotate an image, encode a batch",
             Unit::Seconds,
             self.step_duration.clone(),
         );
         registry.register_with_unit(
             "engine_wait",
-            "Time that a picture waited for an engine thread",
+            "Time that an image waited for an engine thread",
             Unit::Seconds,
             self.wait.clone(),
         );
         registry.register(
             "engine_batch_images",
-            "Pictures that an engine thread took at once",
+            "Images that an engine thread processes in one batch",
             self.batch.clone(),
         );
     }
 
-    /// A step took so long.
+    /// Records the duration of a step.
     pub fn did(&self, step: Step, took: Duration) {
         self.step_duration.get_or_create(&OfStep { step: step.name() }).observe(took.as_secs_f64());
     }
 
-    /// A picture waited so long for a thread.
+    /// Records how long an image waited for a thread.
     pub fn waited(&self, urgency: &'static str, time: Duration) {
         self.wait.get_or_create(&OfUrgency { urgency }).observe(time.as_secs_f64());
     }
 
-    /// A thread took so many pictures at once.
+    /// Records the number of images in a batch.
     pub fn took_together(&self, pictures: usize) {
-        // A batch is small.
+        // Batches are small.
         self.batch.observe(f64::from(u16::try_from(pictures).unwrap_or(u16::MAX)));
     }
 }
@@ -99,7 +99,7 @@ impl Default for EngineMetrics {
     }
 }
 
-/// What the client of an encoding service counts. Cloning shares it.
+/// Metrics of the encoding service's client. Clones share them.
 #[derive(Clone)]
 pub struct ServiceMetrics {
     duration: Histograms<Ended>,
@@ -114,13 +114,13 @@ impl ServiceMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "encoding_service_duration",
-            "Time until the encoding service answered",
+            "Time until the encoding service responded",
             Unit::Seconds,
             self.duration.clone(),
         );
     }
 
-    /// A request to the service ended.
+    /// Records the end of a request to the service.
     pub fn asked(&self, outcome: &'static str, took: Duration) {
         self.duration.get_or_create(&Ended { outcome }).observe(took.as_secs_f64());
     }

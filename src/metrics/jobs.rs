@@ -1,4 +1,4 @@
-//! Background work.
+//! Metrics of background work.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::{Histograms, seconds, waiting_seconds};
 
-/// What workers count. Cloning shares it.
+/// Metrics of workers. Clones share them.
 #[derive(Clone)]
 pub struct JobMetrics {
     wait: Histograms<OfKind>,
@@ -35,18 +35,18 @@ pub enum AttemptEnd {
     Completed,
     /// The job is given up.
     Failed,
-    /// The job will be tried again.
+    /// The job will be retried.
     Retried,
-    /// The job was cancelled, or another worker has it.
+    /// The job was cancelled, or another worker holds it.
     Lost,
-    /// The server stops, and the job goes back to the queue.
+    /// The server is stopping, and the job returns to the queue.
     Returned,
-    /// Nobody can tell: the end could not be written, and the lease runs out.
+    /// Unknown: the end could not be written, and the lease will expire.
     Unsettled,
 }
 
 impl AttemptEnd {
-    /// As metrics and traces have it.
+    /// Name in metrics and traces.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl JobMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "queue_wait",
-            "Time from when a job was due until a worker took it",
+            "Time from when a job was due until a worker claimed it",
             Unit::Seconds,
             self.wait.clone(),
         );
@@ -85,12 +85,12 @@ impl JobMetrics {
         );
     }
 
-    /// A job was taken `waited` after it was due.
+    /// Records that a job was claimed `waited` after it was due.
     pub fn taken(&self, kind: &'static str, waited: Duration) {
         self.wait.get_or_create(&OfKind { kind }).observe(waited.as_secs_f64());
     }
 
-    /// An attempt ended.
+    /// Records the end of an attempt.
     pub fn ended(&self, kind: &'static str, end: AttemptEnd, took: Duration) {
         self.attempts.get_or_create(&Ended { kind, outcome: end.name() }).inc();
         self.attempt_duration.get_or_create(&OfKind { kind }).observe(took.as_secs_f64());

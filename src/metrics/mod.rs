@@ -1,8 +1,7 @@
-//! What is counted and measured, and by which names Prometheus finds it. Each part of the house is handed its own
-//! metrics, and here they come together. Knows none of the parts.
+//! Metrics and their names in Prometheus. Each subsystem gets its own metrics, and this module combines them.
+//! Independent of the subsystems.
 //!
-//! Labels are `&'static str`: nothing that a client wrote can become one, and there are no more series than the code
-//! has words.
+//! Labels are `&'static str`, so that text from clients cannot become a label and the number of series is bounded.
 
 mod edge;
 mod engine;
@@ -24,28 +23,28 @@ pub use readings::{JobCount, Readings};
 
 use readings::Gauges;
 
-/// Upper bounds of times in seconds: from a cached read to the longest that a request may take by default.
+/// Upper bounds of durations in seconds: from a cached read to the default maximum duration of a request.
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
-/// Upper bounds of times that work may wait for its turn, in seconds.
+/// Upper bounds of waiting times in seconds.
 const WAITING_SECONDS: [f64; 10] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0];
 
-/// Histograms by label, each made when its label is first seen.
+/// Histograms by label, each created when its label is first used.
 type Histograms<Labels> = Family<Labels, Histogram, fn() -> Histogram>;
 
 /// All metrics of one server.
 pub struct Metrics {
     registry: Registry,
     gauges: Gauges,
-    /// Requests, operations, sockets.
+    /// Requests, operations and WebSockets.
     pub edge: Arc<EdgeMetrics>,
     /// Background work.
     pub jobs: JobMetrics,
 }
 
 impl Metrics {
-    /// New metrics, beside those that an engine and the client of an encoding service keep already.
+    /// New metrics, combined with those of the engine and the encoding service's client.
     #[must_use]
     pub fn new(engine: &EngineMetrics, service: Option<&ServiceMetrics>) -> Self {
         let mut registry = Registry::default();
@@ -63,7 +62,7 @@ impl Metrics {
         Self { registry, gauges, edge, jobs }
     }
 
-    /// Everything in the text format of OpenMetrics 1.0, with `readings` as they are now.
+    /// All metrics in the text format of OpenMetrics 1.0, with the current `readings`.
     #[must_use]
     pub fn render(&self, readings: &Readings) -> String {
         self.gauges.set(readings);

@@ -1,31 +1,31 @@
-//! What is not counted as it happens, but read when somebody asks.
+//! Metrics that are read on request instead of being counted.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-/// What was read.
+/// Values read for one scrape.
 #[derive(Clone, Debug, Default)]
 pub struct Readings {
-    /// Jobs in the queue, by kind; empty when they could not be counted, and left out then.
+    /// Jobs in the queue, by kind; empty if they could not be counted, and then omitted.
     pub jobs: Vec<JobCount>,
-    /// Engine threads alive.
+    /// Number of running engine threads.
     pub engine_threads: usize,
-    /// Pictures that wait for an engine thread, by urgency.
+    /// Number of images waiting for an engine thread, by urgency.
     pub engine_waiting: [(&'static str, usize); 2],
-    /// Faces in the index.
+    /// Number of faces in the index.
     pub index_faces: usize,
 }
 
-/// Jobs of one kind.
+/// Numbers of jobs of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobCount {
-    /// Names the handler.
+    /// Name of the job kind.
     pub kind: &'static str,
-    /// In nobody's hands.
+    /// Jobs not claimed by a worker.
     pub waiting: i64,
-    /// In a worker's.
+    /// Jobs claimed by a worker.
     pub running: i64,
 }
 
@@ -53,26 +53,26 @@ struct OfUrgency {
 impl Gauges {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register("queue_jobs", "Jobs in the queue", self.jobs.clone());
-        registry.register("engine_threads", "Engine threads alive", self.engine_threads.clone());
+        registry.register("engine_threads", "Running engine threads", self.engine_threads.clone());
         registry.register(
             "engine_waiting_images",
-            "Pictures that wait for an engine thread",
+            "Images waiting for an engine thread",
             self.engine_waiting.clone(),
         );
         registry.register("index_faces", "Faces in the index", self.index_faces.clone());
     }
 
-    /// By the names that all of Prometheus's clients give them.
+    /// Uses the standard names of Prometheus client libraries.
     pub(super) fn register_process(&self, registry: &mut Registry) {
         registry.register_with_unit(
             "process_resident_memory",
-            "Memory in use",
+            "Resident memory",
             Unit::Bytes,
             self.resident_memory.clone(),
         );
         registry.register_with_unit(
             "process_virtual_memory",
-            "Memory in the process's address space",
+            "Virtual memory",
             Unit::Bytes,
             self.virtual_memory.clone(),
         );

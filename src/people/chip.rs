@@ -1,4 +1,4 @@
-//! Aligned chips of enrolled faces, where they are kept: as PPM files, each the blob of its face.
+//! Retained aligned chips of enrolled faces: PPM files, each stored as a blob with the face's id.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use uuid::Uuid;
 use vision::Chip;
 
 use super::{People, PeopleError};
-use crate::blobs::BlobName;
-use crate::sweeper::Sweep;
+use crate::store::blobs::BlobName;
+use crate::store::cleanup::Sweep;
 
-/// The kind of blob that a chip is.
+/// The blob kind of chips.
 const CHIP_BLOBS: &str = "chips";
 
 impl People {
-    /// Stores a chip, before the row that says so.
+    /// Stores a chip before the row that refers to it is written.
     pub(super) async fn keep_chip(
         &self,
         tenant: &Tenant,
@@ -27,11 +27,11 @@ impl People {
         Ok(self.blobs.put(&chip_name(tenant, face), chip.to_ppm().into()).await?)
     }
 
-    /// Removes chips; what cannot be removed now is swept later.
+    /// Removes chips; those that cannot be removed now are cleaned up later.
     pub(crate) async fn remove_chips(&self, tenant: &Tenant, faces: &[FaceId]) {
         for face in faces {
             if let Err(error) = self.blobs.delete(&chip_name(tenant, *face)).await {
-                tracing::warn!(%error, face.id = %face, "could not remove a chip; the sweeper will");
+                tracing::warn!(%error, face.id = %face, "could not remove a chip; the next cleanup removes it");
             }
         }
     }
@@ -57,7 +57,7 @@ impl Sweep for People {
 
     type Error = PeopleError;
 
-    /// Removes chips that no face and no frame owns.
+    /// Removes chips that belong to no face and no frame.
     async fn sweep(&self, orphan_grace: Duration) -> Result<(), PeopleError> {
         let before = self.clock.now() - orphan_grace;
         self.blobs.remove_orphans(CHIP_BLOBS, before, |ids| self.chip_owners(ids)).await.map(drop)

@@ -1,5 +1,5 @@
-//! Enrollment of what is not enrolled yet: begun again, it does not look at a picture a second time. Called by the
-//! shell's `enroll` command.
+//! Enrollment that skips images that are already enrolled, so that an interrupted run can be repeated cheaply. Called
+//! by the `enroll` command.
 
 use std::collections::HashSet;
 
@@ -9,25 +9,25 @@ use entity::ids::PersonId;
 use entity::person::Model;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QuerySelect};
 
-use super::judge::digest;
 use super::{EnrollRequest, People, PeopleError, PersonRef, Rejected};
-use crate::caller::Caller;
+use crate::access::caller::Caller;
+use crate::images::upload::Hashed;
 use crate::inference::Urgency;
 
-/// What came of pictures of which some may have been enrolled before.
+/// The outcome of enrolling images some of which may already be enrolled.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewlyEnrolled {
-    /// Pictures that were taken now.
+    /// Images enrolled by this call.
     pub taken: usize,
-    /// Pictures that the person had before, or that came twice.
+    /// Images already enrolled for the person, or repeated in the input.
     pub known: usize,
-    /// Why each of the others was refused, in their order.
+    /// Why each of the other images was rejected, in input order.
     pub rejected: Vec<Rejected>,
 }
 
 impl People {
-    /// Enrolls the faces of those of `images` that the person does not have yet, in the background; the engine sees no
-    /// other. What the request says of the person holds even when no picture is new.
+    /// Enrolls in the background the faces of those of `images` that the person does not have yet; only these are
+    /// passed to the engine. The changes to the person are applied even if no image is new.
     ///
     /// # Errors
     /// As [`People::enroll`].
@@ -44,7 +44,8 @@ impl People {
         };
         let (count, mut new, mut indices) = (images.len(), Vec::new(), Vec::new());
         for (index, image) in images.into_iter().enumerate() {
-            if pictures.insert(digest(image.clone()).await?) {
+            let image = Hashed::of(image).await?;
+            if pictures.insert(image.sha256.clone()) {
                 new.push(image);
                 indices.push(index);
             }
@@ -58,13 +59,14 @@ impl People {
         if new.is_empty() {
             return Ok(NewlyEnrolled { known, ..NewlyEnrolled::default() });
         }
-        let enrolled = self.enroll(caller, request, new, None, Urgency::Background).await?;
+        self.check(request, new.len())?;
+        let enrolled = self.enroll_hashed(caller, request, new, None, Urgency::Background).await?;
         let in_place = |Rejected { index, reason }| Rejected { index: indices[index], reason };
         let rejected = enrolled.rejected.into_iter().map(in_place).collect();
         Ok(NewlyEnrolled { taken: enrolled.accepted.len(), known, rejected })
     }
 
-    /// The digests of the pictures that a person has.
+    /// SHA-256 digests of the images that a person's faces were enrolled from.
     async fn pictures_of(&self, person: PersonId) -> Result<HashSet<String>, DbErr> {
         let digests = face::Entity::find()
             .select_only()
@@ -73,7 +75,7 @@ impl People {
         Ok(digests.into_tuple::<String>().all(self.database.reader()).await?.into_iter().collect())
     }
 
-    /// Changes a person of whom the request says something else than before.
+    /// Updates a person if the request's data differs from what is stored.
     async fn bring_up_to_date(
         &self,
         caller: &Caller,

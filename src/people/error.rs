@@ -1,73 +1,55 @@
-//! What can go wrong with people, and why a picture of one is refused.
+//! Errors of people operations, and the reasons why an image is rejected.
 
 use entity::ids::PersonId;
-use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use vision::{ImageError, QualityIssue};
 
-use crate::blobs::BlobError;
-use crate::idempotency::IdempotencyError;
 use crate::index::IndexError;
 use crate::inference::EncodeError;
+use crate::store::error::{StoreError, from_store_errors};
 
-/// Why a request about people is refused.
+/// Why a request about people fails.
 #[derive(Debug, thiserror::Error)]
 pub enum PeopleError {
-    /// No such person, or another tenant's.
+    /// The person does not exist or belongs to another tenant.
     #[error("there is no such person")]
     PersonNotFound,
-    /// No such face, or another tenant's.
+    /// The face does not exist or belongs to another tenant.
     #[error("there is no such face")]
     FaceNotFound,
-    /// The person has no face to compare with.
+    /// The person has no enrolled face to compare with.
     #[error("this person has no enrolled face")]
     NoEnrolledFace,
-    /// A person's faces are all of models that are not at work.
+    /// All of the person's faces were enrolled with models that are not loaded.
     #[error(
-        "this person's faces were enrolled with another model, whose vectors cannot be compared with the present \
+        "this person's faces were enrolled with another model, whose vectors cannot be compared with the current \
          one's; enroll the person again"
     )]
     OtherModel,
-    /// A new person needs it.
+    /// A new person requires a consent.
     #[error("a new person needs a recorded consent: when it was granted, and where the proof is kept")]
     ConsentRequired,
-    /// More pictures than a person may have faces.
-    #[error("a person has at most {limit} faces")]
+    /// The request has more images than a person may have faces.
+    #[error("a person can have at most {limit} faces")]
     FaceLimitReached {
-        /// How many a person may have.
+        /// Maximum number of faces per person.
         limit: usize,
     },
-    /// A picture that must show one good face does not.
+    /// An image that must show one face of sufficient quality does not.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// An argument makes no sense.
+    /// An argument is invalid.
     #[error("{0}")]
     BadInput(String),
-    /// The engine did not work.
+    /// The engine failed.
     #[error("{0}")]
     EngineUnavailable(String),
-    /// The idempotency key does not serve.
+    /// A store failed, or refuses the idempotency key.
     #[error(transparent)]
-    Idempotency(IdempotencyError),
-    /// The database failed.
-    #[error(transparent)]
-    Database(#[from] DbErr),
-    /// The blob store failed.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-    /// A defect of ours.
-    #[error("{0}")]
-    Internal(String),
+    Store(#[from] StoreError),
 }
 
-impl From<IdempotencyError> for PeopleError {
-    fn from(error: IdempotencyError) -> Self {
-        match error {
-            IdempotencyError::Database(error) => Self::Database(error),
-            other => Self::Idempotency(other),
-        }
-    }
-}
+from_store_errors!(PeopleError);
 
 impl From<EncodeError> for PeopleError {
     fn from(error: EncodeError) -> Self {
@@ -82,53 +64,53 @@ impl From<EncodeError> for PeopleError {
 
 impl From<IndexError> for PeopleError {
     fn from(error: IndexError) -> Self {
-        Self::Internal(format!("the index: {error}"))
+        Self::internal(format!("the index: {error}"))
     }
 }
 
-/// Why a picture is not taken as the face of a person. Kept with idempotency keys and enrollment frames.
+/// Why an image is rejected as the face of a person. Stored with idempotency keys and enrollment frames.
 #[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Rejection {
-    /// The bytes are no picture that is read.
+    /// The bytes are not an image in a supported format.
     #[error("{message}")]
     Image {
-        /// Which kind of mistake.
+        /// Machine-readable reason.
         kind: ImageMistake,
-        /// What is wrong.
+        /// Human-readable reason.
         message: String,
     },
-    /// It shows nobody.
-    #[error("the picture shows no face")]
+    /// The image shows no face.
+    #[error("the image shows no face")]
     NoFace,
-    /// It shows several people, and it is not clear who is meant.
-    #[error("the picture shows more than one face")]
+    /// The image shows several faces, and the choice is ambiguous.
+    #[error("the image shows more than one face")]
     MultipleFaces,
-    /// The face cannot be seen well enough.
+    /// The quality of the face is insufficient.
     #[error("the face is not good enough: {}", listed(.issues))]
     PoorQuality {
-        /// What is wrong with it.
+        /// The quality issues found.
         issues: Vec<QualityIssue>,
     },
-    /// It is the face of another person of the gallery.
+    /// The face matches another person of the gallery.
     #[error("this is the face of another person of the gallery")]
     DuplicatePerson {
-        /// That person.
+        /// The other person.
         conflicting: PersonId,
     },
-    /// It is unlike the person's other faces.
-    #[error("this face is unlike the person's other faces")]
+    /// The face does not match the person's other faces.
+    #[error("this face does not match the person's other faces")]
     DifferentPerson,
-    /// The person has as many faces as are allowed.
-    #[error("the person has {limit} faces, and more are not kept")]
+    /// The person already has the maximum number of faces.
+    #[error("the person already has the maximum of {limit} faces")]
     FaceLimitReached {
-        /// How many a person may have.
+        /// Maximum number of faces per person.
         limit: usize,
     },
 }
 
 impl Rejection {
-    /// What is wrong with the face, when it is not good enough.
+    /// The quality issues; empty unless the face was rejected for them.
     #[must_use]
     pub fn issues(&self) -> &[QualityIssue] {
         match self {
@@ -137,7 +119,7 @@ impl Rejection {
         }
     }
 
-    /// Whose face it is, when it is another person's.
+    /// The other person whose face this is, if it was rejected for that.
     #[must_use]
     pub fn conflicting(&self) -> Option<PersonId> {
         match self {
@@ -147,21 +129,21 @@ impl Rejection {
     }
 }
 
-/// What is wrong with bytes that should be a picture.
+/// Why bytes were rejected as an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageMistake {
-    /// There are none.
+    /// The upload is empty.
     Empty,
-    /// Too many bytes.
+    /// The file has too many bytes.
     TooManyBytes,
-    /// Too many pixels.
+    /// The image has too many pixels.
     TooManyPixels,
-    /// More scans, or more memory to decode it, than is allowed.
+    /// Decoding would take more scans or more memory than allowed.
     TooCostly,
-    /// A format that is not read.
+    /// The format is not supported.
     Unsupported,
-    /// Broken or cut short.
+    /// The file is corrupt or truncated.
     Invalid,
 }
 
@@ -179,12 +161,12 @@ impl From<ImageError> for Rejection {
     }
 }
 
-/// One picture of several that was refused.
+/// A rejected image of a request with several.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rejected {
-    /// Its place among the pictures, from 0.
+    /// Index among the request's images, from 0.
     pub index: usize,
-    /// Why.
+    /// Why the image was rejected.
     pub reason: Rejection,
 }
 
@@ -197,7 +179,7 @@ fn listed(issues: &[QualityIssue]) -> String {
         QualityIssue::LowContrast => "too little contrast",
         QualityIssue::ExtremePose => "turned away",
         QualityIssue::LowConfidence => "hardly recognisable as a face",
-        QualityIssue::CutOff => "cut off at the picture's edge",
+        QualityIssue::CutOff => "cut off at the image's edge",
     });
     words.collect::<Vec<_>>().join(", ")
 }

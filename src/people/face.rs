@@ -5,12 +5,12 @@ use entity::{face, person, template};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 use vision::{FaceQuality, ModelDigest};
 
-use super::name::find_in;
+use super::lookup::find_in;
 use super::{People, PeopleError, PersonRef};
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 
 impl People {
-    /// The caller's faces among `ids`, in no order.
+    /// Returns those of `ids` that are the caller's faces, in no particular order.
     ///
     /// # Errors
     /// When the database fails.
@@ -18,7 +18,7 @@ impl People {
         Ok(faces_in(self.database.reader(), caller, ids).await?)
     }
 
-    /// The faces of the caller's people, oldest first.
+    /// The faces of those of the given people that belong to the caller, oldest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -32,7 +32,7 @@ impl People {
         Ok(found.all(self.database.reader()).await?)
     }
 
-    /// Which models the caller's faces have templates of, without the vectors.
+    /// The models that the caller's faces have templates of, without reading the vectors.
     ///
     /// # Errors
     /// When the database fails.
@@ -51,11 +51,11 @@ impl People {
         Ok(found.into_tuple().all(self.database.reader()).await?)
     }
 
-    /// Deletes a face with its templates and its chip, and returns its person. No search that begins afterwards
-    /// finds it.
+    /// Deletes a face with its templates and its chip, and returns its person. Searches that start afterwards do not
+    /// find the face.
     ///
     /// # Errors
-    /// [`PeopleError::FaceNotFound`] when the caller has none by that id.
+    /// [`PeopleError::FaceNotFound`] when the caller has no face with that id.
     pub async fn delete_face(&self, caller: &Caller, id: FaceId) -> Result<person::Model, PeopleError> {
         let mut write = self.database.write().await?;
         let found = owned(caller).filter(face::Column::Id.eq(id)).one(&*write).await?;
@@ -74,7 +74,7 @@ impl People {
     }
 }
 
-/// As [`People::faces`], wherever they are to be looked for.
+/// Like [`People::faces`], on any connection or transaction.
 pub(super) async fn faces_in(
     database: &impl ConnectionTrait,
     caller: &Caller,
@@ -83,7 +83,7 @@ pub(super) async fn faces_in(
     owned(caller).filter(face::Column::Id.is_in(ids.iter().copied())).all(database).await
 }
 
-/// The templates of `faces` by one model.
+/// The templates that one model computed for `faces`.
 pub(super) async fn templates_of(
     database: &impl ConnectionTrait,
     faces: &[FaceId],
@@ -97,7 +97,7 @@ pub(super) async fn templates_of(
 }
 
 impl People {
-    /// The numbers of a stored vector, if it can be of the model at work: as many as that gives, and all finite.
+    /// Decodes a stored vector; `None` unless it has the loaded model's dimensions and all values are finite.
     pub(super) fn sound_vector(&self, bytes: &[u8]) -> Option<Vec<f32>> {
         let vector = vector_from_bytes(bytes);
         let whole = bytes.len() == size_of::<f32>() * self.scale.dimensions;
@@ -105,27 +105,27 @@ impl People {
     }
 }
 
-/// How well a stored face can be seen.
+/// Reads the stored quality of a face.
 ///
 /// # Errors
-/// When the database holds something else.
+/// When the stored JSON cannot be read.
 pub fn stored_quality(quality: &serde_json::Value) -> Result<FaceQuality, DbErr> {
     serde::Deserialize::deserialize(quality)
         .map_err(|error| DbErr::Json(format!("a face's quality: {error}")))
 }
 
-/// A vector as it is stored: little-endian f32.
+/// Encodes a vector for storage as little-endian f32.
 #[must_use]
 pub fn vector_bytes(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
-/// The numbers of a stored template.
+/// Decodes the vector of a stored template.
 pub(super) fn vector_of(template: &template::Model) -> Vec<f32> {
     vector_from_bytes(&template.vector)
 }
 
-/// The numbers of a stored vector.
+/// Decodes a stored vector of little-endian f32.
 #[must_use]
 pub fn vector_from_bytes(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes).collect()

@@ -1,4 +1,4 @@
-//! What callers may say of a person, and how much.
+//! The data that callers may set on a person, and its limits.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::person;
@@ -6,32 +6,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::PeopleError;
-use super::name::fold;
-use crate::metadata;
+use super::names::{check_name, check_storable, fold};
+use crate::store::metadata;
 
-/// Longest gallery name, external id and display name, in characters.
-pub const MAX_NAME_CHARACTERS: usize = 255;
-
-/// Longest reference to a consent, in characters.
+/// Maximum length of a consent reference, in characters.
 const MAX_REFERENCE_CHARACTERS: usize = 1000;
 
-/// How far a caller's clock may be ahead of ours.
+/// How far a caller's clock may be ahead of the server's.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 
-/// What an update says of a field.
+/// A change to an optional field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub enum Change<T> {
-    /// Nothing: it stays.
+    /// Leaves the value unchanged.
     #[default]
     Keep,
-    /// It has no value any more.
+    /// Removes the value.
     Clear,
-    /// It has this value now.
+    /// Sets a new value.
     Set(T),
 }
 
 impl<T> Change<T> {
-    /// The value afterwards, when it was `before`.
+    /// The value after the change, given the value `before`.
     pub fn apply(self, before: Option<T>) -> Option<T> {
         match self {
             Self::Keep => before,
@@ -40,7 +37,7 @@ impl<T> Change<T> {
         }
     }
 
-    /// The value that is set, if one is.
+    /// The new value, if one is set.
     pub fn as_set(&self) -> Option<&T> {
         match self {
             Self::Set(value) => Some(value),
@@ -49,22 +46,22 @@ impl<T> Change<T> {
     }
 }
 
-/// What an enrollment or an update says of a person.
+/// Changes that an enrollment or an update makes to a person.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct PersonChanges {
-    /// What people call the person.
+    /// Name shown to users.
     pub display_name: Change<String>,
-    /// Whatever the caller wants to keep.
+    /// JSON metadata of the caller.
     pub metadata: Change<Value>,
-    /// Given again, it replaces the former one; it cannot be cleared.
+    /// Replaces the recorded consent if given; a consent cannot be cleared.
     pub consent: Option<Consent>,
 }
 
 impl PersonChanges {
-    /// Refuses a name or metadata that is too long, and a consent of the future.
+    /// Checks the length of the name and the metadata, and that the consent does not lie in the future.
     ///
     /// # Errors
-    /// [`PeopleError::BadInput`] says what is wrong.
+    /// [`PeopleError::BadInput`] with the reason.
     pub fn check(&self, now: DateTime<Utc>) -> Result<(), PeopleError> {
         if let Some(name) = self.display_name.as_set() {
             check_name("displayName", name)?;
@@ -85,50 +82,31 @@ impl PersonChanges {
     }
 }
 
-/// That a person agreed to be enrolled.
+/// A person's consent to be enrolled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Consent {
-    /// When.
+    /// When the consent was granted.
     pub granted_at: DateTime<Utc>,
-    /// Where the caller keeps the proof of it.
+    /// Where the caller stores the proof of consent.
     pub reference: Option<String>,
 }
 
 impl Consent {
-    /// Refuses a consent of the future, and a reference that is too long.
+    /// Checks that the consent does not lie in the future and that its reference is not too long.
     ///
     /// # Errors
-    /// [`PeopleError::BadInput`] says what is wrong.
+    /// [`PeopleError::BadInput`] with the reason.
     pub fn check(&self, now: DateTime<Utc>) -> Result<(), PeopleError> {
         if self.granted_at > now + CLOCK_TOLERANCE {
-            return Err(PeopleError::BadInput("consent.grantedAt lies in the future".into()));
+            return Err(PeopleError::BadInput("consent.grantedAt must not be in the future".into()));
         }
         match &self.reference {
             Some(text) if text.chars().count() > MAX_REFERENCE_CHARACTERS => Err(PeopleError::BadInput(
-                format!("consent.reference has at most {MAX_REFERENCE_CHARACTERS} characters"),
+                format!("consent.reference must have at most {MAX_REFERENCE_CHARACTERS} characters"),
             )),
             Some(text) => check_storable("consent.reference", text),
             None => Ok(()),
         }
     }
-}
-
-/// Refuses a name that is empty, too long or holds a NUL character; `what` is the argument's name.
-///
-/// # Errors
-/// [`PeopleError::BadInput`] says what is wrong.
-pub fn check_name(what: &str, name: &str) -> Result<(), PeopleError> {
-    if (1..=MAX_NAME_CHARACTERS).contains(&name.chars().count()) {
-        return check_storable(what, name);
-    }
-    Err(PeopleError::BadInput(format!("{what} has 1 to {MAX_NAME_CHARACTERS} characters")))
-}
-
-/// Refuses text that not every database can store.
-fn check_storable(what: &str, text: &str) -> Result<(), PeopleError> {
-    if text.contains('\0') {
-        return Err(PeopleError::BadInput(format!("{what} must not contain a NUL character (U+0000)")));
-    }
-    Ok(())
 }

@@ -1,22 +1,23 @@
-//! People: enrolled with their consent, known again by their faces, and forgotten entirely when they are deleted.
+//! People: enrollment with consent, recognition by face, and complete erasure on deletion.
 //!
-//! Called by `graphql::people`, by guided enrollment and by the shell's bulk commands. Knows no GraphQL and no HTTP.
+//! Called by `graphql::people`, by guided enrollment and by the bulk commands. Independent of GraphQL and HTTP.
 
-mod check;
+mod assess;
+mod assign;
 mod chip;
 mod enroll;
 mod enroll_new;
 mod error;
 mod face;
-mod judge;
+mod index_check;
+mod index_load;
 mod limits;
-mod load;
-mod name;
+mod lookup;
 mod name_collisions;
+mod names;
 mod normalize;
 mod person;
 mod recognize;
-mod settle;
 mod transfer;
 
 use std::sync::Arc;
@@ -26,87 +27,76 @@ use entity::name_key::NameKey;
 use sea_orm::DbErr;
 use vision::{Matching, Metric, ModelDigest};
 
-use crate::blobs::Blobs;
 use crate::clock::Clock;
-use crate::config::{Setting, Settings};
-use crate::database::Database;
 use crate::index::{Collection, VectorIndex};
 use crate::inference::{EmbeddedEncoder, KnownModels};
+use crate::settings::section;
+use crate::store::blobs::Blobs;
+use crate::store::database::Database;
 
-pub use check::{IndexReport, TemplateCount};
-pub use enroll::{EnrollMode, Enrolled};
+pub use assess::{Assessed, NewFace};
+pub use assign::{Assigned, EnrollMode, EnrollRequest};
+pub use enroll::Enrolled;
 pub use enroll_new::NewlyEnrolled;
 pub use error::{ImageMistake, PeopleError, Rejected, Rejection};
 pub use face::{stored_quality, vector_bytes, vector_from_bytes};
-pub use judge::{Judged, NewFace};
-pub use limits::{Change, Consent, MAX_NAME_CHARACTERS, PersonChanges, check_name};
-pub use load::{LoadError, Loaded};
-pub use name::{PersonKey, PersonRef};
+pub use index_check::{IndexReport, TemplateCount};
+pub use index_load::{LoadError, Loaded};
+pub use limits::{Change, Consent, PersonChanges};
+pub use lookup::{PersonKey, PersonRef};
 pub use name_collisions::NameCollisions;
+pub use names::{MAX_NAME_CHARACTERS, check_name};
 pub use person::{GalleryCount, PersonSearch};
 pub use recognize::{Candidate, Compared, Identified, MatchScore, SearchLimits, Verified};
-pub use settle::{EnrollRequest, Settled};
 pub use transfer::{Exported, Imported, NamedModel, TransferError};
 
-/// How people are enrolled.
-#[derive(Clone, Debug)]
-pub struct PeopleConfig {
-    /// Faces that one person may have.
-    pub faces_per_person: usize,
-    /// Whether the aligned chip of an enrolled face is kept, so that a later model can encode it again.
-    pub retain_chips: bool,
-}
-
-impl PeopleConfig {
-    pub(crate) fn read(settings: &mut Settings) -> Self {
-        let faces = Setting { name: "FACEQL_FACES_PER_PERSON", about: "Faces that one person may have." };
-        let chips = Setting {
-            name: "FACEQL_RETAIN_CHIPS",
-            about: "Whether the aligned picture of an enrolled face is kept, so that a later model can encode it again.",
-        };
-        Self {
-            faces_per_person: settings.number(faces, 20, 1..=100),
-            retain_chips: settings.flag(chips, false),
-        }
+section! {
+    /// Settings of enrollment.
+    #[derive(Clone, Debug)]
+    pub struct PeopleConfig {
+        /// Maximum number of faces per person.
+        pub faces_per_person: usize = number("FACEQL_FACES_PER_PERSON", 20, 1..=100),
+        /// Whether the aligned chips of enrolled faces are stored, so that a later model can encode them again.
+        pub retain_chips: bool = flag("FACEQL_RETAIN_CHIPS", false),
     }
 }
 
-/// How the vectors of the engine's model are told apart.
+/// How vectors of the engine's model are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// The model.
+    /// Digest of the model.
     pub model: ModelDigest,
-    /// Values in a vector.
+    /// Number of values in a vector.
     pub dimensions: usize,
-    /// How distances are measured.
+    /// Metric of distances.
     pub metric: Metric,
-    /// What they mean.
+    /// Thresholds that turn distances into decisions.
     pub matching: Matching,
 }
 
-/// The domain of people and their faces. Cloning shares it.
+/// The people domain. Clones share the same state.
 #[derive(Clone)]
 pub struct People {
-    /// Rows.
+    /// Stores people, faces and templates.
     pub database: Database,
-    /// Chips, where they are kept.
+    /// Stores chips, if they are retained.
     pub blobs: Blobs,
-    /// Finds faces among many.
+    /// Searches templates.
     pub index: Arc<dyn VectorIndex>,
-    /// Finds faces in pictures; always the embedded engine, since others judge no quality.
+    /// Detects and encodes faces; always the embedded engine, because remote services do not assess quality.
     pub engine: EmbeddedEncoder,
-    /// How the engine's vectors are told apart.
+    /// How the engine's vectors are compared.
     pub scale: Scale,
-    /// What the vectors are of.
+    /// Registry of the models whose vectors are stored.
     pub models: KnownModels,
-    /// The time.
+    /// Source of the current time.
     pub clock: Clock,
-    /// Counts and times.
+    /// Settings of enrollment.
     pub config: PeopleConfig,
 }
 
 impl People {
-    /// The scale of `engine`'s model; `None` when its pack says not what distances mean.
+    /// The scale of `engine`'s model; `None` if the model pack does not define its thresholds.
     #[must_use]
     pub fn scale_of(engine: &EmbeddedEncoder) -> Option<Scale> {
         let card = engine.model();
@@ -118,8 +108,8 @@ impl People {
         })
     }
 
-    /// Gives the people of a database of the time before names were normalised their keys, and tells the log whose names
-    /// collide. Called before anybody is looked for.
+    /// Assigns normalized keys to people of a database that predates name normalization, and logs colliding names. Must
+    /// be called before the first lookup.
     ///
     /// # Errors
     /// When the database fails.
@@ -133,7 +123,7 @@ impl People {
         Ok(())
     }
 
-    /// What the index calls a gallery.
+    /// The index collection of a gallery.
     fn collection(&self, tenant: &Tenant, gallery: &NameKey) -> Collection {
         Collection {
             tenant: tenant.clone(),

@@ -1,5 +1,5 @@
-//! Names that differ in their Unicode form alone and are kept apart, because they were there before names were normalised.
-//! Told in the log, by `faceql doctor` and by `faceql index check`.
+//! Stored names that differ only in their Unicode form and are kept apart because they predate name normalization.
+//! Reported in the log, by `faceql doctor` and by `faceql index check`.
 
 use std::collections::BTreeSet;
 
@@ -7,28 +7,28 @@ use entity::name_key::NameKey;
 use entity::person::Model;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::name::has_gallery;
+use super::lookup::has_gallery;
 use super::normalize::{holder, page_of_marked};
-use crate::type_id;
+use crate::ids;
 
-/// Collisions that are named one by one.
+/// Maximum number of collisions described individually.
 const NAMED: usize = 20;
 
 /// Galleries and people that are kept apart from others of the same name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameCollisions {
-    /// A sentence for each of the first ones.
+    /// Descriptions of the first collisions.
     named: Vec<String>,
-    /// How many more there are.
+    /// Number of further collisions.
     not_named: usize,
 }
 
 impl NameCollisions {
-    /// What can be done.
-    pub const REMEDY: &str = "delete by its id the one that is not needed; once FaceQL has started anew, the other is \
+    /// How an operator resolves a collision.
+    pub const REMEDY: &str = "delete the unneeded one by its id and restart FaceQL; after that, the other is \
                               found by every spelling";
 
-    /// Those of a database whose names have been normalised.
+    /// Reads the collisions of a database whose names have been normalized.
     ///
     /// # Errors
     /// When the database fails.
@@ -46,7 +46,7 @@ impl NameCollisions {
         }
     }
 
-    /// Notes a person's gallery, unless it is one of those that were `seen`.
+    /// Adds the collision of a person's gallery, unless the gallery was already `seen`.
     async fn note_gallery(
         &mut self,
         database: &impl ConnectionTrait,
@@ -58,7 +58,7 @@ impl NameCollisions {
         if is_new && has_gallery(database, tenant, &normal).await? {
             self.note(|| {
                 format!(
-                    "the gallery {gallery:?} of the tenant {tenant} is kept apart from another one whose name differs \
+                    "the gallery {gallery:?} of the tenant {tenant} is kept apart from another whose name differs \
                      only in its Unicode form"
                 )
             });
@@ -71,7 +71,7 @@ impl NameCollisions {
             return Ok(());
         }
         if let Some(other) = holder(database, person).await? {
-            let (id, other) = (type_id::show(person.id), type_id::show(other));
+            let (id, other) = (ids::show(person.id), ids::show(other));
             self.note(|| {
                 format!(
                     "the external ids of {id} and {other} differ only in their Unicode form: they are kept apart, and \
@@ -90,13 +90,13 @@ impl NameCollisions {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no collisions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.named.is_empty()
     }
 
-    /// Everything there is to say, a sentence each.
+    /// The full report, one sentence per item.
     pub fn sentences(&self) -> impl Iterator<Item = String> {
         let rest = (self.not_named > 0).then(|| format!("{} more names collide", self.not_named));
         self.named.iter().cloned().chain(rest)

@@ -1,5 +1,5 @@
-//! Gives people whose keys are their names as sent the normal keys, wherever nobody else has those. Called when the
-//! service opens its database, for people of the time before names were normalised, and by an import.
+//! Replaces keys that are names as sent with normalized keys where these are free. Runs when the service opens its
+//! database, for people who predate name normalization, and during an import.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,15 @@ use sea_orm::{
     QueryOrder, QuerySelect, Select,
 };
 
-use super::name::{fold, has_gallery};
-use crate::database::{Database, Write};
+use super::lookup::has_gallery;
+use super::names::fold;
+use crate::store::database::{Database, Write};
 
-/// People looked at together.
+/// People processed per page.
 const PAGE: u64 = 1000;
 
-/// Gives the people of `database` their normal keys, a page in one write. Whoever cannot have them is left as it is.
+/// Assigns normalized keys to the people of `database`, one write per page. People whose normalized key is taken are
+/// left unchanged.
 ///
 /// # Errors
 /// When the database fails.
@@ -32,7 +34,7 @@ pub(super) async fn normalize_all(database: &Database) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// As [`normalize_all`], as part of `write`.
+/// Like [`normalize_all`], as part of `write`.
 ///
 /// # Errors
 /// When the database fails.
@@ -44,7 +46,7 @@ pub(super) async fn normalize_names(write: &Write) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// The next people behind `after` who have a key that is a name as sent.
+/// The next page, after `after`, of people whose keys include a name as sent.
 pub(super) async fn page_of_marked(
     database: &impl ConnectionTrait,
     after: Option<PersonId>,
@@ -56,12 +58,12 @@ pub(super) async fn page_of_marked(
     page.all(database).await
 }
 
-/// The condition is the partial index's own.
+/// Must match the condition of the partial index.
 fn marked() -> Select<Entity> {
     Entity::find().filter(Expr::col(Column::KeysAsSent))
 }
 
-/// Returns the last person looked at; `None` when there was none.
+/// Normalizes one page and returns its last person; `None` if there was none.
 async fn normalize_page(write: &Write, after: Option<PersonId>) -> Result<Option<PersonId>, DbErr> {
     let mut people = page_of_marked(&**write, after).await?;
     normalize_galleries(write, &mut people).await?;
@@ -72,7 +74,7 @@ async fn normalize_page(write: &Write, after: Option<PersonId>) -> Result<Option
     Ok(last)
 }
 
-/// A gallery as a whole gets its normal key, or keeps the other one.
+/// All people of a gallery get the normalized key together, or all keep the other one.
 async fn normalize_galleries(write: &Write, people: &mut [Model]) -> Result<(), DbErr> {
     let gallery = |person: &Model| (person.tenant.as_str().to_owned(), person.gallery.clone());
     let as_sent = people.iter().filter(|person| person.gallery_key != NameKey::normal(&person.gallery));
@@ -112,7 +114,7 @@ async fn normalize_person(write: &Write, before: Model) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Who of a person's gallery has the normal key of the person's external id.
+/// The person of the gallery who has the normalized key of the given person's external id, if any.
 pub(super) async fn holder(
     database: &impl ConnectionTrait,
     person: &Model,

@@ -1,4 +1,4 @@
-//! People looked up, listed, changed and deleted.
+//! Looking up, listing, updating and deleting people.
 
 use entity::face;
 use entity::ids::{AnyId, FaceId, PersonId};
@@ -9,35 +9,36 @@ use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
-use super::name::{find_in, fold, gallery_key, owned};
+use super::lookup::{find_in, gallery_key, owned};
+use super::names::fold;
 use super::{People, PeopleError, PersonChanges, PersonRef, check_name};
-use crate::caller::Caller;
-use crate::database::Write;
-use crate::idempotency;
-use crate::page::{Page, PageRequest};
+use crate::access::caller::Caller;
+use crate::store::database::Write;
+use crate::store::idempotency;
+use crate::store::page::{Page, PageRequest};
 
-/// Which people of a gallery are wanted.
+/// Selects people of a gallery.
 #[derive(Clone, Debug)]
 pub struct PersonSearch {
-    /// The gallery; one that nobody is in is empty.
+    /// Name of the gallery; an unknown gallery has no people.
     pub gallery: String,
-    /// Only those whose name or external id begins with this, in whatever case and Unicode form.
+    /// Only people whose display name or external id starts with this prefix, ignoring case and Unicode form.
     pub prefix: Option<String>,
 }
 
-/// A gallery and what is in it.
+/// A gallery with its numbers of people and faces.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct GalleryCount {
-    /// Its name, as its first person was enrolled.
+    /// Name of the gallery, as sent when its first person was enrolled.
     pub gallery: String,
-    /// People in it.
+    /// Number of people.
     pub people: i64,
-    /// Their faces.
+    /// Number of enrolled faces.
     pub faces: i64,
 }
 
 impl People {
-    /// The caller's people among `ids`, in no order.
+    /// Returns those of `ids` that are the caller's people, in no particular order.
     ///
     /// # Errors
     /// When the database fails.
@@ -45,10 +46,10 @@ impl People {
         Ok(owned(caller).filter(Column::Id.is_in(ids.iter().copied())).all(self.database.reader()).await?)
     }
 
-    /// A part of the people of a gallery, newest first.
+    /// A page of the people of a gallery, newest first.
     ///
     /// # Errors
-    /// When the gallery's name cannot be one, or the database fails.
+    /// When the gallery's name is invalid, or the database fails.
     pub async fn list(
         &self,
         caller: &Caller,
@@ -59,10 +60,10 @@ impl People {
         Ok(page.read(searched, Column::Id, self.database.reader()).await?)
     }
 
-    /// How many people [`Self::list`] lists in all.
+    /// The total number of people that [`Self::list`] selects.
     ///
     /// # Errors
-    /// As [`Self::list`].
+    /// Same as [`Self::list`].
     pub async fn count(&self, caller: &Caller, search: &PersonSearch) -> Result<u64, PeopleError> {
         Ok(self.searched(caller, search).await?.count(self.database.reader()).await?)
     }
@@ -85,10 +86,10 @@ impl People {
         Ok(counted.into_model().all(self.database.reader()).await?)
     }
 
-    /// Changes what is said of a person.
+    /// Updates a person's data.
     ///
     /// # Errors
-    /// [`PeopleError::PersonNotFound`], or what is wrong with the changes.
+    /// [`PeopleError::PersonNotFound`], or the reason why the changes are invalid.
     pub async fn update(
         &self,
         caller: &Caller,
@@ -100,15 +101,15 @@ impl People {
         let mut person = find_in(&*write, caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
         changes.apply(&mut person);
         let person = self.touch(&write, person).await?;
-        // A name that was replaced is personal data as well.
+        // A replaced name is personal data as well.
         self.database.erase_after(&mut write);
         caller.trail.record(&mut write, [person.id.into()]).await?;
         write.commit().await?;
         Ok(person)
     }
 
-    /// Deletes a person with all faces, and says who it was and how many faces there were. No search that begins
-    /// afterwards finds the person.
+    /// Deletes a person with all faces, and returns the id and the number of deleted faces. Searches that start
+    /// afterwards do not find the person.
     ///
     /// # Errors
     /// [`PeopleError::PersonNotFound`] when the caller has no such person.
@@ -116,7 +117,7 @@ impl People {
         let mut write = self.database.write().await?;
         let person = find_in(&*write, caller, who).await?.ok_or(PeopleError::PersonNotFound)?;
         let faces = face::Entity::find().filter(face::Column::PersonId.eq(person.id)).all(&*write).await?;
-        // Faces, templates and the sessions that led to the person go with the row.
+        // Deleting the row cascades to faces, templates and the sessions that enrolled the person.
         Entity::delete_by_id(person.id).exec(&*write).await?;
         idempotency::forget_nodes(&write, &[person.id.0]).await?;
         let ids: Vec<FaceId> = faces.iter().map(|face| face.id).collect();
@@ -149,25 +150,25 @@ impl People {
         Ok(in_gallery.filter(begins(Column::ExternalIdFolded).or(begins(Column::DisplayNameFolded))))
     }
 
-    /// Writes a person's row as changed just now.
+    /// Writes a person's row with the current time as its last change.
     pub(super) async fn touch(&self, write: &Write, mut person: Model) -> Result<Model, PeopleError> {
         person.updated_at = self.clock.now();
         Ok(person.into_active_model().reset_all().update(&**write).await?)
     }
 
-    /// Has the index and the disk forget faces once `write` is committed.
+    /// Removes faces from the index and their chips from disk after `write` is committed.
     pub(super) fn forget_faces(&self, write: &mut Write, person: &Model, faces: Vec<FaceId>) {
         let (index, collection) = (self.index.clone(), self.collection(&person.tenant, &person.gallery_key));
         write.after_commit(move || {
             if let Err(error) = index.remove(&collection, &faces) {
-                tracing::error!(%error, "the index does not follow the database; restart to build it anew");
+                tracing::error!(%error, "the index no longer matches the database; restart to rebuild it");
             }
         });
         self.database.erase_after(write);
     }
 }
 
-/// The name of the gallery whose people are counted, as the first of them was enrolled.
+/// The name of a counted gallery, as sent when its first person was enrolled.
 fn name_of_gallery() -> Expr {
     let first = Alias::new("first");
     let of_first = |column| Expr::col((first.clone(), column));

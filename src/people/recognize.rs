@@ -1,4 +1,4 @@
-//! Whose face is it? One to one, one to many, and picture to picture.
+//! Recognition: verification (1:1), identification (1:N) and comparison of two images.
 
 use std::collections::HashMap;
 
@@ -8,87 +8,88 @@ use entity::{face, person};
 use vision::{DetectOptions, DetectedFace, EncodedFace, MatchDecision, Thresholds};
 
 use super::face::{templates_of, vector_of};
-use super::name::gallery_key;
+use super::lookup::gallery_key;
 use super::{People, PeopleError, PersonRef, check_name};
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::index::{Collection, SearchResult};
 use crate::inference::Urgency;
 
-/// Most candidates for one face.
+/// Maximum number of candidates per face.
 const MAX_CANDIDATES: i32 = 100;
 
-/// Most faces of one picture that are searched for.
+/// Maximum number of faces per image that are searched for.
 const MAX_FACES: i32 = 100;
 
-/// Searches for one request: again when a match was replaced or deleted before its row was read.
+/// Maximum number of searches per request. A search is repeated when a match is replaced or deleted before its row is
+/// read.
 const MAX_SEARCHES: usize = 3;
 
-/// How far the similarity is rounded: a limit that lies on a distance must not lose it.
+/// Rounding tolerance of similarities: a limit equal to a candidate's similarity must include the candidate.
 const ROUNDING: f32 = 1e-5;
 
-/// How alike two faces are.
+/// How similar two faces are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MatchScore {
-    /// By the model's own metric; smaller is more alike.
+    /// Distance by the model's metric; smaller is more similar.
     pub distance: f32,
-    /// 0 to 1, with the model's match threshold for one to one at 0.5.
+    /// 0 to 1; the model's threshold for 1:1 matches is at 0.5.
     pub similarity: f32,
-    /// What to make of it.
+    /// Interpretation of the distance by the model's thresholds.
     pub decision: MatchDecision,
 }
 
-/// The answer to "is this that person?".
+/// The result of a verification.
 pub struct Verified {
-    /// The person.
+    /// The person verified against.
     pub person: person::Model,
-    /// By the person's nearest face.
+    /// Score of the person's nearest face.
     pub score: MatchScore,
-    /// The face in the picture.
+    /// The face in the image.
     pub face: DetectedFace,
 }
 
-/// Somebody whom a face may be of.
+/// A person whom a face may show.
 pub struct Candidate {
-    /// The person.
+    /// The matching person.
     pub person: person::Model,
     /// The person's nearest face.
     pub face: face::Model,
-    /// How near it is.
+    /// How similar that face is.
     pub score: MatchScore,
 }
 
-/// A face in a picture, and whom it may be of.
+/// A face in an image, with its candidates.
 pub struct Identified {
-    /// The face.
+    /// The face in the image.
     pub face: DetectedFace,
-    /// The nearest first; nobody when there is no one like it.
+    /// Nearest first; empty if no person is similar enough.
     pub candidates: Vec<Candidate>,
 }
 
-/// Two pictures compared.
+/// The result of comparing two images.
 pub struct Compared {
-    /// How alike the two faces are.
+    /// How similar the two faces are.
     pub score: MatchScore,
-    /// The face in the first picture.
+    /// The face in the first image.
     pub source: DetectedFace,
-    /// The face in the second.
+    /// The face in the second image.
     pub target: DetectedFace,
 }
 
-/// How many candidates are wanted, and how like they must be.
+/// Limits of an identification.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchLimits {
-    /// People, 1 to 100.
+    /// Maximum number of people per face, 1 to 100.
     pub top_k: i32,
-    /// 0 to 1; by default where POSSIBLE begins.
+    /// Minimum similarity, 0 to 1; by default the threshold of POSSIBLE.
     pub min_similarity: Option<f64>,
 }
 
 impl People {
-    /// Is the face of `image` that person's?
+    /// Verifies whether the face of `image` is the given person's.
     ///
     /// # Errors
-    /// [`PeopleError::PersonNotFound`], [`PeopleError::Rejected`] when it is not clear which face is meant.
+    /// [`PeopleError::PersonNotFound`]; [`PeopleError::Rejected`] when the choice of face is ambiguous.
     pub async fn verify(
         &self,
         caller: &Caller,
@@ -113,10 +114,10 @@ impl People {
         Ok(Verified { person, score, face: found.face })
     }
 
-    /// Who of the gallery is the face of `image`? Also says how many faces were searched.
+    /// Identifies the face of `image` among the people of a gallery. Also returns how many faces were searched.
     ///
     /// # Errors
-    /// [`PeopleError::Rejected`] when it is not clear which face is meant, or what is wrong with the limits.
+    /// [`PeopleError::Rejected`] when the choice of face is ambiguous; [`PeopleError::BadInput`] for invalid limits.
     pub async fn identify(
         &self,
         caller: &Caller,
@@ -128,14 +129,14 @@ impl People {
         limits.check()?;
         let face = self.only_face(caller, image).await?;
         let (mut identified, searched) = self.look_for(caller, gallery, vec![face], limits).await?;
-        let identified = identified.pop().ok_or_else(|| PeopleError::Internal("a face was lost".into()))?;
+        let identified = identified.pop().ok_or_else(|| PeopleError::internal("a face was lost"))?;
         Ok((identified, searched))
     }
 
-    /// Who of the gallery is each face of `image`, the largest first? Also says how many faces were searched.
+    /// Identifies each face of `image` in a gallery, largest first. Also returns how many faces were searched.
     ///
     /// # Errors
-    /// [`PeopleError::Rejected`] when there is no face at all, or what is wrong with the limits.
+    /// [`PeopleError::Rejected`] when there is no face; [`PeopleError::BadInput`] for invalid limits.
     pub async fn identify_all(
         &self,
         caller: &Caller,
@@ -147,7 +148,8 @@ impl People {
         check_name("gallery", gallery)?;
         limits.check()?;
         let most = usize::try_from(max_faces).ok().filter(|_| (1..=MAX_FACES).contains(&max_faces));
-        let most = most.ok_or_else(|| PeopleError::BadInput(format!("maxFaces is from 1 to {MAX_FACES}")))?;
+        let most =
+            most.ok_or_else(|| PeopleError::BadInput(format!("maxFaces must be from 1 to {MAX_FACES}")))?;
         let options = DetectOptions { max_faces: Some(most), ..DetectOptions::default() };
         let faces = self.engine.analyse(&caller.into(), image, options, Urgency::Urgent).await?;
         if faces.is_empty() {
@@ -156,10 +158,10 @@ impl People {
         self.look_for(caller, gallery, faces, limits).await
     }
 
-    /// Are the faces of two pictures one person's? Nothing is kept.
+    /// Compares the faces of two images. Stores nothing.
     ///
     /// # Errors
-    /// [`PeopleError::Rejected`] when it is not clear which face is meant.
+    /// [`PeopleError::Rejected`] when the choice of face is ambiguous.
     pub async fn compare(
         &self,
         caller: &Caller,
@@ -188,7 +190,7 @@ impl People {
             if rows.hold(&results) {
                 break;
             }
-            // A match was replaced between the search and the reading of its row: its successor is in the index now.
+            // A match was replaced between the search and the read of its row; the index has the new face by now.
             (faces, results) = self.search(collection.clone(), faces, limits).await?;
             rows = self.rows(caller, &results).await?;
         }
@@ -202,7 +204,7 @@ impl People {
         Ok((identified.collect(), searched_faces))
     }
 
-    /// Searches for each face on a blocking thread; gives the faces back with their results.
+    /// Searches for each face on a blocking thread; returns the faces together with their results.
     async fn search(
         &self,
         collection: Collection,
@@ -216,10 +218,10 @@ impl People {
             let results = faces.iter().map(search).collect::<Result<Vec<_>, _>>();
             results.map(|results| (faces, results))
         });
-        Ok(searching.await.map_err(|panic| PeopleError::Internal(format!("a search: {panic}")))??)
+        Ok(searching.await.map_err(|panic| PeopleError::internal(format!("a search: {panic}")))??)
     }
 
-    /// The people and faces of all results, in two statements.
+    /// Reads the people and faces of all results with two statements.
     async fn rows(&self, caller: &Caller, results: &[SearchResult]) -> Result<Rows, PeopleError> {
         let matches = || results.iter().flat_map(|result| &result.matches);
         if matches().next().is_none() {
@@ -234,7 +236,7 @@ impl People {
         })
     }
 
-    /// Whoever was deleted while the search went on is left out.
+    /// Builds the candidates of a result, without people who were deleted during the search.
     fn candidates(&self, result: &SearchResult, rows: &Rows, limits: SearchLimits) -> Vec<Candidate> {
         let least = limits.min_similarity.unwrap_or(0.0);
         let candidate = |found: &crate::index::Match| {
@@ -251,7 +253,7 @@ impl People {
         MatchScore { distance, similarity, decision: thresholds.decision(distance) }
     }
 
-    /// The distance beyond which nobody is a candidate.
+    /// Maximum distance of a candidate.
     fn farthest(&self, limits: SearchLimits) -> f32 {
         match limits.min_similarity {
             None => self.scale.matching.search.possible,
@@ -264,11 +266,11 @@ impl People {
 impl SearchLimits {
     fn check(self) -> Result<(), PeopleError> {
         if !(1..=MAX_CANDIDATES).contains(&self.top_k) {
-            return Err(PeopleError::BadInput(format!("topK is from 1 to {MAX_CANDIDATES}")));
+            return Err(PeopleError::BadInput(format!("topK must be from 1 to {MAX_CANDIDATES}")));
         }
         match self.min_similarity {
             Some(least) if !(0.0..=1.0).contains(&least) => {
-                Err(PeopleError::BadInput("minSimilarity is from 0 to 1".into()))
+                Err(PeopleError::BadInput("minSimilarity must be from 0 to 1".into()))
             }
             _ => Ok(()),
         }
@@ -286,7 +288,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Whether the person and the face of every match are there.
+    /// Whether the rows of every matched person and face were found.
     fn hold(&self, results: &[SearchResult]) -> bool {
         let mut matches = results.iter().flat_map(|result| &result.matches);
         matches.all(|found| self.people.contains_key(&found.person) && self.faces.contains_key(&found.face))

@@ -1,16 +1,15 @@
 use futures_util::FutureExt;
 
 use super::*;
-use crate::caller::Scopes;
 
 const SHARES: SharesConfig = SharesConfig { key: 75, tenant: 90, address: 50 };
 
 fn key(tenant: &str, number: usize) -> Party {
     let tenant = Tenant::parse(tenant).unwrap();
-    Party::caller(&Caller::lasting(tenant, Scopes::ALL, Actor::Configured(number)))
+    Party::of(Actor::Configured(number), &tenant)
 }
 
-/// Takes one after the other until there is no more, and tells why.
+/// Takes one unit at a time until it is refused; returns what was taken and the reason.
 fn exhaust(limit: &SharedLimit, party: &Party) -> (Vec<Held>, Full) {
     let mut held = Vec::new();
     loop {
@@ -33,14 +32,14 @@ fn whatever_one_key_and_one_tenant_hold_another_finds_something_left() {
     drop(first);
     assert!(exhaust(&limit, &key("other", 3)).0.len() > 100);
     drop((second, other));
-    assert!(limit.0.lock().by_holder.is_empty(), "nobody is remembered who holds nothing");
+    assert!(limit.0.lock().by_holder.is_empty(), "a holder of nothing is not kept");
 }
 
 #[test]
 fn callers_without_a_key_may_hold_everything() {
     let limit = SharedLimit::new(10, SHARES);
     let tenant = Tenant::parse("default").unwrap();
-    let anonymous = Party::caller(&Caller::lasting(tenant, Scopes::ALL, Actor::Anonymous));
+    let anonymous = Party::of(Actor::Anonymous, &tenant);
     let (held, why) = exhaust(&limit, &anonymous);
     assert_eq!((held.len(), why), (10, Full::All));
 }
@@ -96,7 +95,7 @@ fn what_is_held_can_change_and_is_given_back_whole() {
     let mut other = held.another();
     other.grow(70).unwrap();
     held.force(50);
-    assert_eq!(limit.0.lock().all, 120, "more than there is");
+    assert_eq!(limit.0.lock().all, 120, "beyond the limit");
     assert_eq!(limit.check(&key("b", 2), 1), Err(Full::All));
     let moved = held.take_all();
     assert_eq!((held.amount(), moved.amount()), (0, 50));
@@ -106,7 +105,7 @@ fn what_is_held_can_change_and_is_given_back_whole() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_its_share_gets_it_when_it_is_free_and_others_need_not_wait() {
+async fn a_waiter_gets_its_share_when_it_is_released_and_others_do_not_wait() {
     let limit = SharedLimit::new(4, SHARES);
     let (greedy, other) = (key("greedy", 1), key("other", 2));
     let (mut held, _) = exhaust(&limit, &greedy);

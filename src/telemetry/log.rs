@@ -1,4 +1,4 @@
-//! Logs: one line an event, as text or JSON, to standard error.
+//! Logs: one line per event, as text or JSON, to standard error.
 
 use std::io::IsTerminal;
 
@@ -6,45 +6,41 @@ use tracing::Subscriber;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-use crate::config::{Setting, Settings};
+use crate::settings::section;
 
-/// Every step of a migration is more than an operator wants to read.
+/// Individual migration steps are too detailed for operators.
 const DEFAULT_FILTER: &str = "info,sea_orm_migration=warn";
 
-/// What is logged, and how.
-#[derive(Clone, Debug)]
-pub struct LogConfig {
-    /// As JSON, one object a line.
-    pub json: bool,
-    /// Which events, as in `info,faceql=debug`.
-    pub filter: String,
-}
-
-impl LogConfig {
-    pub(crate) fn read(settings: &mut Settings) -> Self {
-        let format = Setting { name: "FACEQL_LOG_FORMAT", about: "text or json." };
-        let filter =
-            Setting { name: "FACEQL_LOG", about: "Which events are logged, for example info,faceql=debug." };
-        let is_json = |text: &str| match text {
-            "json" => Some(true),
-            "text" => Some(false),
-            _ => None,
-        };
-        let valid = |text: &str| EnvFilter::try_new(text).ok().map(|_| text.to_owned());
-        Self {
-            json: settings.parsed(format, false, "text", "text or json", is_json),
-            filter: settings.parsed(
-                filter,
-                DEFAULT_FILTER.into(),
-                DEFAULT_FILTER,
-                "a filter such as info,faceql=debug",
-                valid,
-            ),
-        }
+section! {
+    /// What is logged, and how.
+    #[derive(Clone, Debug)]
+    pub struct LogConfig {
+        /// Format of the log: text, or json with one object a line.
+        pub json: bool = parsed("FACEQL_LOG_FORMAT", false, "text", "text or json", is_json),
+        /// Events to log, for example info,faceql=debug.
+        pub filter: String = parsed(
+            "FACEQL_LOG",
+            DEFAULT_FILTER.to_owned(),
+            DEFAULT_FILTER,
+            "a filter such as info,faceql=debug",
+            valid_filter,
+        ),
     }
 }
 
-/// Writes the events that `config` asks for.
+fn is_json(format: &str) -> Option<bool> {
+    match format {
+        "json" => Some(true),
+        "text" => Some(false),
+        _ => None,
+    }
+}
+
+fn valid_filter(filter: &str) -> Option<String> {
+    EnvFilter::try_new(filter).ok().map(|_| filter.to_owned())
+}
+
+/// The logging layer that `config` describes.
 pub(super) fn layer<S>(config: &LogConfig) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,

@@ -1,5 +1,4 @@
-//! What the process tells of itself while it works: lines of its log, and traces when a collector is named. Never image
-//! bytes, vectors, names or keys.
+//! Telemetry: log lines, and traces if a collector is configured. Contains no image bytes, vectors, names or keys.
 
 mod log;
 mod traces;
@@ -15,25 +14,25 @@ pub use traces::{
 
 use traces::Traces;
 
-/// What was started; it has to be stopped, or the last traces are lost.
+/// The running telemetry. It must be stopped; otherwise the last traces are lost.
 pub struct Telemetry {
     traces: Option<Traces>,
 }
 
-/// Starts logging, and tracing when `traces` names a collector.
+/// Starts logging, and tracing if `traces` names a collector.
 ///
 /// # Errors
-/// When the client that sends traces cannot be made.
+/// When the client for sending traces cannot be created.
 pub fn start(log: &LogConfig, traces: Option<&TracesConfig>) -> Result<Telemetry, TracesError> {
     let traces = traces.map(Traces::start).transpose()?.flatten();
     let subscriber = registry().with(log::layer(log)).with(traces.as_ref().map(Traces::layer));
-    // A second start in one process, as in tests, keeps the first one's choice.
+    // A second start in one process, as in tests, keeps the first configuration.
     let _ = subscriber.try_init();
     Ok(Telemetry { traces })
 }
 
 impl Telemetry {
-    /// Sends what has not been sent yet, within a few seconds.
+    /// Sends the remaining traces, within a few seconds.
     pub async fn stop(self) {
         if let Some(traces) = self.traces {
             traces.stop().await;

@@ -1,4 +1,4 @@
-//! Traces by OTLP over HTTP, and how one goes on from a request to its job (W3C Trace Context).
+//! Traces by OTLP over HTTP, and trace propagation from a request to its job (W3C Trace Context).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,53 +22,30 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::config::{Setting, Settings};
+use crate::settings::section;
 
-/// The target of all spans that are traced, and of nothing else: what is only logged is in no trace.
+/// The target of all traced spans, and of nothing else: spans and events with other targets are only logged.
 pub const TRACED: &str = "faceql::traced";
 
-/// The header, and the column, that says which span goes on.
+/// The header and the column with the parent span.
 const TRACEPARENT: &str = "traceparent";
 
-/// How long the collector may take to take a batch.
+/// Maximum time for sending a batch to the collector.
 const SEND_TIME: Duration = Duration::from_secs(10);
 
-/// Where traces go, and how many.
-#[derive(Clone)]
-pub struct TracesConfig {
-    /// The collector; without one nothing is traced.
-    pub endpoint: Option<Url>,
-    /// Sent along with every batch: may hold a key.
-    pub headers: HashMap<String, String>,
-    /// How the collector calls this service.
-    pub service: String,
-    /// The share of requests to trace, of those that belong to no trace yet.
-    pub share: f32,
-}
-
-impl TracesConfig {
-    pub(crate) fn read(settings: &mut Settings) -> Self {
-        let endpoint = Setting {
-            name: "OTEL_EXPORTER_OTLP_ENDPOINT",
-            about: "A collector that takes traces by OTLP over HTTP, as in http://localhost:4318; unset: nothing is \
-                    traced.",
-        };
-        let headers = Setting {
-            name: "OTEL_EXPORTER_OTLP_HEADERS",
-            about: "Headers for the collector, as name=value, separated by commas.",
-        };
-        let service = Setting { name: "OTEL_SERVICE_NAME", about: "The name of this service in traces." };
-        let share = Setting {
-            name: "OTEL_TRACES_SAMPLER_ARG",
-            about: "The share, 0 to 1, of requests that are traced; those of a trace that began elsewhere follow it. \
-                    Empty: all.",
-        };
-        Self {
-            endpoint: settings.url(endpoint),
-            headers: settings.parsed(headers, HashMap::new(), "", "name=value, separated by commas", pairs),
-            service: settings.text(service, "faceql"),
-            share: settings.share(share).unwrap_or(1.0),
-        }
+section! {
+    /// Where traces go, and how many.
+    #[derive(Clone)]
+    pub struct TracesConfig {
+        /// Collector that takes traces by OTLP over HTTP, such as `http://localhost:4318`. Empty: no traces.
+        pub endpoint: Option<Url> = url("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        /// Headers for the collector, as name=value, separated by commas. They may hold a key.
+        pub headers: HashMap<String, String> =
+            parsed("OTEL_EXPORTER_OTLP_HEADERS", HashMap::new(), "", "name=value, separated by commas", pairs),
+        /// Name of this service in traces.
+        pub service: String = text("OTEL_SERVICE_NAME", "faceql"),
+        /// Share of requests to trace, 0 to 1. A request of a trace that began elsewhere follows that trace. Empty: all.
+        pub share: f32 = share("OTEL_TRACES_SAMPLER_ARG") => |share: Option<f32>| share.unwrap_or(1.0),
     }
 }
 
@@ -89,19 +66,19 @@ fn pairs(text: &str) -> Option<HashMap<String, String>> {
 /// Why traces cannot be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
-    /// The client.
-    #[error("the client that sends traces: {0}")]
+    /// The HTTP client could not be created.
+    #[error("cannot create the client for sending traces: {0}")]
     Client(#[from] reqwest::Error),
-    /// The exporter.
-    #[error("sending traces: {0}")]
+    /// The exporter could not be created.
+    #[error("cannot create the trace exporter: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
 }
 
-/// Traces on their way to a collector.
+/// Traces to be sent to a collector.
 pub(super) struct Traces(SdkTracerProvider);
 
 impl Traces {
-    /// Starts sending; `None` when no collector is named.
+    /// Starts sending; `None` if no collector is configured.
     pub(super) fn start(config: &TracesConfig) -> Result<Option<Self>, TracesError> {
         let Some(endpoint) = &config.endpoint else { return Ok(None) };
         let exporter = SpanExporter::builder()
@@ -124,7 +101,7 @@ impl Traces {
         Ok(Some(Self(provider)))
     }
 
-    /// Takes the spans of [`TRACED`], and no event: what is logged may hold more than a trace should.
+    /// Collects the spans of [`TRACED`] but no events: log messages may contain more than traces should.
     pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
         S: Subscriber + for<'span> LookupSpan<'span>,
@@ -138,15 +115,15 @@ impl Traces {
     }
 
     pub(super) async fn stop(self) {
-        // It waits for its own thread, which waits for ours.
+        // Shutdown waits for the exporter's thread, which waits for our runtime, so it must not block the runtime.
         let stopped = tokio::task::spawn_blocking(move || self.0.shutdown()).await;
         if !matches!(stopped, Ok(Ok(()))) {
-            warn!("the last traces could not be sent");
+            warn!("the remaining traces could not be sent");
         }
     }
 }
 
-/// Sends batches on our runtime, since the thread that gathers them has none.
+/// Sends batches on our runtime, because the thread that gathers them has none.
 #[derive(Debug)]
 struct Sender {
     client: reqwest::Client,
@@ -155,7 +132,7 @@ struct Sender {
 
 impl Sender {
     fn new() -> Result<Self, TracesError> {
-        // reqwest brings no TLS provider here; where one is installed already, it stays.
+        // reqwest is built without a TLS provider; an installed one is kept.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client =
             reqwest::Client::builder().timeout(SEND_TIME).redirect(reqwest::redirect::Policy::none());
@@ -171,14 +148,14 @@ impl HttpClient for Sender {
     }
 }
 
-/// Makes `span`, which must not have been entered, part of the trace that `headers` tell of.
+/// Makes `span`, which must not have been entered, part of the trace described by `headers`.
 pub fn continue_trace(span: &Span, headers: &HeaderMap) {
     if headers.contains_key(TRACEPARENT) {
         go_on(span, &HeaderExtractor(headers));
     }
 }
 
-/// Makes `span`, which must not have been entered, part of the trace of the span that `traceparent` names.
+/// Makes `span`, which must not have been entered, a child of the span that `traceparent` names.
 pub fn continue_trace_of(span: &Span, traceparent: Option<&str>) {
     if let Some(traceparent) = traceparent {
         go_on(span, &HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]));
@@ -187,12 +164,12 @@ pub fn continue_trace_of(span: &Span, traceparent: Option<&str>) {
 
 fn go_on(span: &Span, carrier: &dyn Extractor) {
     if !span.is_disabled() {
-        // When nothing is traced, the span is there for the log alone, and has no trace.
+        // Without tracing, the span exists only for the log and has no trace.
         let _ = span.set_parent(TraceContextPropagator::new().extract(carrier));
     }
 }
 
-/// Names the span that is at work now; `None` when nothing is traced.
+/// The traceparent of the current span; `None` if it is not traced.
 #[must_use]
 pub fn traceparent() -> Option<String> {
     let mut carrier = HashMap::new();
@@ -200,7 +177,7 @@ pub fn traceparent() -> Option<String> {
     carrier.remove(TRACEPARENT)
 }
 
-/// Headers by which another service goes on with the trace; none when nothing is traced.
+/// Headers that propagate the trace to another service; empty if nothing is traced.
 #[must_use]
 pub fn trace_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-// Apollo Client: uploads by apollo-upload-client, subscriptions over a WebSocket.
+// Apollo Client: uploads with apollo-upload-client, subscriptions over a WebSocket.
 
 import { test } from "node:test";
 import { ApolloClient, ApolloLink, InMemoryCache, gql } from "@apollo/client";

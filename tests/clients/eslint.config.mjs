@@ -1,4 +1,4 @@
-// Every rule of graphql-eslint for schemas, Relay's among them, except for those that this API means to break.
+// All rules of graphql-eslint for schemas, including Relay's, except those that this API breaks on purpose.
 
 import { join } from "node:path";
 import graphql from "@graphql-eslint/eslint-plugin";
@@ -11,7 +11,7 @@ const EVERY_ELEMENT = {
   EnumValueDefinition: true,
   FieldDefinition: true,
   InputValueDefinition: true,
-  // Those of the language's own directives.
+  // The built-in directives.
   ignoredSelectors: ["DirectiveDefinition > InputValueDefinition"],
 };
 
@@ -27,24 +27,24 @@ export default [
     rules: {
       ...graphql.configs["flat/schema-all"].rules,
       ...graphql.configs["flat/schema-relay"].rules,
-      // Stricter than by default.
+      // Stricter than the default.
       "@graphql-eslint/require-description": ["error", EVERY_ELEMENT],
-      // Lists go forward only: newest first, behind a cursor.
+      // Lists are paginated forward only: newest first, after a cursor.
       "@graphql-eslint/relay-arguments": ["error", { includeBoth: false }],
-      // Short lists, as the images of a container, are lists.
+      // Short lists, such as the images of a container, are plain lists.
       "@graphql-eslint/relay-edge-types": [
         "error",
         { withEdgeSuffix: true, shouldImplementNode: true, listTypeCanWrapOnlyEdgeType: false },
       ],
-      // Fields come in the order in which they are best understood.
+      // Fields are in the order in which they are easiest to understand.
       "@graphql-eslint/alphabetize": "off",
-      // For APIs that only read.
+      // For read-only APIs.
       "@graphql-eslint/no-root-type": "off",
-      // A payload holds what the mutation changed; whoever needs more asks for it.
+      // A payload contains what the mutation changed; clients query anything else.
       "@graphql-eslint/require-field-of-type-query-in-mutation-result": "off",
-      // Promised by the API: there is a result or an error, never null without one.
+      // Guaranteed by the API: there is a result or an error, never null without an error.
       "@graphql-eslint/require-nullable-result-in-root": "off",
-      // What has an id of its own implements Node, which requires it; boxes, scores and payloads have none.
+      // Objects with an id implement Node, which requires the id; boxes, scores and payloads have none.
       "@graphql-eslint/strict-id-in-types": "off",
     },
   },

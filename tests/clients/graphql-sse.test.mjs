@@ -1,4 +1,4 @@
-// Server-sent events in distinct connections, as graphql-sse speaks them.
+// Server-sent events in distinct connections mode, with graphql-sse.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import {
 const connect = ({ url = URL_WITH_KEY, key = KEY, ...options } = {}) =>
   createClient({ url, headers: { "x-api-key": key }, retryAttempts: 0, ...options });
 
-test("graphql-sse: a query is answered", TIME_LIMIT, async () => {
+test("graphql-sse: a query succeeds", TIME_LIMIT, async () => {
   const answers = await collect(connect().iterate({ query: "{ service { ready } }" }));
   assert.deepEqual(answers, [{ data: { service: { ready: true } } }]);
 });
@@ -25,7 +25,7 @@ test("graphql-sse: an upload is followed to its end", TIME_LIMIT, async () => {
   assertSettled((await seen).map(({ data }) => data.imageStatusChanged), data.uploadImage.image);
 });
 
-test("graphql-sse: a subscription goes on when the server closes and comes back", TIME_LIMIT, (t) =>
+test("graphql-sse: a subscription continues after the server restarts", TIME_LIMIT, (t) =>
   assertGoesOnAfterRestart(t, (url) => connect({ url, ...PATIENCE })),
 );
 

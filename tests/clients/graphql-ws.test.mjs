@@ -1,4 +1,4 @@
-// graphql-transport-ws, as graphql-ws speaks it.
+// graphql-transport-ws, with graphql-ws.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ const connect = (url, options) => createClient({ url: socketUrl(url), webSocketI
 
 const connectionParams = { "x-api-key": KEY };
 
-test("graphql-ws: a query is answered", TIME_LIMIT, async (t) => {
+test("graphql-ws: a query succeeds", TIME_LIMIT, async (t) => {
   const client = connect(URL_WITH_KEY, { connectionParams });
   t.after(() => client.dispose());
   const answers = await collect(client.iterate({ query: "{ service { ready } }" }));
@@ -30,7 +30,7 @@ test("graphql-ws: an upload is followed to its end", TIME_LIMIT, async (t) => {
   assertSettled((await seen).map(({ data }) => data.imageStatusChanged), data.uploadImage.image);
 });
 
-test("graphql-ws: a document that does not fit the schema is an error, and the socket stays", TIME_LIMIT, async (t) => {
+test("graphql-ws: an invalid document gives an error, and the socket stays open", TIME_LIMIT, async (t) => {
   const client = connect(URL_WITH_KEY, { connectionParams, lazy: false });
   t.after(() => client.dispose());
   await assert.rejects(collect(client.iterate({ query: "{ nothing }" })), (errors) => {
@@ -40,7 +40,7 @@ test("graphql-ws: a document that does not fit the schema is an error, and the s
   assert.equal((await collect(client.iterate({ query: "{ __typename }" }))).length, 1);
 });
 
-test("graphql-ws: a subscription goes on when the server closes and comes back", TIME_LIMIT, async (t) => {
+test("graphql-ws: a subscription continues after the server restarts", TIME_LIMIT, async (t) => {
   const closed = [];
   const on = { closed: ({ code }) => closed.push(code) };
   await assertGoesOnAfterRestart(t, (url) => connect(url, { connectionParams, on, ...PATIENCE }));

@@ -15,8 +15,8 @@ test("gql for Python: an upload is followed to its end", TIME_LIMIT, async () =>
     upload: UPLOAD,
     watch: WATCH,
     photo: PHOTO,
-    // By default it offers an older protocol too. It knows the server's choice only by a header that is written
-    // `Sec-WebSocket-Protocol`, though case means nothing there, and speaks the older one otherwise.
+    // By default it also offers an older protocol. It recognises the server's choice only by a header spelled
+    // `Sec-WebSocket-Protocol`, although header names are case-insensitive, and otherwise speaks the older protocol.
     subprotocols: ["graphql-transport-ws"],
   };
   const python = join(CLIENTS, ".venv/bin/python");

@@ -1,4 +1,4 @@
-"""Uploads a photo and follows it by gql. Takes a task as JSON from python-gql.test.mjs, prints as JSON what it saw."""
+"""Uploads a photo and follows it with gql. Takes a task as JSON from python-gql.test.mjs; prints the events as JSON."""
 
 import asyncio
 import json

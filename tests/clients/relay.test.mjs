@@ -1,4 +1,4 @@
-// The Relay compiler: connections, refetching by `node`, and mutations by Relay's own directives.
+// The Relay compiler: connections, refetching with `node`, and mutations with Relay's directives.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";

@@ -1,11 +1,11 @@
-// What a subscriber must see of a server that stops and comes back.
+// What a subscriber must receive when a server stops and restarts.
 
 import assert from "node:assert/strict";
 import { KEY, createContainer, startServer, uploadByFetch } from "./support.mjs";
 
 const WATCH_ON = "subscription ($container: ID!) { imageStatusChanged(containerId: $container) { id status } }";
 
-/** `connect(url)` makes a client that tries again; `iterate` and `dispose` are those of graphql-ws and graphql-sse. */
+/** `connect(url)` creates a client that reconnects; `iterate` and `dispose` are those of graphql-ws and graphql-sse. */
 export async function assertGoesOnAfterRestart(t, connect) {
   let server = await startServer({ key: KEY });
   const client = connect(server.url);
@@ -26,13 +26,13 @@ export async function assertGoesOnAfterRestart(t, connect) {
   await until(states, ({ id, status }) => id === second.id && status === "COMPLETED");
 }
 
-/** For clients: how long to wait before the next attempt, and how often to try. */
+/** For clients: the delay before the next attempt, and the number of attempts. */
 export const PATIENCE = {
   retryWait: () => new Promise((resolve) => setTimeout(resolve, 200)),
   retryAttempts: Infinity,
 };
 
-/** Reads on to the first state that is `wanted`, and leaves the subscription open. */
+/** Reads until the first state that is `wanted`, and leaves the subscription open. */
 async function until(states, wanted) {
   for (;;) {
     const { value, done } = await states.next();

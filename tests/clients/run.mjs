@@ -1,5 +1,5 @@
-// Starts a server that asks for a key and one that does not, runs every test of this folder against them, and leaves
-// nothing behind.
+// Starts a server that requires a key and one that does not, runs every test in this folder against them, and cleans
+// up.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { KEY, startServer } from "./support.mjs";
 
 const here = import.meta.dirname;
-// Within this folder, so that what is generated there finds the packages.
+// Within this folder, so that generated files find the packages.
 const folder = mkdtempSync(join(here, ".run-"));
 process.env.TMPDIR = folder;
 process.once("exit", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
@@ -24,12 +24,12 @@ await Promise.all([withKey.stop(), open.stop()]);
 function run(parameters) {
   const env = { ...process.env, FACEQL_URL: withKey.url, FACEQL_OPEN_URL: open.url };
   const child = spawn(process.execPath, parameters, { cwd: here, env, stdio: "inherit", detached: true });
-  // The whole group, whatever the tests started.
+  // The whole process group, including what the tests started.
   process.prependOnceListener("exit", () => {
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {
-      // Nobody is left.
+      // All processes have ended.
     }
   });
   return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)));

@@ -1,4 +1,4 @@
-// What every client's test needs: a server, the photo, the two operations, and what must be seen of them.
+// Shared by the tests of all clients: a server, the photo, the two operations, and the expected results.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 
-/** No test takes longer, not on a slow machine either. */
+/** Maximum duration of a test, even on a slow machine. */
 export const TIME_LIMIT = { timeout: 120_000 };
 
 export const KEY = "some-key-of-16-chars";
@@ -20,7 +20,7 @@ export const ROOT = resolve(CLIENTS, "../..");
 
 export const PHOTO = join(ROOT, ".faceql/photos/obama.jpg");
 
-/** Where the servers of `run.mjs` answer: one that asks for `KEY`, and one that lets everybody in. */
+/** The servers of `run.mjs`: one that requires `KEY`, and one that allows anonymous access. */
 export const { FACEQL_URL: URL_WITH_KEY, FACEQL_OPEN_URL: URL_WITHOUT_KEY } = process.env;
 
 export const UPLOAD = `
@@ -48,7 +48,7 @@ export const base64Photo = () => readFileSync(PHOTO, "base64");
 
 export const socketUrl = (url) => url.replace(/^http/, "ws");
 
-/** One request as `fetch` alone makes it. Returns `data`. */
+/** Sends a request with plain `fetch`. Returns `data`. */
 export async function ask(url, query, variables = {}) {
   const headers = { "content-type": "application/json", "x-api-key": KEY };
   return read(await fetch(url, { method: "POST", headers, body: JSON.stringify({ query, variables }) }));
@@ -59,7 +59,7 @@ export async function createContainer(url = URL_WITH_KEY) {
   return createContainer.container.id;
 }
 
-/** A GraphQL multipart request as `fetch` alone makes it. Returns the image. */
+/** Sends a GraphQL multipart request with plain `fetch`. Returns the image. */
 export async function uploadByFetch(container, url = URL_WITH_KEY) {
   const body = new FormData();
   body.append("operations", JSON.stringify({ query: UPLOAD, variables: { container, file: null } }));
@@ -76,14 +76,14 @@ async function read(response) {
   return data;
 }
 
-/** What a subscription says until it ends. */
+/** All events of a subscription until it ends. */
 export async function collect(results) {
   const all = [];
   for await (const result of results) all.push(result);
   return all;
 }
 
-/** Runs a program to its end. Returns what it printed; when it fails, that is the error. */
+/** Runs a program until it ends. Returns its output; if it fails, the error contains the output. */
 export async function run(program, parameters, options = {}) {
   const child = spawn(program, parameters, { stdio: ["ignore", "pipe", "pipe"], ...options });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
@@ -96,7 +96,7 @@ export const runPackage = (name, ...rest) => run(join(CLIENTS, "node_modules/.bi
 
 const temporaryFolder = (name) => mkdtempSync(join(tmpdir(), `${name}-`));
 
-/** A copy of a folder of this one, for tools that write beside what they read. */
+/** A copy of a subfolder, for tools that write beside their input. */
 export function copyOf(name) {
   const folder = temporaryFolder(name);
   cpSync(join(CLIENTS, name), folder, { recursive: true });
@@ -104,7 +104,7 @@ export function copyOf(name) {
   return folder;
 }
 
-/** `states` are all that `WATCH` said while `uploaded` became COMPLETED, and it ended by itself. */
+/** Checks that `states` are all events of `WATCH` until `uploaded` was COMPLETED and the subscription ended. */
 export function assertSettled(states, uploaded) {
   assert.equal(uploaded.status, "PROCESSING");
   assert.ok(states.length > 0, "nothing was said");
@@ -117,13 +117,13 @@ export function assertSettled(states, uploaded) {
 }
 
 /**
- * Starts a server of its own data, on a free port unless `listen` says which. It is gone with this process at the
- * latest.
+ * Starts a server with its own data, on a free port unless `listen` is given. It is stopped at the latest when this
+ * process ends.
  */
 export async function startServer({ key, listen = "127.0.0.1:0", folder = temporaryFolder("faceql") } = {}) {
   const built = join(process.env.CARGO_TARGET_DIR || "target", "debug/faceql");
   const child = spawn(resolve(ROOT, process.env.FACEQL_BINARY || built), ["serve"], {
-    // Where no .env is.
+    // Where there is no .env.
     cwd: folder,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
@@ -138,7 +138,7 @@ export async function startServer({ key, listen = "127.0.0.1:0", folder = tempor
   });
   await once(child, "spawn");
   const kill = () => child.kill("SIGKILL");
-  // Before what is registered already: whoever owns the folder removes it.
+  // Before the handlers that are registered already: the owner of the folder removes it.
   process.prependOnceListener("exit", kill);
   const gone = new Promise((resolve) => child.once("exit", resolve));
   const log = [];
@@ -156,7 +156,7 @@ export async function startServer({ key, listen = "127.0.0.1:0", folder = tempor
   };
 }
 
-/** Resolves with the address once the log tells it; the log is read on, lest the server wait for a full pipe. */
+/** Resolves with the address once it is logged. Reading continues, since the server would block on a full pipe. */
 function listening(child, log) {
   return new Promise((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,4 +1,4 @@
-// urql: uploads by its fetch exchange, subscriptions over a WebSocket or as server-sent events.
+// urql: uploads with its fetch exchange, subscriptions over a WebSocket or as server-sent events.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -38,7 +38,7 @@ function states(source) {
   return new Promise((resolve, reject) => {
     source.subscribe(({ data, error, hasNext }) => {
       if (error) reject(error);
-      // urql tells the end by saying the last result once more.
+      // urql reports the end by repeating the last result.
       else if (hasNext) all.push(data.imageStatusChanged);
       else resolve(all);
     });

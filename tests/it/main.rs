@@ -1,52 +1,19 @@
-//! The service as its clients meet it: real HTTP, real WebSockets, a real database and the real models.
+//! The service as clients use it: over real HTTP and WebSockets, with a real database and the real models.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod access;
 mod audit;
-mod bad_input;
 mod bulk;
-mod conformance;
-mod connections;
+mod commands;
+mod containers;
 mod contours;
-mod cost;
-mod decoding;
 mod detection;
-mod documents;
-mod encoder;
-mod events;
-mod failure;
-mod fairness;
-mod flow;
-mod forms;
-mod graphiql;
-mod hostile;
-mod house;
-mod introspection;
-mod invalid;
-mod json;
-mod keys;
-mod limits;
-mod lists;
-mod local;
-mod nesting;
-mod omitted;
+mod graphql;
+mod images;
+mod operation;
 mod people;
-mod process;
-mod rates;
-mod remote;
-mod response_size;
-mod scopes;
-mod secret;
-mod socket_limits;
-mod socket_protocol;
 mod storage;
-mod subscribers;
 mod support;
-mod swept;
 mod telemetry;
-mod tenants;
-mod tls;
-mod transport;
-mod turns;
-mod walk;
-mod worker;
+mod transports;

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP to a server that may die at any moment, or have no room.
+//! GraphQL over HTTP to a server that may be killed at any moment or run out of disk space.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::Error;
 
-/// Codes by which a server that has no room may refuse. Nothing was changed then.
+/// Error codes of a server that is out of space. The request has changed nothing then.
 const NO_ROOM: [&str; 2] = ["STORAGE_UNAVAILABLE", "OVERLOADED"];
-/// Longest that an answer may take.
+/// Maximum time that a response may take.
 const TIMEOUT: Duration = Duration::from_secs(45);
 
 /// A client of one server process. Cloning shares it.
@@ -24,62 +24,62 @@ pub(crate) struct Api {
     log: Arc<Mutex<Log>>,
 }
 
-/// What became of the requests.
+/// The outcomes of the requests.
 #[derive(Default)]
 pub(crate) struct Log {
     /// Request ids of changes that were acknowledged.
     pub(crate) acknowledged: Vec<String>,
-    /// Requests refused for want of room.
+    /// Number of requests refused for lack of space.
     pub(crate) refused: usize,
-    /// Requests whose answers got lost.
+    /// Number of requests whose responses were lost.
     pub(crate) lost: usize,
 }
 
 /// When the audit log must have an entry for a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Noted {
-    /// Once it is acknowledged.
+    /// As soon as it is acknowledged.
     WithTheChange,
-    /// Some time after; a server that is killed before may lose it.
+    /// Some time later; a server that is killed before may lose it.
     Later,
 }
 
-/// What a client knows of its request.
+/// The outcome of a request.
 pub(crate) enum Answer {
-    /// It was carried out, and gave this.
+    /// It was executed, with this result.
     Done(Value),
-    /// It was refused for want of room: it changed nothing.
+    /// It was refused for lack of space: it changed nothing.
     Refused,
-    /// The server died: it was carried out whole, or not at all.
+    /// The server died: the request was executed completely or not at all.
     Lost,
 }
 
 impl Api {
     /// A client of the API at `url`.
     pub(crate) fn new(url: &str) -> Result<Self, Error> {
-        // A second installation, of the same provider, changes nothing.
+        // If a provider is installed already, it is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         Ok(Self { client, url: url.to_owned(), is_gone: Arc::default(), log: Arc::default() })
     }
 
-    /// Whether the server answers.
+    /// Whether the server responds.
     pub(crate) async fn answers(&self) -> bool {
         let ask = self.client.post(&self.url).json(&json!({ "query": "{ __typename }" }));
         ask.send().await.is_ok()
     }
 
-    /// Whether an answer got lost: the server is dead.
+    /// Whether a response was lost: the server is dead.
     pub(crate) fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Relaxed)
     }
 
-    /// What became of the requests so far.
+    /// The outcomes of the requests so far.
     pub(crate) fn take_log(&self) -> Log {
         std::mem::take(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Asks something, which must be answered; `at` is a JSON pointer below `data`.
+    /// Sends a query, which must succeed; `at` is a JSON pointer below `data`.
     pub(crate) async fn ask(&self, query: &str, variables: Value, at: &str) -> Result<Value, Error> {
         let body = json!({ "query": query, "variables": variables });
         let answer: Value = self.client.post(&self.url).json(&body).send().await?.json().await?;
@@ -89,13 +89,13 @@ impl Api {
         }
     }
 
-    /// Changes something; `at` is a JSON pointer below `data`.
+    /// Sends a mutation; `at` is a JSON pointer below `data`.
     pub(crate) async fn change(&self, query: &str, variables: Value, at: &str) -> Result<Answer, Error> {
         let body = json!({ "query": query, "variables": variables });
         self.send(self.client.post(&self.url).json(&body), at, Noted::WithTheChange).await
     }
 
-    /// Changes something by a picture, which is the variable `file`.
+    /// Sends a mutation with an image, which is the variable `file`.
     pub(crate) async fn change_by_picture(
         &self,
         query: &str,
@@ -106,7 +106,8 @@ impl Api {
         self.send(self.form(query, &variables, picture), at, Noted::WithTheChange).await
     }
 
-    /// Searches by a picture, which is the variable `file`. Searches are written to the audit log soon after their answer.
+    /// Searches by an image, which is the variable `file`. Searches are written to the audit log soon after their
+    /// response.
     pub(crate) async fn search_by_picture(
         &self,
         query: &str,
@@ -125,7 +126,7 @@ impl Api {
 
     async fn send(&self, request: RequestBuilder, at: &str, noted: Noted) -> Result<Answer, Error> {
         let id = format!("torture-{:016x}", fastrand::u64(..));
-        // An upload needs a header that a foreign web page cannot send.
+        // An upload needs a header that another site's form cannot send.
         let request = request.header("Apollo-Require-Preflight", "1").header("X-Request-Id", &id);
         let answer = match request.send().await {
             Ok(answer) => answer.json::<Value>().await,
@@ -147,7 +148,7 @@ impl Api {
             self.note(|log| log.refused += 1);
             return Ok(Answer::Refused);
         }
-        Err(format!("a change was refused by {errors}").into())
+        Err(format!("a change was refused: {errors}").into())
     }
 
     fn note(&self, note: impl FnOnce(&mut Log)) {

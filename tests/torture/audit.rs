@@ -1,4 +1,4 @@
-//! What the audit log must hold: an entry for each change that was acknowledged.
+//! Checks that the audit log has an entry for each acknowledged change.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,24 +9,24 @@ use sea_orm::{ColumnTrait, ConnectOptions, Database, EntityTrait, QueryFilter, Q
 use super::Error;
 use super::api::{Api, Log};
 
-/// Request ids that are looked for at once.
+/// Number of request ids per query.
 const PAGE: usize = 500;
 
-/// What servers have acknowledged so far.
+/// What the servers have acknowledged so far.
 #[derive(Default)]
 pub(crate) struct Acknowledged {
-    /// Request ids that were not looked for yet.
+    /// Request ids that have not been checked yet.
     pending: Vec<String>,
-    /// Acts that were found in the log.
+    /// Number of acts that were found in the log.
     pub(crate) changes: usize,
-    /// Requests that were refused for want of room.
+    /// Number of requests refused for lack of space.
     pub(crate) refused: usize,
-    /// Requests whose answers got lost.
+    /// Number of requests whose responses were lost.
     pub(crate) lost: usize,
 }
 
 impl Acknowledged {
-    /// Adds what became of a server's requests.
+    /// Adds the outcomes of a server's requests.
     pub(crate) fn take_from(&mut self, api: &Api) {
         let Log { acknowledged, refused, lost } = api.take_log();
         self.pending.extend(acknowledged);
@@ -34,7 +34,7 @@ impl Acknowledged {
         self.lost += lost;
     }
 
-    /// Sees that the log in `database`, which no server has open, has an entry for each acknowledged change.
+    /// Checks that the log in `database`, which no server has open, has an entry for each acknowledged change.
     pub(crate) async fn check(&mut self, database: &Path) -> Result<(), Error> {
         let mut options = ConnectOptions::new(format!("sqlite:{}?mode=ro", database.display()));
         let connection = Database::connect(options.sqlx_logging(false).to_owned()).await?;
@@ -44,9 +44,10 @@ impl Acknowledged {
             let found: Vec<String> = found.into_tuple().all(&connection).await?;
             let found: HashSet<String> = found.into_iter().collect();
             if let Some(missing) = page.iter().find(|id| !found.contains(*id)) {
-                return Err(
-                    format!("the request {missing} was acknowledged, but the audit log lacks it").into()
-                );
+                return Err(format!(
+                    "the request {missing} was acknowledged, but is missing from the audit log"
+                )
+                .into());
             }
         }
         connection.close().await?;

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::Error;
 use super::api::{Answer, Api};
 
-/// Containers that are kept at once; the oldest makes way for a new one.
+/// Maximum number of containers; the oldest is deleted for a new one.
 const KEPT: usize = 4;
-/// Images that a container is given, at most.
+/// Maximum number of images per container.
 const IMAGES: usize = 4;
-/// Deleted containers that are looked for again.
+/// Number of deleted containers that are checked again.
 const REMEMBERED: usize = 16;
-/// Longest that all images may take to be encoded once the server is left in peace.
+/// Maximum time for all images to be encoded once the server is no longer killed.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 const CREATE: &str =
@@ -27,7 +27,7 @@ const DELETE: &str =
 const READ: &str =
     "query($id: ID!) { container(id: $id) { metadata settled images { id status revision attempts } } }";
 
-/// One client, and what was acknowledged to it.
+/// One client, and the changes acknowledged to it.
 pub(crate) struct Containers {
     random: Rng,
     kept: BTreeMap<String, Container>,
@@ -39,19 +39,19 @@ pub(crate) struct Containers {
 struct Container {
     metadata: Value,
     images: BTreeSet<String>,
-    /// Uploads whose answers got lost: they may be there, or not.
+    /// Uploads whose responses were lost: they may exist or not.
     lost_uploads: usize,
-    /// A deletion whose answer got lost.
+    /// A deletion whose response was lost.
     is_perhaps_deleted: bool,
 }
 
 impl Containers {
-    /// A client that decides by `random`.
+    /// A client that makes its decisions with `random`.
     pub(crate) fn new(random: Rng) -> Self {
         Self { random, kept: BTreeMap::new(), deleted: VecDeque::new(), uploaded: 0 }
     }
 
-    /// How many images were acknowledged.
+    /// Number of acknowledged images.
     pub(crate) fn uploaded(&self) -> usize {
         self.uploaded
     }
@@ -111,13 +111,13 @@ impl Containers {
         self.deleted.truncate(REMEMBERED);
     }
 
-    /// Sees that what was acknowledged is there, and what was deleted is not.
+    /// Checks that acknowledged objects exist and deleted ones do not.
     pub(crate) async fn check(&mut self, api: &Api) -> Result<(), Error> {
         let mut gone = Vec::new();
         for (id, container) in &mut self.kept {
             match api.ask(READ, json!({ "id": id }), "/container").await? {
                 Value::Null if container.is_perhaps_deleted => gone.push(id.clone()),
-                Value::Null => return Err(format!("{id} was acknowledged, and is lost").into()),
+                Value::Null => return Err(format!("{id} was acknowledged but is lost").into()),
                 found => container.compare(id, &found)?,
             }
         }
@@ -127,13 +127,13 @@ impl Containers {
         for id in &self.deleted {
             let found = api.ask(READ, json!({ "id": id }), "/container").await?;
             if !found.is_null() {
-                return Err(format!("{id} was deleted, and is back: {found}").into());
+                return Err(format!("{id} was deleted but exists again: {found}").into());
             }
         }
         Ok(())
     }
 
-    /// Waits until all images are encoded, and sees that each was completed once.
+    /// Waits until all images are encoded, and checks that each was completed once.
     pub(crate) async fn check_completed(&self, api: &Api) -> Result<(), Error> {
         let start = Instant::now();
         for id in self.kept.keys() {
@@ -148,10 +148,10 @@ impl Containers {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             };
             for image in images(&found) {
-                // Its upload, the beginning of each attempt, and one end.
+                // Its upload, the start of each attempt, and one end.
                 let revisions = image["attempts"].as_i64().map(|attempts| attempts + 2);
                 if image["status"] != "COMPLETED" || image["revision"].as_i64() != revisions {
-                    return Err(format!("an image of {id} did not end as it should: {image}").into());
+                    return Err(format!("an image of {id} has a wrong final state: {image}").into());
                 }
             }
         }
@@ -160,7 +160,7 @@ impl Containers {
 }
 
 impl Container {
-    /// Compares with what the server has. What is unclear is clear afterwards.
+    /// Compares with the server's state. Unknown outcomes are known afterwards.
     fn compare(&mut self, id: &str, found: &Value) -> Result<(), Error> {
         let there: BTreeSet<String> =
             images(found).iter().map(|image| text(&image["id"])).collect::<Result<_, _>>()?;
@@ -169,7 +169,7 @@ impl Container {
         {
             let (expected, lost) = (&self.images, self.lost_uploads);
             let told =
-                format!("{id} should have {expected:?} and at most {lost} images more, but has {found}");
+                format!("{id} should have {expected:?} and at most {lost} more images, but has {found}");
             return Err(told.into());
         }
         *self = Self { images: there, metadata: self.metadata.take(), ..Self::default() };
@@ -185,7 +185,7 @@ fn text(value: &Value) -> Result<String, Error> {
     Ok(value.as_str().ok_or_else(|| format!("no id: {value}"))?.to_owned())
 }
 
-/// A picture of nobody, 64 pixels on each side: a 24-bit BMP in a random colour.
+/// An image without a face, 64 pixels on each side: a 24-bit BMP in a random colour.
 fn picture(random: &mut Rng) -> Vec<u8> {
     const SIDE: u32 = 64;
     let pixels = SIDE * SIDE * 3;

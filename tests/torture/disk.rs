@@ -1,4 +1,4 @@
-//! A small file system of its own, which can be filled and emptied.
+//! A separate small file system, which can be filled and emptied.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -10,13 +10,13 @@ use tempfile::TempDir;
 
 use super::Error;
 
-/// What takes the room away.
+/// The file that occupies the space.
 const BALLAST: &str = "ballast";
 const CHUNK: [u8; 4096] = [0x5a; 4096];
 
-/// Runs this program again where its mounts are its own and end with it; `None` where the system lets nobody do so.
+/// Restarts this program in a mount namespace that ends with it; `None` if the system does not permit that.
 pub(crate) fn run_again_with_own_mounts() -> Option<ExitCode> {
-    // Who is root needs no further name; who is not becomes root in a world of its own.
+    // Root needs no user namespace; other users become root in a namespace of their own.
     let worlds: [&[&str]; 2] = [&["--mount"], &["--user", "--map-root-user", "--mount"]];
     let can = |world: &&&[&str]| {
         let mut command = Command::new("unshare");
@@ -27,13 +27,13 @@ pub(crate) fn run_again_with_own_mounts() -> Option<ExitCode> {
     let own = std::env::current_exe().ok()?;
     let mut command = Command::new("unshare");
     command.args(*world).arg("--").arg(own).args(std::env::args_os().skip(1)).arg("--own-mounts");
-    // Returns only when it fails.
+    // Returns only if it fails.
     let error = command.exec();
-    println!("the program does not start again with mounts of its own: {error}");
+    println!("the program could not be restarted in a mount namespace: {error}");
     Some(ExitCode::FAILURE)
 }
 
-/// A file system of a given size, or a plain folder where none can be mounted.
+/// A file system of a given size, or a plain folder if none can be mounted.
 pub(crate) struct Disk {
     folder: PathBuf,
     is_small: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Mounts a file system of so many MiB.
+    /// Mounts a file system of that many MiB.
     pub(crate) fn new(mebibytes: usize) -> Result<Self, Error> {
         let parent = tempfile::tempdir()?;
         let folder = parent.path().join("disk");
@@ -53,7 +53,7 @@ impl Disk {
         Ok(Self { folder, is_small, _parent: parent })
     }
 
-    /// Where it is.
+    /// The path of the disk.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -63,7 +63,7 @@ impl Disk {
         self.is_small
     }
 
-    /// Leaves at most `left` bytes of room.
+    /// Leaves at most `left` bytes free.
     pub(crate) fn fill(&self, left: u64) -> Result<(), Error> {
         if !self.is_small {
             return Ok(());
@@ -80,7 +80,7 @@ impl Disk {
         Ok(ballast.set_len(size.saturating_sub(left))?)
     }
 
-    /// Gives the room back.
+    /// Frees the space again.
     pub(crate) fn empty(&self) -> Result<(), Error> {
         match fs::remove_file(self.ballast()) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),

@@ -19,7 +19,7 @@ const IDENTIFY: &str = "mutation($gallery: String!, $file: Upload!) {
     identifyPerson(input: { gallery: $gallery, image: { upload: $file }, minSimilarity: 0 }) {
         searchedFaces candidates { person { externalId } } } }";
 
-/// The changes, which follow each other for ever.
+/// The changes, repeated in this order.
 const CYCLE: [Change; 4] = [
     Change::Enroll { photo: 0, mode: "ADD", faces: 1 },
     Change::Enroll { photo: 1, mode: "ADD", faces: 2 },
@@ -30,7 +30,7 @@ const CYCLE: [Change; 4] = [
 const PHOTOS: [&str; 3] = ["obama.jpg", "obama2.jpg", "obama3.jpg"];
 
 enum Change {
-    /// Leaves the person with so many faces.
+    /// Leaves the person with that many faces.
     Enroll {
         photo: usize,
         mode: &'static str,
@@ -48,18 +48,18 @@ impl Change {
     }
 }
 
-/// One client with a gallery of its own.
+/// One client with its own gallery.
 pub(crate) struct Gallery {
     name: String,
     photos: Vec<Vec<u8>>,
-    /// Changes that were carried out.
+    /// Number of changes that were executed.
     done: usize,
-    /// The answer to the next change got lost: it was carried out, or not.
+    /// The response to the next change was lost: it was executed or not.
     is_in_doubt: bool,
 }
 
 impl Gallery {
-    /// The gallery of client `number`, with the photos of the set-up.
+    /// The gallery of client `number`, with the setup's photos.
     pub(crate) fn new(number: usize, photos: &Path) -> Result<Self, Error> {
         let read = |name: &&str| {
             let photo = photos.join(name);
@@ -70,12 +70,12 @@ impl Gallery {
         Ok(Self { name: format!("torture-{number}"), photos, done: 0, is_in_doubt: false })
     }
 
-    /// How many changes were acknowledged.
+    /// Number of acknowledged changes.
     pub(crate) fn changes(&self) -> usize {
         self.done
     }
 
-    /// Makes the next change, and searches for the person afterwards.
+    /// Makes the next change, and then searches for the person.
     pub(crate) async fn step(&mut self, api: &Api) -> Result<(), Error> {
         match self.change(api).await? {
             Answer::Done(_) => self.done += 1,
@@ -108,7 +108,7 @@ impl Gallery {
         }
     }
 
-    /// Sees that searches find what was acknowledged, and nobody who was deleted.
+    /// Checks that searches find acknowledged people and no deleted ones.
     async fn search(&self, api: &Api) -> Result<(), Error> {
         let variables = json!({ "gallery": self.name, "file": null });
         let photo = self.photos[0].clone();
@@ -122,11 +122,10 @@ impl Gallery {
         if searched == Some(faces) && people.map(Vec::len) == Some(usize::from(faces > 0)) {
             return Ok(());
         }
-        Err(format!("{} has {faces} faces by what was acknowledged, but a search gives {found}", self.name)
-            .into())
+        Err(format!("{} has {faces} acknowledged faces, but a search returned {found}", self.name).into())
     }
 
-    /// Sees that the person is as acknowledged. What is in doubt is clear afterwards.
+    /// Checks that the person is as acknowledged. Unknown outcomes are known afterwards.
     pub(crate) async fn check(&mut self, api: &Api) -> Result<(), Error> {
         let found = api.ask(COUNT, json!({ "key": self.key() }), "/person").await?;
         let faces = if found.is_null() { 0 } else { found["faceCount"].as_u64().unwrap_or(u64::MAX) };
@@ -146,7 +145,7 @@ impl Gallery {
     }
 }
 
-/// The person's faces after so many changes.
+/// The number of the person's faces after that many changes.
 fn faces_after(changes: usize) -> u64 {
     let last = changes.checked_sub(1).map(|last| &CYCLE[last % CYCLE.len()]);
     last.map_or(0, Change::faces)

@@ -1,10 +1,11 @@
-//! Kills the server at random moments, on a small disk that fills and empties meanwhile, while clients upload images,
-//! enroll and delete people and search for them; after each restart, everything that was acknowledged must be there,
-//! and everything that was refused or deleted must not.
+//! Kills the server at random moments, on a small disk that fills up and is emptied, while clients upload images,
+//! enroll, delete and search for people. After each restart, everything that was acknowledged must exist, and
+//! everything that was refused or deleted must not.
 //!
-//! `make torture` builds and runs it. It uses the public API alone, and reads the audit log's table while no server runs.
+//! `make torture` builds and runs it. It uses only the public API, and reads the audit log's table while no server
+//! runs.
 
-#![expect(clippy::print_stdout, reason = "a command speaks to its reader")]
+#![expect(clippy::print_stdout, reason = "a command prints to its user")]
 
 mod api;
 mod audit;
@@ -28,18 +29,18 @@ use disk::Disk;
 use gallery::Gallery;
 use server::{Server, Site};
 
-/// Clients of each kind at work at once.
+/// Number of clients of each kind.
 const CLIENTS: usize = 2;
-/// Restarts between two checks of the whole audit log and the whole index.
+/// Number of restarts between two checks of the whole audit log and the whole index.
 const ROUNDS_PER_DEEP_CHECK: usize = 10;
-/// Size of the server's disk, in MiB: room for some seconds of work.
+/// Size of the server's disk in MiB: enough for some seconds of work.
 const DISK_MIB: usize = 24;
-/// How long a server is left to work before it is killed, in milliseconds.
+/// How long a server works before it is killed, in milliseconds.
 const LIFETIME_MS: std::ops::Range<u64> = 20..1500;
 /// How long the disk stays as it is, in milliseconds.
 const DISK_PHASE_MS: std::ops::Range<u64> = 50..700;
 
-/// What went wrong, in a sentence.
+/// A failed check, in a sentence.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Kill the server at random moments on a disk that fills, and check that nothing acknowledged is lost.
@@ -48,16 +49,16 @@ struct Arguments {
     /// How often the server is killed.
     #[arg(long, default_value_t = 200)]
     kills: usize,
-    /// Ends after so many seconds, however often the server was killed by then.
+    /// Ends after this many seconds, even if the server was killed less often.
     #[arg(long)]
     seconds: Option<u64>,
     /// Repeats the decisions of an earlier run; the moments of the kills still depend on the machine.
     #[arg(long)]
     seed: Option<u64>,
-    /// Where `make prepare` has put models and photos.
+    /// The folder in which `make prepare` has installed models and photos.
     #[arg(long, default_value = ".faceql")]
     home: PathBuf,
-    /// Set by the program itself once its mounts are its own.
+    /// Set by the program itself once it has its own mount namespace.
     #[arg(long, hide = true)]
     own_mounts: bool,
 }
@@ -89,7 +90,7 @@ async fn torture(arguments: &Arguments, seed: u64) -> Result<String, Error> {
     let mut random = Rng::with_seed(seed);
     let disk = Disk::new(DISK_MIB)?;
     if !disk.is_small() {
-        println!("the disk never fills: this system lets no small file system be mounted");
+        println!("the disk does not fill up: this system does not permit mounting a small file system");
     }
     let site = Site::new(&arguments.home, disk.folder())?;
     let mut clients = Clients::new(&arguments.home, &mut random)?;
@@ -130,7 +131,7 @@ impl Clients {
         })
     }
 
-    /// Checks what an earlier server has left, then works until a random moment.
+    /// Checks what the previous server has left, then works until a random moment.
     async fn live(&mut self, server: &Server, disk: &Disk, random: &mut Rng) -> Result<(), Error> {
         let api = server.api()?;
         self.check(&api).await?;
@@ -143,7 +144,7 @@ impl Clients {
             working.spawn(work(Worker::Gallery(gallery), api.clone(), end));
         }
         let filled = fill_and_empty(disk, random, end).await;
-        // The moment has come: whatever is under way stays so, and its answers get lost.
+        // The server is killed now: running requests are interrupted, and their responses are lost.
         server.interrupt()?;
         let mut failed = filled.err();
         while let Some(worked) = working.join_next().await {
@@ -175,7 +176,7 @@ impl Clients {
         self.acknowledged.check(&site.database()).await
     }
 
-    /// Lets a last server end all jobs, and checks everything.
+    /// Lets a last server finish all jobs, and checks everything.
     async fn end(&mut self, site: &Site, disk: &Disk) -> Result<(), Error> {
         let mut server = site.start(disk, false).await?;
         let api = server.api()?;
@@ -203,7 +204,7 @@ enum Worker {
     Gallery(Gallery),
 }
 
-/// Works until `end` or until the server is gone. The worker comes back whatever happened.
+/// Works until `end` or until the server is gone. Always returns the worker.
 async fn work(mut worker: Worker, api: Api, end: Instant) -> (Worker, Result<(), Error>) {
     while Instant::now() < end && !api.is_gone() {
         let step = match &mut worker {
@@ -222,7 +223,7 @@ async fn fill_and_empty(disk: &Disk, random: &mut Rng, end: Instant) -> Result<(
     while Instant::now() < end {
         let phase = Duration::from_millis(random.u64(DISK_PHASE_MS));
         tokio::time::sleep(phase.min(end.saturating_duration_since(Instant::now()))).await;
-        // Not always, or nothing would ever be acknowledged.
+        // Only sometimes, or nothing would ever be acknowledged.
         is_full = !is_full && random.bool();
         if is_full { disk.fill(random.u64(..128 * 1024))? } else { disk.empty()? }
     }

@@ -1,4 +1,4 @@
-//! The server under torture, and the commands that look at what it leaves.
+//! The server under test, and the commands that check what it leaves.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -12,19 +12,19 @@ use super::Error;
 use super::api::Api;
 use super::disk::Disk;
 
-/// Longest that a server may take until it answers.
+/// Maximum time for a server to start responding.
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// Longest that a server may take to end when it is asked to.
+/// Maximum time for a server to shut down.
 const END_LIMIT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(20);
-/// How much of the log is shown.
+/// Number of log lines that are shown.
 const TAIL_LINES: usize = 30;
 
-/// Where a server lives: its models, and its data on the disk that fills.
+/// A server's folders: its models, and its data on the disk that fills up.
 pub(crate) struct Site {
     home: PathBuf,
     data: PathBuf,
-    /// Not on the disk that fills.
+    /// Not on the disk that fills up.
     logs: TempDir,
 }
 
@@ -36,8 +36,8 @@ impl Site {
         Ok(Self { home, data: data.to_owned(), logs: tempfile::tempdir()? })
     }
 
-    /// Starts a server and waits until it answers. One that is started on a full disk may end instead, if it says why;
-    /// it is then started again with room.
+    /// Starts a server and waits until it responds. If the disk is full, it may exit with a reason instead; it is then
+    /// started again with free space.
     pub(crate) async fn start(&self, disk: &Disk, on_full_disk: bool) -> Result<Server, Error> {
         if on_full_disk && disk.is_small() {
             disk.fill(0)?;
@@ -74,7 +74,7 @@ impl Site {
         Ok(server)
     }
 
-    /// Runs a command of the shell, which must end well.
+    /// Runs a command of the CLI, which must succeed.
     pub(crate) fn command(&self, arguments: &[&str]) -> Result<(), Error> {
         let ended = self.faceql(arguments).output()?;
         if ended.status.success() {
@@ -95,7 +95,7 @@ impl Site {
             ("FACEQL_JOBS_POLL_MS", "50"),
             ("FACEQL_JOBS_BACKOFF_MS", "50"),
             ("FACEQL_JOBS_MAX_BACKOFF_MS", "1000"),
-            // That the disk is full for a while is no reason to give up an image.
+            // A disk that is full for a while must not make an image fail.
             ("FACEQL_JOBS_MAX_ATTEMPTS", "100"),
             ("FACEQL_SWEEP_SECONDS", "1"),
             ("FACEQL_LOG", "warn"),
@@ -120,7 +120,7 @@ impl Site {
     }
 }
 
-/// Why a server does not answer.
+/// The reason why a server does not respond.
 enum Ended {
     Early,
     Silent,
@@ -136,8 +136,8 @@ impl<E: Into<Error>> From<E> for Ended {
 impl Ended {
     fn told(self, log: &str) -> Error {
         match self {
-            Self::Early => format!("the server ended while it started:\n{log}").into(),
-            Self::Silent => format!("the server does not answer after {START_LIMIT:?}:\n{log}").into(),
+            Self::Early => format!("the server stopped during startup:\n{log}").into(),
+            Self::Silent => format!("the server did not respond within {START_LIMIT:?}:\n{log}").into(),
             Self::Failed(error) => error,
         }
     }
@@ -160,22 +160,26 @@ impl Server {
         self.signal("KILL")
     }
 
-    /// Kills the process and waits for its end.
+    /// Kills the process and waits until it has ended.
     pub(crate) fn kill(&mut self) -> Result<(), Error> {
         self.process.kill()?;
         self.process.wait()?;
         Ok(())
     }
 
-    /// Asks the process to end, which it must do well.
+    /// Asks the process to shut down, which must succeed.
     pub(crate) fn terminate(&mut self) -> Result<(), Error> {
         self.signal("TERM")?;
         let start = Instant::now();
         loop {
             match self.process.try_wait()? {
                 Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(format!("asked to end, the server ended with {status}").into()),
-                None if start.elapsed() > END_LIMIT => return Err("asked to end, the server goes on".into()),
+                Some(status) => {
+                    return Err(format!("the server exited with {status} when it was stopped").into());
+                }
+                None if start.elapsed() > END_LIMIT => {
+                    return Err("the server did not stop when asked to".into());
+                }
                 None => std::thread::sleep(POLL),
             }
         }

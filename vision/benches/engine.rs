@@ -1,10 +1,10 @@
-//! What the engine adds to what ONNX Runtime alone would take, and what decoding costs. Every ratio is of two numbers
-//! measured in turns in the same run. Needs the set-up of `make prepare`. Run by `cargo bench -p vision`.
+//! The overhead of the engine compared with ONNX Runtime alone, and the cost of decoding. Every ratio is of two numbers
+//! measured alternately in the same run. Needs the setup of `make prepare`. Run by `cargo bench -p vision`.
 
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench prints its table and stops where it cannot go on"
+    reason = "a benchmark prints its table and fails by panicking"
 )]
 #![expect(clippy::cast_possible_truncation, reason = "colours of a synthetic picture")]
 
@@ -42,7 +42,7 @@ fn main() {
     large_picture();
 }
 
-/// A photo of a megapixel with one face: each step against the encoder's bare session.
+/// A photo of one megapixel with one face: each step relative to the encoder's bare session.
 fn faces(engine: &mut EmbeddedEngine, photo: &[u8]) {
     let picture = Picture::decode(photo, &LIMITS).unwrap();
     let face = engine.detect(&picture, &DetectOptions::default()).unwrap().remove(0);
@@ -64,7 +64,7 @@ fn faces(engine: &mut EmbeddedEngine, photo: &[u8]) {
     row("decode JPEG, 1 MP (apart)", decode, bare);
 }
 
-/// Four chips in one run of the network against four runs.
+/// Four chips in one run of the network compared with four runs.
 fn batches(engine: &mut EmbeddedEngine, photo: &[u8]) {
     let picture = Picture::decode(photo, &LIMITS).unwrap();
     let face = engine.detect(&picture, &DetectOptions::default()).unwrap().remove(0);
@@ -81,7 +81,7 @@ fn batches(engine: &mut EmbeddedEngine, photo: &[u8]) {
     row("4 chips in a batch", batch, single);
 }
 
-/// A photo of 12 megapixels: decoded at half its size, as the engine does it, against at its full size.
+/// A photo of 12 megapixels: decoded at half its size, as the engine does it, compared with its full size.
 fn large_picture() {
     let (width, height) = (4000, 3000);
     let scene = scene(width.into(), height.into());
@@ -104,8 +104,8 @@ fn large_picture() {
     }
 }
 
-/// The encoder's graph on ONNX Runtime, with nothing around it. It runs in a process of its own, because a process has
-/// one runtime and the engine keeps it to itself; a byte asks for a run, a line answers with its nanoseconds.
+/// The encoder's graph on ONNX Runtime, without anything around it. It runs in a separate process, because a process
+/// has one runtime and the engine does not share it. A byte requests a run; a line returns its duration in nanoseconds.
 struct Bare {
     process: Child,
     answers: Lines<BufReader<ChildStdout>>,
@@ -148,8 +148,8 @@ impl Drop for Bare {
     }
 }
 
-/// The median time of each step. The steps take turns, so that whatever slows the machine slows them all; at its turn a
-/// step runs several times, and the first does not count, so that none pays for the caches that another has filled.
+/// The median time of each step. The steps alternate, so that a slowdown of the machine affects them all. In its turn,
+/// a step runs several times and the first run does not count, so that no step pays for caches filled by another.
 fn medians<const STEPS: usize>(turns: usize, mut step: impl FnMut(usize) -> Duration) -> [Duration; STEPS] {
     let mut times: [Vec<Duration>; STEPS] = std::array::from_fn(|_| Vec::new());
     for _ in 0..turns {

@@ -1,11 +1,11 @@
-//! What large pictures and drawings cost: a photo of 12 megapixels from its bytes to its faces and to the copy with the
-//! faces drawn in, and the outlines of a map of a megapixel. Every ratio is of two numbers measured in turns in the same
-//! run. Needs the set-up of `make prepare`. Run by `cargo bench -p vision --bench pictures`.
+//! The cost of large images and drawings: a photo of 12 megapixels from its bytes to its faces and to the annotated
+//! copy, and the outlines of a one-megapixel map. Every ratio is of two numbers measured alternately in the same run.
+//! Needs the setup of `make prepare`. Run by `cargo bench -p vision --bench pictures`.
 
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench prints its table and stops where it cannot go on"
+    reason = "a benchmark prints its table and fails by panicking"
 )]
 
 #[path = "pictures/contours.rs"]
@@ -29,8 +29,8 @@ fn main() {
     contours::bench();
 }
 
-/// The median time of each step. The steps take turns, so that whatever slows the machine slows them all; the first turn
-/// does not count.
+/// The median time of each step. The steps alternate, so that a slowdown of the machine affects them all; the first
+/// round does not count.
 fn medians<const STEPS: usize>(turns: usize, mut step: impl FnMut(usize) -> Duration) -> [Duration; STEPS] {
     let mut times: [Vec<Duration>; STEPS] = std::array::from_fn(|_| Vec::new());
     for turn in 0..=turns {

@@ -1,10 +1,10 @@
-//! Five landmarks into the encoder's chip: the face turned upright, scaled and cut out so that its landmarks lie where
-//! the encoder was taught to expect them. Called by the engine between detection and encoding.
+//! From five landmarks to the encoder's chip: the face is rotated upright, scaled and cropped so that its landmarks lie
+//! where the encoder was trained to expect them. Called by the engine between detection and encoding.
 
 use crate::geometry::{Landmarks, Point};
 use crate::image::Picture;
 
-/// A face as the encoder wants to see it: a square of RGB pixels.
+/// The input of an encoder: a square of RGB pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chip {
     side: u32,
@@ -18,7 +18,7 @@ impl Chip {
         (pixels.len() == side as usize * side as usize * 3).then_some(Self { side, pixels })
     }
 
-    /// Columns, and as many rows.
+    /// Number of columns, and of rows.
     #[must_use]
     pub fn side(&self) -> u32 {
         self.side
@@ -38,11 +38,11 @@ impl Chip {
     }
 }
 
-/// Samples of a chip pixel along each axis, at most. Enough for a face of 7,000 pixels; landmarks that say more are
-/// not worth the time.
+/// Maximum number of samples of a chip pixel along each axis. Enough for a face of 7,000 pixels; landmarks that imply a
+/// larger one are not worth the time.
 const MAX_SAMPLES: u32 = 16;
 
-/// Where an encoder expects the five landmarks in its chip.
+/// The positions of the five landmarks that an encoder expects in its chip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Template {
     /// Columns and rows of the chip.
@@ -57,12 +57,12 @@ impl Template {
         Chip { side: self.side, pixels: vec![0; self.side as usize * self.side as usize * 3] }
     }
 
-    /// Cuts the encoder's chip. picture: any size. landmarks: in pixels of the original picture; they may lie outside of
-    /// it, what is not in the picture is black. Returns RGB8, side x side.
+    /// Cuts the encoder's chip. picture: any size. landmarks: in pixels of the original picture; they may lie outside
+    /// it. Whatever is outside the picture is black. Returns RGB8, side x side.
     ///
-    /// The transform is the least-squares similarity (Umeyama 1991): it turns, scales and moves, and never shears or
-    /// mirrors. Pixels are interpolated between their four neighbours; of a face that shrinks to less than a third,
-    /// several such samples are averaged, because four neighbours would miss most of it.
+    /// The transform is the least-squares similarity (Umeyama 1991): it rotates, scales and translates, and never
+    /// shears or mirrors. Pixels are interpolated between their four neighbours. If a face shrinks to less than a
+    /// third, several such samples are averaged, because four neighbours would miss most of it.
     pub(crate) fn cut(&self, picture: &Picture, landmarks: &Landmarks) -> Chip {
         let reduction_x = picture.width() as f32 / picture.original_width() as f32;
         let reduction_y = picture.height() as f32 / picture.original_height() as f32;
@@ -75,7 +75,7 @@ impl Template {
     }
 }
 
-/// Turns, scales and moves a point: the complex number `rotation` times the point, plus `shift`.
+/// Rotates, scales and translates a point: the complex number `rotation` times the point, plus `shift`.
 #[derive(Debug, Clone, Copy)]
 struct Similarity {
     rotation: Point,
@@ -83,8 +83,8 @@ struct Similarity {
 }
 
 impl Similarity {
-    /// The similarity that takes `from` nearest to `to`, by the sum of squared distances. In the plane, Umeyama's
-    /// solution without mirroring is one division of complex numbers.
+    /// The similarity that maps `from` as near as possible to `to`, by the sum of squared distances. In the plane,
+    /// Umeyama's solution without mirroring is one division of complex numbers.
     fn fit(from: [Point; 5], to: [Point; 5]) -> Self {
         let (from_mean, to_mean) = (mean(from), mean(to));
         let (mut real, mut imaginary, mut spread) = (0.0, 0.0, 0.0);
@@ -107,7 +107,7 @@ impl Similarity {
         )
     }
 
-    /// The way back.
+    /// The inverse.
     fn inverse(&self) -> Self {
         let Point { x, y } = self.rotation;
         let square = x * x + y * y;
@@ -116,7 +116,7 @@ impl Similarity {
         Self { rotation, shift: Point::new(-shift.x, -shift.y) }
     }
 
-    /// How much longer everything becomes.
+    /// The factor by which lengths grow.
     fn scale(&self) -> f32 {
         self.rotation.x.hypot(self.rotation.y)
     }
@@ -130,7 +130,7 @@ fn mean(points: [Point; 5]) -> Point {
 fn warp(picture: &Picture, side: u32, to_picture: Similarity) -> Vec<u8> {
     let offsets = offsets(samples_per_axis(to_picture.scale()));
     let starts: Vec<Place> = offsets.map(|offset| Place::from(to_picture.apply(offset))).collect();
-    // What a step of one chip pixel to the right and down means in the picture.
+    // The step in the picture that corresponds to one chip pixel to the right and one down.
     let Point { x: along, y: across } = to_picture.rotation;
     let (right, down) = (Place::from(Point::new(along, across)), Place::from(Point::new(-across, along)));
     let samples = starts.len() as u32;
@@ -148,19 +148,19 @@ fn warp(picture: &Picture, side: u32, to_picture: Similarity) -> Vec<u8> {
     pixels
 }
 
-/// How many samples a chip pixel takes along each axis. One, with its four neighbours, serves down to a third of the
-/// size; the encoder does not notice what falls between. Below that they lie no further apart than three pixels.
+/// Number of samples of a chip pixel along each axis. One, with its four neighbours, suffices down to a third of the
+/// size; the encoder is not affected by what falls between. Below that, samples are at most three pixels apart.
 fn samples_per_axis(picture_pixels_per_chip_pixel: f32) -> u32 {
     ((picture_pixels_per_chip_pixel / 3.0).ceil() as u32).clamp(1, MAX_SAMPLES)
 }
 
-/// The places of the samples in the chip's first pixel, whose centre is 0: an even grid.
+/// The positions of the samples in the chip's first pixel, whose centre is 0: a regular grid.
 fn offsets(samples: u32) -> impl Iterator<Item = Point> {
     let place = move |index: u32| (index as f32 + 0.5) / samples as f32 - 0.5;
     (0..samples).flat_map(move |row| (0..samples).map(move |column| Point::new(place(column), place(row))))
 }
 
-/// A place in a picture in whole and 65,536th pixels. Counting in integers is three times as fast as in floats here.
+/// A position in a picture in whole and 65,536th pixels. Integers are three times as fast as floats here.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     x: i64,
@@ -169,7 +169,7 @@ struct Place {
 
 impl From<Point> for Place {
     fn from(point: Point) -> Self {
-        // No picture is so large; landmarks that make no sense must not overflow.
+        // No picture is that large; invalid landmarks must not overflow.
         let fixed = |value: f32| (value.clamp(-1e7, 1e7) * 65536.0) as i64;
         Self { x: fixed(point.x), y: fixed(point.y) }
     }
@@ -181,7 +181,7 @@ impl Place {
     }
 }
 
-/// The colour between the four pixels around a place, 0 to 255. Outside of the picture everything is black.
+/// The interpolated colour of the four pixels around a position, 0 to 255. Outside the picture everything is black.
 fn interpolate(picture: &Picture, place: Place) -> [u32; 3] {
     let share = |coordinate: i64| (coordinate >> 8) as u32 & 0xFF;
     let (right, lower) = (share(place.x), share(place.y));
@@ -194,7 +194,7 @@ fn interpolate(picture: &Picture, place: Place) -> [u32; 3] {
     [between(0), between(1), between(2)]
 }
 
-/// Four pixels, of which the upper left one has these coordinates.
+/// The four pixels of which the upper left one has these coordinates.
 fn neighbours(picture: &Picture, column: i64, row: i64) -> [[u8; 3]; 4] {
     let (width, height) = (i64::from(picture.width()), i64::from(picture.height()));
     let pixels = picture.pixels().as_chunks::<3>().0;

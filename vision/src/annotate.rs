@@ -1,6 +1,6 @@
-//! Draws what was found into a copy of the picture: boxes, landmarks and how sure the detector is.
+//! Draws detections into a copy of the picture: boxes, landmarks and the detector's confidence.
 //!
-//! Everything is painted as a shape with soft edges, its size in proportion to the copy's.
+//! Everything is painted as anti-aliased shapes, scaled in proportion to the copy.
 
 mod brush;
 mod text;
@@ -14,36 +14,36 @@ use crate::detect::DetectedFace;
 use crate::geometry::{BoundingBox, Point};
 use crate::image::{ImageError, Picture};
 
-/// The long side of the copy is at most this.
+/// Maximum long side of the copy, in pixels.
 pub const MAX_ANNOTATED_SIDE: u32 = 1920;
 
 const JPEG_QUALITY: u8 = 85;
-/// Lines are this part of the copy's long side, but not thinner than [`MIN_LINE`] pixels.
+/// Line width as a fraction of the copy's long side, with a minimum of [`MIN_LINE`] pixels.
 const LINE: f32 = 1.0 / 480.0;
 const MIN_LINE: f32 = 2.0;
-/// Lines of a small face are at most this part of its box's short side.
+/// Maximum line width for a small face, as a fraction of its box's short side.
 const MAX_LINE_IN_BOX: f32 = 1.0 / 16.0;
 
 const ACCENT: [u8; 3] = [0x2B, 0xE0, 0x8C];
 const DARK: [u8; 3] = [0x10, 0x18, 0x14];
 
 /// A JPEG of the picture with its faces drawn in, at most [`MAX_ANNOTATED_SIDE`] pixels on the long side. Faces are in
-/// pixels of the original picture; what lies outside of it is cut off.
+/// pixels of the original picture; parts outside it are clipped.
 pub fn annotate(picture: &Picture, faces: &[DetectedFace]) -> Result<Vec<u8>, ImageError> {
     let mut copy = reduced(picture)?;
     let scale = copy.width() as f32 / picture.original_width() as f32;
     let mut sheet = Sheet::over(&mut copy, scale);
-    // The largest last, so that its label lies above those of others.
+    // The largest last, so that its label is on top of the others.
     for face in faces.iter().rev() {
         sheet.draw_face(face);
     }
     copy.to_jpeg(JPEG_QUALITY)
 }
 
-/// A picture that is drawn into.
+/// The picture that is drawn into.
 struct Sheet<'copy> {
     brush: Brush<'copy>,
-    /// Pixels of the copy for one of the original picture.
+    /// Pixels of the copy per pixel of the original picture.
     scale: f32,
     line: f32,
     font: Font,
@@ -63,12 +63,12 @@ impl<'copy> Sheet<'copy> {
         for point in face.landmarks.points() {
             self.draw_landmark(point, line);
         }
-        // Rounded down: no detector is certain.
+        // Rounded down, so that a label never shows more than the confidence.
         let confidence = (face.confidence * 100.0).floor() / 100.0;
         self.draw_label(bounds, line, &format!("{confidence:.2}"));
     }
 
-    /// A line with a dark one around it, to be seen on light and on dark.
+    /// A line with a dark outline, visible on light and on dark backgrounds.
     fn draw_box(&mut self, bounds: BoundingBox, line: f32) {
         let radius = line * 2.5;
         self.brush.paint(&Shape::Frame { bounds, radius, width: line + (line * 0.5).max(1.0) }, DARK, 0.45);
@@ -81,7 +81,7 @@ impl<'copy> Sheet<'copy> {
         self.brush.paint(&Shape::Disc { centre, radius: line * 1.3 }, ACCENT, 1.0);
     }
 
-    /// A plate with the text on the upper left corner of the box, or inside of it when there is no room above.
+    /// A label with the text at the upper left corner of the box, or inside the box if there is no room above.
     fn draw_label(&mut self, bounds: BoundingBox, line: f32, text: &str) {
         let padding = (self.font.height() * 0.25).round();
         let (width, height) = (self.font.width_of(text) + 2.0 * padding, self.font.height());
@@ -104,7 +104,7 @@ impl<'copy> Sheet<'copy> {
     }
 }
 
-/// A copy that is no larger than it may be.
+/// A copy that fits the maximum size.
 fn reduced(picture: &Picture) -> Result<Picture, ImageError> {
     let long_side = picture.width().max(picture.height());
     if long_side <= MAX_ANNOTATED_SIDE {

@@ -1,34 +1,34 @@
-//! What is known of a model: its name and digest, how its vectors are compared, and under which licence it came.
+//! Information about a model: its name and digest, how its vectors are compared, and its licence.
 
 use serde::{Deserialize, Serialize};
 
 use crate::embedding::{Metric, ModelDigest};
 
-/// A model as it is shown to people and noted beside every vector.
+/// The description of a model, shown to users; its digest is stored with every vector.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
-    /// Its name, as in `dlib-resnet-v1`.
+    /// The name, such as `dlib-resnet-v1`.
     pub name: String,
-    /// Its version, as its pack calls it.
+    /// The version, as given in its pack.
     pub version: String,
-    /// What it does.
+    /// Whether it detects or encodes faces.
     pub role: ModelRole,
-    /// SHA-256 over the model's files and its preprocessing. Vectors of different digests never meet. Licence texts
-    /// and thresholds are not part of it: changing those leaves every vector as it was.
+    /// SHA-256 over the model's files and its preprocessing. Vectors with different digests are never compared. Licence
+    /// texts and thresholds are not included: changing them does not change any vector.
     pub digest: ModelDigest,
-    /// How many values an embedding has; `None` for a detector.
+    /// Number of values of an embedding; `None` for a detector.
     pub dimensions: Option<u32>,
     /// How embeddings are compared; `None` for a detector.
     pub metric: Option<Metric>,
-    /// What a distance means; `None` for a detector.
+    /// How distances are interpreted; `None` for a detector.
     pub matching: Option<Matching>,
     /// Licence of the weights, as an SPDX expression where there is one.
     pub license: String,
-    /// What is known of the data the weights were trained on.
+    /// Information about the data that the weights were trained on.
     pub training_data: Option<String>,
 }
 
-/// What a model does.
+/// The task of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModelRole {
     /// Finds faces and their landmarks.
@@ -37,19 +37,20 @@ pub enum ModelRole {
     Encoder,
 }
 
-/// What the distance between two embeddings of a model means.
+/// How the distance between two embeddings of a model is interpreted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Matching {
-    /// One to one: are these two the same person?
+    /// Thresholds for 1:1 comparison (verification): do two faces belong to the same person?
     pub verify: Thresholds,
-    /// One to many: who in a gallery is this? Stricter, since every face in it is a chance to be wrong.
+    /// Thresholds for 1:N comparison (identification). Stricter, since every face in the gallery is a chance of a false
+    /// match.
     pub search: Thresholds,
-    /// Turns a distance into a number that people can read.
+    /// Converts a distance into a human-readable score.
     pub similarity: SimilarityCurve,
 }
 
 impl Matching {
-    /// See [`SimilarityCurve::at`].
+    /// The similarity for a distance; see [`SimilarityCurve::at`].
     #[must_use]
     pub fn similarity(&self, distance: f32) -> f32 {
         self.similarity.at(distance)
@@ -62,13 +63,13 @@ impl Matching {
 pub struct SimilarityCurve {
     /// The distance at which the similarity is 0.5.
     pub midpoint: f32,
-    /// How fast it falls there: four times the loss of similarity per unit of distance.
+    /// The steepness there: four times the loss of similarity per unit of distance.
     pub slope: f32,
 }
 
 impl SimilarityCurve {
-    /// `1 / (1 + exp(slope * (distance - midpoint)))`: between 0 and 1, falls as the distance grows, 0.5 at the
-    /// midpoint. It orders as distance does and is no probability.
+    /// `1 / (1 + exp(slope * (distance - midpoint)))`: between 0 and 1, decreasing with the distance, 0.5 at the
+    /// midpoint. It has the same order as the distance and is not a probability.
     #[must_use]
     pub fn at(&self, distance: f32) -> f32 {
         1.0 / (1.0 + (self.slope * (distance - self.midpoint)).exp())
@@ -81,19 +82,19 @@ impl SimilarityCurve {
     }
 }
 
-/// Up to which distance two faces are taken for the same person.
+/// Maximum distances at which two faces are considered the same person.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
-    /// Up to here they may be the same, and a person should look. At least as large as `matched`.
+    /// Maximum distance for a possible match, which a person should review. At least as large as `matched`.
     pub possible: f32,
-    /// Up to here they are the same.
+    /// Maximum distance for a match.
     #[serde(rename = "match")]
     pub matched: f32,
 }
 
 impl Thresholds {
-    /// What to decide at a distance. A distance on a threshold is still within it.
+    /// The decision for a distance. A distance equal to a threshold is within it.
     #[must_use]
     pub fn decision(&self, distance: f32) -> MatchDecision {
         if distance <= self.matched {
@@ -106,12 +107,12 @@ impl Thresholds {
     }
 }
 
-/// What is said of two faces.
+/// The decision about two faces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MatchDecision {
     /// The same person.
     Match,
-    /// Perhaps the same person; someone should look.
+    /// Possibly the same person; a person should review it.
     Possible,
     /// Different people.
     NoMatch,

@@ -1,12 +1,12 @@
-//! The parts of a face as outlines: image, segmentation map and landmarks into levelled regions and an SVG drawing.
+//! Parts of a face as outlines: from an image, a segmentation map and landmarks to levelled regions and an SVG drawing.
 //!
 //! ```text
 //! landmarks -- level --> Levelling ----------------------------------+
 //! map -- specks --> Grid -- arcs --> lines between two regions each -+- rings --> Region -- svg --> SVG
 //! ```
 //!
-//! Outlines are cut into arcs between two regions each before they are simplified and smoothed, so that neighbours share
-//! one border, and they are turned as outlines, not as pixels, so that turning costs no sharpness.
+//! Outlines are cut into arcs between two regions each before they are simplified and smoothed, so that neighbours
+//! share one border. They are rotated as outlines, not as pixels, so that rotation costs no sharpness.
 
 mod arcs;
 mod colors;
@@ -37,42 +37,42 @@ use self::smooth::smooth;
 use self::svg::Backdrop;
 use crate::image::{ImageHeader, Picture};
 
-/// Rises whenever the same request may give another drawing than before, so that it belongs into the key of a cache.
+/// Increased whenever the same request may give a different drawing than before; part of the cache key.
 pub const ALGORITHM_VERSION: u32 = 2;
-/// The least area of a part of a region that is drawn, in pixels, unless something else is asked for.
+/// Default minimum area of a part of a region, in pixels. Smaller parts are not drawn.
 pub const DEFAULT_LEAST_AREA: u32 = 16;
 
-/// The most bytes of a drawing, the embedded picture apart.
+/// Maximum size of a drawing in bytes, not counting the embedded picture.
 const MAX_SVG_BYTES: usize = 300_000;
-/// What simplifying may move a border by, in pixels of the map. The first is less than half a pixel, for else both sides
-/// of a line one pixel wide would become one. When the drawing is too large, the next is tried; after the last, a map of
-/// half the size.
+/// How far simplifying may move a border, in pixels of the map. The first value is less than half a pixel, since
+/// otherwise both sides of a line one pixel wide could coincide. If the drawing is too large, the next value is tried;
+/// after the last one, a map of half the size.
 const TOLERANCES: [f64; 4] = [0.4, 1.0, 2.0, 4.0];
-/// The standard deviation of smoothing by 1, in pixels.
+/// The standard deviation of smoothing 1, in pixels.
 const SMOOTHING_PIXELS: f64 = 2.0;
-/// What simplifying may move a smoothed border by, in pixels: too little to be seen as an edge.
+/// How far simplifying may move a smoothed border, in pixels: too little to be visible as an edge.
 const SMOOTH_TOLERANCE: f64 = 0.1;
 const JPEG_QUALITY: u8 = 85;
 
-/// What is to be drawn. Coordinates count pixels of the full image as a person sees it (after EXIF orientation).
+/// The request for a drawing. Coordinates are in pixels of the full image as displayed (after EXIF orientation).
 #[derive(Debug, Clone, Copy)]
 pub struct ContourRequest<'request> {
-    /// Columns of the image.
+    /// Width of the image in pixels.
     pub width: u32,
-    /// Rows of the image.
+    /// Height of the image in pixels.
     pub height: u32,
-    /// From 2 to 1,024 places in the image. The first two are the eyes, in either order, and alone level the face; but
-    /// five (in the order of [`crate::Landmarks`]) or 68 (in iBUG's) are fitted to a template, by least squares, and of
-    /// 68 the eyes are points 37 to 42 and 43 to 48.
+    /// 2 to 1,024 positions in the image. The first two are the eyes, in either order, and they alone determine the
+    /// rotation. Exceptions are 5 landmarks (in the order of [`crate::Landmarks`]) and 68 (in iBUG's order), which are
+    /// fitted to a template by least squares; of 68, the eyes are points 37 to 42 and 43 to 48.
     pub landmarks: &'request [Position],
-    /// How it is to look.
+    /// The style of the drawing.
     pub style: Style,
-    /// Parts of a region with fewer pixels are dropped as specks.
+    /// Parts of a region with fewer pixels are removed as specks.
     pub least_area: u32,
 }
 
 impl ContourRequest<'_> {
-    /// Refuses what [`draw`] would refuse, given the size of the map, without any of its work.
+    /// Refuses what [`draw`] would refuse, given the size of the map, without doing any of the work.
     pub fn check(&self, map_width: u32, map_height: u32) -> Result<(), ContourError> {
         self.level(map_width, map_height).map(|_| ())
     }
@@ -87,22 +87,22 @@ impl ContourRequest<'_> {
     }
 }
 
-/// How a drawing looks.
+/// The style of a drawing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Style {
-    /// From 0 (outlines only) to 1 (nothing shines through).
+    /// Opacity of the regions, from 0 (outlines only) to 1 (opaque).
     pub fill_opacity: f64,
-    /// In pixels, 0 to 100; 0 draws no outlines.
+    /// Width of the outlines in pixels, 0 to 100; 0 draws no outlines.
     pub stroke_width: f64,
     /// Whether outlines are dashed.
     pub is_dashed: bool,
-    /// How far outlines are evened out, 0 to 10: they are blurred along themselves by a Gaussian of twice as many pixels.
-    /// At 0 they keep to the map's pixels, within half a pixel, unless the map is too detailed: see [`draw`].
+    /// How strongly outlines are smoothed, 0 to 10: they are blurred along themselves by a Gaussian of twice as many
+    /// pixels. At 0 they follow the map's pixels to within half a pixel, unless the map is too detailed: see [`draw`].
     pub smoothing: f64,
 }
 
 impl Style {
-    /// Refuses numbers that cannot be drawn.
+    /// Refuses values that cannot be drawn.
     pub fn check(&self) -> Result<(), ContourError> {
         let numbers = [
             ("fill opacity", self.fill_opacity, 1.0),
@@ -123,22 +123,23 @@ impl Default for Style {
     }
 }
 
-/// A levelled face in outlines.
+/// The outlines of a levelled face.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Contours {
-    /// Columns of the levelled picture, which holds all of the image.
+    /// Width of the levelled picture, which contains all of the image.
     pub width: u32,
-    /// Rows of the levelled picture.
+    /// Height of the levelled picture.
     pub height: u32,
-    /// a, b, c, d, e, f, which take a place of the image to the levelled picture: x' = ax + cy + e, y' = bx + dy + f.
+    /// a, b, c, d, e, f, which map a position in the image to the levelled picture: x' = ax + cy + e, y' = bx + dy + f.
     pub transform: [f64; 6],
-    /// Degrees by which the image was turned, clockwise; above -180 to 180.
+    /// Rotation of the image in degrees, clockwise; above -180, up to 180.
     pub rotation_degrees: f64,
-    /// By label, ascending. Regions of nothing but specks are missing.
+    /// By label, ascending. Regions that consist only of specks are missing.
     pub regions: Vec<Region>,
-    /// How many parts of regions were too small to be drawn. Each went to the neighbour with the longest common border.
+    /// Number of parts of regions that were too small to be drawn. Each was added to the neighbour with the longest
+    /// common border.
     pub dropped_specks: usize,
-    /// A standalone document, below 300,000 bytes without the picture.
+    /// A standalone SVG document, below 300,000 bytes without the picture.
     pub svg: String,
 }
 
@@ -147,22 +148,22 @@ pub struct Contours {
 pub struct Region {
     /// The label in the segmentation map.
     pub label: u32,
-    /// As `#rrggbb`.
+    /// The colour, as `#rrggbb`.
     pub color: String,
     /// Outlines and the outlines of holes, to be filled by the even-odd rule, in hundredths of pixels of the levelled
     /// picture. Neighbouring regions share the points of their common border.
     pub polygons: Vec<Vec<Position>>,
-    /// Square pixels, by counting those of the map.
+    /// Area in square pixels, counted in the map.
     pub area: f64,
 }
 
-/// What a drawing holds besides the map's cells and the picture: outlines, and the document.
+/// Memory of a drawing besides the map's cells and the picture: outlines, and the document.
 const OUTLINES_BYTES: u64 = 64 << 20;
-/// What it holds for each pixel of the map: cells, those of the grid and of its halves, and what was seen of them.
+/// Memory per pixel of the map: its cells, those of the grid and of its halves, and the cells' states.
 const BYTES_PER_PIXEL: u64 = 6;
 
-/// Bytes that [`SegmentationMap::decode`], [`Picture::decode`] and [`draw`] hold at most, one after the other, besides the
-/// files. picture: of the image, when it is to be embedded.
+/// Maximum bytes that [`SegmentationMap::decode`], [`Picture::decode`] and [`draw`], one after the other, hold besides
+/// the files. picture: of the image, if it is embedded.
 #[must_use]
 pub fn drawing_memory(map: &ImageHeader, picture: Option<&ImageHeader>) -> u64 {
     let pixels = u64::from(map.width) * u64::from(map.height);
@@ -170,12 +171,13 @@ pub fn drawing_memory(map: &ImageHeader, picture: Option<&ImageHeader>) -> u64 {
     map.cost.map_memory_bytes.max(drawing + picture.map_or(0, |picture| picture.cost.memory_bytes))
 }
 
-/// Draws the regions of a map. picture: the image itself, to be embedded under them; it may be of a reduced scale.
+/// Draws the regions of a map. picture: the image itself, to be embedded under them; it may be decoded at a reduced
+/// scale.
 ///
-/// Simplifying moves a border by less than half a pixel if the drawing fits into 300,000 bytes so. If not, borders are
-/// moved by up to 1, then 2, then 4 pixels. When that is not enough, and at once when all borders together are longer than
-/// 2,000,000 pixels or need more than 100,000 points, the map is halved, as often as it takes: every halving doubles the
-/// pixels that a border may be off by, and lines thinner than that may be gone.
+/// Simplifying moves a border by less than half a pixel if the drawing then fits into 300,000 bytes. If not, borders
+/// are moved by up to 1, then 2, then 4 pixels. If that is not enough, or immediately if all borders together are
+/// longer than 2,000,000 pixels or need more than 100,000 points, the map is halved as often as necessary. Every
+/// halving doubles the pixels by which a border may be off, and thinner lines may disappear.
 pub fn draw(
     request: &ContourRequest<'_>,
     map: &SegmentationMap,
@@ -198,24 +200,24 @@ pub fn draw(
     })
 }
 
-/// What a drawing is made from, however much it is simplified.
+/// The input of a drawing, independent of how much it is simplified.
 struct Canvas<'request> {
     request: &'request ContourRequest<'request>,
     map: &'request SegmentationMap,
     levelling: Levelling,
-    /// Square pixels by number of the region; number 0 is the background.
+    /// Square pixels by the region's number; number 0 is the background.
     areas: Vec<u32>,
 }
 
 impl Canvas<'_> {
-    /// The regions and their paths, as little simplified as fits.
+    /// The regions and their paths, simplified as little as the size limit allows.
     fn fill(&self, mut grid: Grid) -> (Vec<Region>, String) {
         loop {
             let arcs = arcs::trace(&grid, TOLERANCES[0]);
             for tolerance in arcs.iter().flat_map(|_| TOLERANCES) {
                 let regions = self.regions(arcs.as_deref().unwrap_or_default(), tolerance);
                 let paths = svg::paths(&regions, &self.request.style);
-                // A thousand bytes go to what is around the paths.
+                // A thousand bytes are reserved for what surrounds the paths.
                 if paths.len() + 1000 < MAX_SVG_BYTES {
                     return (regions, paths);
                 }
@@ -237,7 +239,7 @@ impl Canvas<'_> {
         drawn.map(region).filter(|region| !region.polygons.is_empty()).collect()
     }
 
-    /// An arc simplified, smoothed, and turned into the levelled picture.
+    /// An arc, simplified, smoothed, and mapped to the levelled picture.
     fn line(&self, arc: &Arc, tolerance: f64) -> Vec<Position> {
         let mut points = arc.points.clone();
         if tolerance > TOLERANCES[0] {
@@ -251,7 +253,7 @@ impl Canvas<'_> {
         points.into_iter().map(|point| self.levelling.apply(self.inside(point)).rounded()).collect()
     }
 
-    // The last cells of a halved map reach out of it when its size is odd.
+    // The last cells of a halved map extend beyond it if its size is odd.
     fn inside(&self, point: Position) -> Position {
         let (right, bottom) = (f64::from(self.request.width), f64::from(self.request.height));
         Position::new(point.x.clamp(0.0, right), point.y.clamp(0.0, bottom))

@@ -1,4 +1,4 @@
-//! Finds the faces of a picture: where they are, how sure that is, and their five landmarks.
+//! Finds the faces of a picture: their boxes, the confidence, and their five landmarks.
 
 mod candidate;
 mod canvas;
@@ -13,26 +13,26 @@ use crate::quality::FaceQuality;
 /// A face in a picture. Coordinates are in pixels of the original picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectedFace {
-    /// From forehead to chin; reaches out of the picture where the face does.
+    /// From forehead to chin; extends beyond the picture where the face does.
     pub bounding_box: BoundingBox,
-    /// How sure the detector is that this is a face, 0 to 1.
+    /// The detector's confidence that this is a face, 0 to 1.
     pub confidence: f32,
     /// Eyes, nose and mouth.
     pub landmarks: Landmarks,
-    /// How well the face can be seen.
+    /// The quality of the face.
     pub quality: FaceQuality,
 }
 
-/// Which of the faces found are wanted. The default is all that the detector believes in.
+/// Which detected faces are returned. The default is every face that the detector accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct DetectOptions {
-    /// Faces below this confidence, 0 to 1, are left out.
+    /// Minimum confidence, 0 to 1.
     pub min_confidence: Option<f32>,
-    /// At most this many faces, the largest first.
+    /// Maximum number of faces; the largest are kept.
     pub max_faces: Option<usize>,
 }
 
-/// A face before it is judged.
+/// A face before its quality is assessed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FoundFace {
     pub(crate) bounding_box: BoundingBox,
@@ -41,7 +41,7 @@ pub(crate) struct FoundFace {
 }
 
 impl DetectOptions {
-    /// Sorts faces by size, largest first, and leaves out what is not wanted.
+    /// Sorts faces by size, largest first, and removes those that are not requested.
     pub(crate) fn choose(&self, mut faces: Vec<FoundFace>) -> Vec<FoundFace> {
         faces.retain(|face| self.min_confidence.is_none_or(|least| face.confidence >= least));
         faces.sort_by(|a, b| b.bounding_box.area().total_cmp(&a.bounding_box.area()));

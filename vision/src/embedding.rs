@@ -1,12 +1,12 @@
-//! A face as a vector that knows which model made it. Comparing vectors of two models is a typed error, because
-//! the number would mean nothing.
+//! A face as a vector with the digest of the model that computed it. Comparing vectors of two models is a typed error,
+//! because the result would be meaningless.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A face as its encoder sees it: a fixed number of finite values, and the digest of the model that made them.
+/// The encoding of a face: a fixed number of finite values, and the digest of the model that computed them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedding {
     model: ModelDigest,
@@ -14,7 +14,7 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// Takes `values` made by `model`. Refuses an empty vector and any value that is not finite.
+    /// Wraps `values` computed by `model`. Refuses an empty vector and any value that is not finite.
     pub fn new(model: ModelDigest, values: Vec<f32>) -> Result<Self, EmbeddingError> {
         if values.is_empty() {
             return Err(EmbeddingError::Empty);
@@ -31,13 +31,13 @@ impl Embedding {
         &self.values
     }
 
-    /// The model that made this vector.
+    /// The digest of the model that computed this vector.
     #[must_use]
     pub fn model(&self) -> ModelDigest {
         self.model
     }
 
-    /// How far two faces are apart: 0 is the same vector, more is less alike.
+    /// The distance between two faces: 0 for equal vectors, larger for less similar ones.
     ///
     /// Euclidean: the length of the difference. Cosine: 1 - cosine of the angle, 0 to 2.
     pub fn distance(&self, other: &Self, metric: Metric) -> Result<f32, ModelMismatch> {
@@ -62,7 +62,7 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// How far two vectors of one model are apart; values that only one of them has are left out.
+    /// The distance of two vectors of one model; surplus values of the longer one are ignored.
     #[must_use]
     pub fn distance(self, left: &[f32], right: &[f32]) -> f32 {
         match self {
@@ -76,7 +76,7 @@ fn dot(left: &[f32], right: &[f32]) -> f32 {
     left.iter().zip(right).map(|(a, b)| a * b).sum()
 }
 
-// A zero vector has no direction; the smallest number keeps it at distance 1 from everything instead of NaN.
+// A zero vector has no direction; dividing by the smallest number gives it distance 1 from everything instead of NaN.
 fn length_product(left: &[f32], right: &[f32]) -> f32 {
     (dot(left, left) * dot(right, right)).sqrt().max(f32::MIN_POSITIVE)
 }
@@ -136,12 +136,12 @@ impl FromStr for ModelDigest {
     }
 }
 
-/// A text that is not 64 hex digits.
+/// The text is not 64 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a model digest is 64 hex digits")]
+#[error("a model digest must be 64 hex digits")]
 pub struct InvalidDigest;
 
-/// Values that cannot be an embedding.
+/// Values that are not a valid embedding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EmbeddingError {
     /// There are no values.
@@ -150,7 +150,7 @@ pub enum EmbeddingError {
     /// A value is infinite or not a number.
     #[error("value {index} of the embedding is not finite")]
     NotFinite {
-        /// Place of the first such value, counted from 0.
+        /// Index of the first such value, from 0.
         index: usize,
     },
 }
@@ -159,19 +159,19 @@ pub enum EmbeddingError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelMismatch {
     /// They were made by different models.
-    #[error("the embeddings were made by different models: {left} and {right}")]
+    #[error("the embeddings are from different models: {left} and {right}")]
     Models {
-        /// The model of the embedding that was asked.
+        /// The model of the first embedding.
         left: ModelDigest,
-        /// The model of the other one.
+        /// The model of the second embedding.
         right: ModelDigest,
     },
-    /// They claim the same model but differ in length, so one of them was damaged.
+    /// They claim the same model but differ in length, so one of them is damaged.
     #[error("the embeddings have different lengths: {left} and {right}")]
     Dimensions {
-        /// Values in the embedding that was asked.
+        /// Number of values of the first embedding.
         left: usize,
-        /// Values in the other one.
+        /// Number of values of the second embedding.
         right: usize,
     },
 }

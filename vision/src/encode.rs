@@ -1,4 +1,4 @@
-//! Chips into embeddings, by the pack's encoder.
+//! Computes embeddings of chips with the pack's encoder.
 
 use crate::align::{Chip, Template};
 use crate::card::ModelCard;
@@ -7,7 +7,7 @@ use crate::engine::EngineError;
 use crate::pack::EncoderPart;
 use crate::session::{Network, Runtime};
 
-/// Chips that the network sees in one run. More would need more memory and are no faster.
+/// Maximum number of chips per run of the network. More would need more memory and be no faster.
 const BATCH: usize = 16;
 
 /// The encoder's network, and the memory in which a batch is laid out.
@@ -41,7 +41,7 @@ impl Encoder {
         &self.template
     }
 
-    /// One embedding per chip, in their order. Refuses chips of another side than the encoder's.
+    /// One embedding per chip, in their order. Refuses chips whose side differs from the encoder's.
     pub(crate) fn encode(&mut self, chips: &[Chip]) -> Result<Vec<Embedding>, EngineError> {
         if let Some(chip) = chips.iter().find(|chip| chip.side() != self.template.side) {
             return Err(EngineError::ChipSide { expected: self.template.side, found: chip.side() });
@@ -55,7 +55,7 @@ impl Encoder {
 
     fn encode_batch(&mut self, chips: &[Chip], embeddings: &mut Vec<Embedding>) -> Result<(), EngineError> {
         let side = self.template.side as usize;
-        // A single chip is a batch as it lies.
+        // A single chip is already a batch.
         let pixels = if let [chip] = chips {
             chip.pixels()
         } else {

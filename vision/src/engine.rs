@@ -1,4 +1,4 @@
-//! The engine that the service speaks to: blocking, one picture or batch at a time, for one thread.
+//! The engine that the service uses: blocking, one picture or batch at a time, for one thread.
 
 use std::path::{Path, PathBuf};
 
@@ -10,33 +10,33 @@ use crate::encode::Encoder;
 use crate::geometry::Landmarks;
 use crate::image::Picture;
 use crate::pack::{Pack, QualityScale};
-use crate::quality::LeastScores;
+use crate::quality::MinScores;
 use crate::session::Runtime;
 
-/// Finds faces and turns them into embeddings. Blocking; an engine works for one thread at a time.
+/// Detects faces and computes embeddings. Blocking; an engine is used by one thread at a time.
 pub trait FaceEngine: Send {
-    /// The model that finds faces.
+    /// The detection model.
     fn detector(&self) -> &ModelCard;
 
-    /// The model that makes embeddings.
+    /// The encoding model.
     fn encoder(&self) -> &ModelCard;
 
-    /// The faces of a picture, largest first, judged by their quality.
+    /// The faces of a picture, largest first, with their quality.
     fn detect(
         &mut self,
         picture: &Picture,
         options: &DetectOptions,
     ) -> Result<Vec<DetectedFace>, EngineError>;
 
-    /// Cuts the encoder's chip. landmarks: in pixels of the original picture. Returns RGB8, as large as the encoder
-    /// wants it.
+    /// Cuts the encoder's chip. landmarks: in pixels of the original picture. Returns RGB8 of the size that the encoder
+    /// expects.
     fn align(&self, picture: &Picture, landmarks: &Landmarks) -> Chip;
 
     /// One embedding per chip, in their order. Several chips share a run of the network.
     fn encode(&mut self, chips: &[Chip]) -> Result<Vec<Embedding>, EngineError>;
 
-    /// The faces of a picture as [`FaceEngine::detect`] gives them, each with its chip. An engine that cuts chips to judge
-    /// faces hands them over here instead of cutting them twice.
+    /// The faces of a picture as [`FaceEngine::detect`] returns them, each with its chip. An engine that needs the
+    /// chips to assess quality returns them here instead of cutting them twice.
     fn detect_chips(
         &mut self,
         picture: &Picture,
@@ -50,8 +50,8 @@ pub trait FaceEngine: Send {
         Ok(faces.into_iter().map(with_chip).collect())
     }
 
-    /// The wanted faces of several pictures with their embeddings, in the order of the pictures, largest face first. All
-    /// faces of all pictures share the runs of the encoder.
+    /// The requested faces of several pictures with their embeddings, in the order of the pictures, largest face first.
+    /// All faces of all pictures share the runs of the encoder.
     fn encode_faces(
         &mut self,
         pictures: &[(&Picture, DetectOptions)],
@@ -77,27 +77,27 @@ pub trait FaceEngine: Send {
 /// A face and its embedding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncodedFace {
-    /// Where the face is, and how well it can be seen.
+    /// The position and the quality of the face.
     pub face: DetectedFace,
-    /// The face as a vector.
+    /// The embedding.
     pub embedding: Embedding,
-    /// The face as the encoder sees it.
+    /// The chip that was encoded.
     pub chip: Chip,
 }
 
-/// The engine in this process: a pack's models on ONNX Runtime.
+/// The in-process engine: a pack's models on ONNX Runtime.
 #[derive(Debug)]
 pub struct EmbeddedEngine {
     detector: Mtcnn,
     detector_card: ModelCard,
     encoder: Encoder,
     quality: QualityScale,
-    least: LeastScores,
+    least: MinScores,
 }
 
 impl EmbeddedEngine {
     /// Loads the models of a pack. runtime: the file of ONNX Runtime's shared library, the same for all engines of a
-    /// process. threads: how many threads work on one operator; 1 is best for throughput, with an engine per core.
+    /// process. threads: number of threads per operator; 1 gives the best throughput, with an engine per core.
     pub fn load(runtime: &Path, pack: &Pack, threads: usize) -> Result<Self, EngineError> {
         let runtime = Runtime::load(runtime)?;
         Ok(Self {
@@ -105,18 +105,18 @@ impl EmbeddedEngine {
             detector_card: pack.detector().clone(),
             encoder: Encoder::load(&runtime, &pack.encoder, threads)?,
             quality: pack.quality,
-            least: LeastScores::default(),
+            least: MinScores::default(),
         })
     }
 
-    /// Judges faces by `least` where it says something, by the pack where it does not.
+    /// Assesses quality with the thresholds in `least`, and those of the pack where `least` has none.
     #[must_use]
-    pub fn with_least_scores(mut self, least: LeastScores) -> Self {
+    pub fn with_min_scores(mut self, least: MinScores) -> Self {
         self.least = least;
         self
     }
 
-    /// Runs every network once, so that the first request does not pay for what happens only once.
+    /// Runs every network once, so that the first request does not pay for one-time initialisation.
     pub fn warm_up(&mut self) -> Result<(), EngineError> {
         self.detector.warm_up()?;
         let chip = self.encoder.template().blank();
@@ -165,50 +165,50 @@ impl FaceEngine for EmbeddedEngine {
     }
 }
 
-/// Why an engine could not be loaded, or gave no answer.
+/// Why an engine could not be loaded, or could not process its input.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// ONNX Runtime's library is missing, is not a library, or is too old.
     #[error(
-        "ONNX Runtime cannot be loaded from {path}: {reason}; run `make prepare`, or set FACEQL_HOME or FACEQL_ONNX_RUNTIME to where it is"
+        "ONNX Runtime cannot be loaded from {path}: {reason}; run `make prepare`, or set FACEQL_HOME or FACEQL_ONNX_RUNTIME to its path"
     )]
     RuntimeUnavailable {
-        /// The library's file.
+        /// The library's path.
         path: PathBuf,
-        /// What the loader said.
+        /// The loader's message.
         reason: String,
     },
     /// A file is not a network that the runtime can run.
     #[error("the model {file} cannot be loaded: {reason}")]
     ModelUnusable {
-        /// The model's file.
+        /// The model's path.
         file: PathBuf,
-        /// What the runtime said.
+        /// The runtime's message.
         reason: String,
     },
-    /// A network failed on its input, or gave what its pack did not promise.
+    /// A network failed on its input, or its output is not what its pack declares.
     #[error("the model {file} failed: {reason}")]
     Inference {
-        /// The model's file.
+        /// The model's path.
         file: PathBuf,
-        /// What the runtime said.
+        /// The runtime's message.
         reason: String,
     },
     /// A picture could not be scaled.
-    #[error("the picture could not be scaled: {reason}")]
+    #[error("the image could not be scaled: {reason}")]
     Scaling {
-        /// What the scaler said.
+        /// The scaler's message.
         reason: String,
     },
-    /// A chip was cut for another encoder.
-    #[error("the encoder takes chips of {expected} pixels, not of {found}")]
+    /// A chip has the wrong size for the encoder.
+    #[error("the encoder expects chips of {expected} pixels, not {found}")]
     ChipSide {
-        /// The side that the encoder takes.
+        /// The side that the encoder expects, in pixels.
         expected: u32,
-        /// The side of the chip.
+        /// The side of the chip, in pixels.
         found: u32,
     },
-    /// The encoder gave something that is no embedding.
-    #[error("the encoder gave no embedding: {0}")]
+    /// The encoder's output is not a valid embedding.
+    #[error("the encoder returned no valid embedding: {0}")]
     Embedding(#[from] EmbeddingError),
 }

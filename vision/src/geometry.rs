@@ -1,11 +1,11 @@
-//! Where things are in a picture. Spoken by detection, alignment and quality; knows no pixels.
+//! Positions in a picture. Used by detection, alignment and quality; does not access pixels.
 //!
-//! Every coordinate is in pixels of the full picture as a person sees it (after EXIF orientation), even when the
-//! picture was decoded at a reduced scale. The origin is the top left corner, x grows to the right, y downwards.
+//! Every coordinate is in pixels of the full picture as displayed (after EXIF orientation), even if the picture was
+//! decoded at a reduced scale. The origin is the top left corner, x grows to the right, y downwards.
 
 use serde::{Deserialize, Serialize};
 
-/// A place in a picture, in pixels. May lie outside of the picture.
+/// A position in a picture, in pixels. May lie outside the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Pixels from the left edge.
@@ -27,52 +27,52 @@ impl Point {
         Self::new(f32::midpoint(self.x, other.x), f32::midpoint(self.y, other.y))
     }
 
-    /// Pixels from here to `other`.
+    /// The distance to `other` in pixels.
     #[must_use]
     pub fn distance(self, other: Self) -> f32 {
         (self.x - other.x).hypot(self.y - other.y)
     }
 }
 
-/// An upright rectangle, in pixels. A face at the edge may have a box that reaches out of the picture.
+/// An axis-aligned rectangle, in pixels. The box of a face at the edge may extend beyond the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BoundingBox {
-    /// The left edge.
+    /// The x coordinate of the left edge, in pixels.
     pub x: f32,
-    /// The top edge.
+    /// The y coordinate of the top edge, in pixels.
     pub y: f32,
-    /// Pixels from left to right.
+    /// Width in pixels.
     pub width: f32,
-    /// Pixels from top to bottom.
+    /// Height in pixels.
     pub height: f32,
 }
 
 impl BoundingBox {
-    /// The right edge.
+    /// The x coordinate of the right edge, in pixels.
     #[must_use]
     pub fn right(&self) -> f32 {
         self.x + self.width
     }
 
-    /// The bottom edge.
+    /// The y coordinate of the bottom edge, in pixels.
     #[must_use]
     pub fn bottom(&self) -> f32 {
         self.y + self.height
     }
 
-    /// Square pixels covered.
+    /// Area in square pixels.
     #[must_use]
     pub fn area(&self) -> f32 {
         self.width * self.height
     }
 
-    /// The shorter of width and height.
+    /// The smaller of width and height, in pixels.
     #[must_use]
     pub fn short_side(&self) -> f32 {
         self.width.min(self.height)
     }
 
-    /// Square pixels that both boxes cover; 0 when they do not meet.
+    /// Area of the intersection of two boxes in square pixels; 0 if they do not overlap.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> f32 {
         let width = self.right().min(other.right()) - self.x.max(other.x);
@@ -80,7 +80,7 @@ impl BoundingBox {
         width.max(0.0) * height.max(0.0)
     }
 
-    /// The share of this box that lies inside a picture of the given size, 0 to 1.
+    /// The fraction of this box that lies inside a picture of the given size, 0 to 1.
     #[must_use]
     pub fn share_inside(&self, width: f32, height: f32) -> f32 {
         let picture = Self { x: 0.0, y: 0.0, width, height };
@@ -88,7 +88,7 @@ impl BoundingBox {
     }
 }
 
-/// The five points that place a face: eye centres, nose tip, mouth corners.
+/// The five points that locate a face: eye centres, nose tip, mouth corners.
 ///
 /// Left and right are as seen in the picture: the left eye is the one nearer to the left edge of an upright,
 /// unmirrored picture (the person's own right eye).

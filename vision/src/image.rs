@@ -1,5 +1,5 @@
-//! Bytes into pixels: sniffs the format by content, holds to size limits before anything is allocated, decodes,
-//! and turns the picture the way a person sees it. Everything that follows works on a [`Picture`].
+//! Decodes images: detects the format by content, checks size limits before anything is allocated, decodes,
+//! and rotates the picture as it is displayed. All later steps work on a [`Picture`].
 
 mod cost;
 mod jpeg;
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 pub use self::cost::DecodeCost;
 use self::cost::Pace;
 
-/// The long side that a reduced picture keeps at least: three times the 640 pixels at which faces are searched.
+/// Minimum long side of a reduced picture: three times the 640 pixels at which faces are detected.
 const MIN_REDUCED_SIDE: u16 = 1920;
 
-/// Samples that decoding may visit, for each pixel of the largest picture that is taken. Ordinary progressive files have
-/// 8 to 14 for each of their own, the most thorough encoders about 30.
+/// Samples that decoding may visit per pixel of the largest accepted picture. Ordinary progressive files have
+/// 8 to 14 per pixel, the most thorough encoders about 30.
 const MAX_VISITS: u64 = 32;
 
-/// A decoded picture: RGB, 8 bits, rows from the top, turned upright by its EXIF orientation.
+/// A decoded picture: RGB, 8 bits, rows from the top, rotated upright by its EXIF orientation.
 ///
 /// A large picture is reduced to a half, a quarter or an eighth of its size (see [`Picture::decode`]). Coordinates in
 /// results always refer to the original size.
@@ -34,14 +34,15 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Decodes an image file. The first frame of an animation counts; transparency is laid on white.
+    /// Decodes an image file. Of an animation, the first frame is used; transparency is blended with white.
     ///
-    /// A picture whose long side stays at 1,920 pixels or more is reduced: that is three times the size at which faces
-    /// are searched, so that the smallest face still fills the encoder's chip, and a 48-megapixel photo takes 9 MB
-    /// instead of 144. A JPEG is decoded at that scale (but one in CMYK stays whole); other formats are decoded whole
-    /// and reduced then.
+    /// A picture is reduced as long as its long side keeps at least 1,920 pixels. That is three times the size at which
+    /// faces are detected, so that the smallest face still fills the encoder's chip, and a 48-megapixel photo takes 9
+    /// MB instead of 144. A JPEG is decoded at that scale (except in CMYK); other formats are decoded completely and
+    /// then reduced.
     ///
-    /// A file that ends early is refused as [`ImageError::Invalid`], never half grey; bytes after its end are ignored.
+    /// A truncated file is refused as [`ImageError::Invalid`], never returned half grey; bytes after its end are
+    /// ignored.
     pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
         let header = ImageHeader::read(bytes, limits)?;
         header.check_complete()?;
@@ -62,25 +63,25 @@ impl Picture {
         Ok(Self { width, height, original_width: width, original_height: height, pixels })
     }
 
-    /// Columns of [`Picture::pixels`].
+    /// Number of columns of [`Picture::pixels`].
     #[must_use]
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Rows of [`Picture::pixels`].
+    /// Number of rows of [`Picture::pixels`].
     #[must_use]
     pub fn height(&self) -> u32 {
         self.height
     }
 
-    /// Columns of the full picture as a person sees it; coordinates in results count these.
+    /// Width of the full picture as displayed, in pixels; coordinates in results refer to it.
     #[must_use]
     pub fn original_width(&self) -> u32 {
         self.original_width
     }
 
-    /// Rows of the full picture as a person sees it; coordinates in results count these.
+    /// Height of the full picture as displayed, in pixels; coordinates in results refer to it.
     #[must_use]
     pub fn original_height(&self) -> u32 {
         self.original_height
@@ -92,18 +93,18 @@ impl Picture {
         &self.pixels
     }
 
-    /// [`Picture::pixels`], to be painted on.
+    /// [`Picture::pixels`], for painting.
     pub(crate) fn pixels_mut(&mut self) -> &mut [u8] {
         &mut self.pixels
     }
 
-    /// The picture as a JPEG file, as large as its pixels are. quality: 1 to 100. Colours are stored at half the size,
+    /// The picture as a JPEG file of its current size. quality: 1 to 100. Colours are stored at half the size,
     /// as cameras do it.
     pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>, ImageError> {
         jpeg::encode(&self.pixels, self.width, self.height, quality)
     }
 
-    // Notes the size of the full picture, of which `self` is a reduced decoding.
+    // Sets the size of the full picture, of which `self` is a reduced decoding.
     fn reduced_from(mut self, header: &ImageHeader) -> Self {
         self.original_width = header.width;
         self.original_height = header.height;
@@ -111,8 +112,8 @@ impl Picture {
     }
 }
 
-/// Decodes an image file at full size and in the colours that it stores, turned upright: for files whose values are not
-/// looked at but counted. Callers hold several bytes a pixel, so let it go soon.
+/// Decodes an image file at full size, in the colours that it stores and rotated upright, for files whose pixel values
+/// are data. It takes several bytes per pixel, so callers should drop it soon.
 pub(crate) fn decode_whole(bytes: &[u8], limits: &ImageLimits) -> Result<image::DynamicImage, ImageError> {
     let header = ImageHeader::read_map(bytes, limits)?;
     header.check_complete()?;
@@ -122,7 +123,7 @@ pub(crate) fn decode_whole(bytes: &[u8], limits: &ImageLimits) -> Result<image::
     }
 }
 
-/// By what a picture of that size is reduced: 1, 2, 4 or 8.
+/// The factor by which a picture of that size is reduced: 1, 2, 4 or 8.
 fn divisor(width: u32, height: u32) -> u32 {
     let parts = width.max(height) / u32::from(MIN_REDUCED_SIDE);
     [8, 4, 2].into_iter().find(|divisor| *divisor <= parts).unwrap_or(1)
@@ -134,31 +135,31 @@ fn turn(pixels: image::RgbImage, orientation: Orientation) -> image::RgbImage {
     image.into_rgb8()
 }
 
-/// What can be told of an image file without decoding it.
+/// What is known about an image file without decoding it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageHeader {
-    /// Told by the content; a file's name is never looked at.
+    /// Detected by content; a file's name is never used.
     pub format: ImageFormat,
-    /// Columns as a person sees them, that is after EXIF orientation.
+    /// Width as displayed, after EXIF orientation, in pixels.
     pub width: u32,
-    /// Rows as a person sees them, that is after EXIF orientation.
+    /// Height as displayed, after EXIF orientation, in pixels.
     pub height: u32,
-    /// What decoding it takes at most.
+    /// The maximum cost of decoding it.
     pub cost: DecodeCost,
-    /// Whether the file reaches the end that its format marks.
+    /// Whether the file contains the end marker of its format.
     is_complete: bool,
 }
 
 impl ImageHeader {
-    /// Reads format, size and cost of a picture and holds them to the limits. Decodes no pixels and allocates nothing that
-    /// grows with the claimed size, so that a header that lies costs nothing.
+    /// Reads format, size and cost of a picture and checks them against the limits. Decodes no pixels and allocates
+    /// nothing that grows with the claimed size, so that a forged header costs nothing.
     pub fn read(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
         let header = Self::read_any(bytes, limits)?;
         limits.check_memory(header.cost.memory_bytes)?;
         Ok(header)
     }
 
-    /// As [`Self::read`], of a file that is to be decoded as a segmentation map, for which memory counts differently.
+    /// Like [`Self::read`], for a file that is decoded as a segmentation map, which needs a different amount of memory.
     pub fn read_map(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
         let header = Self::read_any(bytes, limits)?;
         limits.check_memory(header.cost.map_memory_bytes)?;
@@ -179,7 +180,7 @@ impl ImageHeader {
         Ok(Self { cost: DecodeCost { nanoseconds, ..header.cost }, ..header })
     }
 
-    /// Of a file whose stored picture is to be turned by `orientation`.
+    /// The header of a file whose stored picture is rotated by `orientation`.
     fn turned(
         format: ImageFormat,
         (width, height): (u32, u32),
@@ -200,7 +201,7 @@ impl ImageHeader {
     }
 }
 
-/// The image formats that are understood.
+/// The supported image formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ImageFormat {
     /// Baseline and progressive, grey, YCbCr, RGB and CMYK.
@@ -251,14 +252,14 @@ impl ImageFormat {
     }
 }
 
-/// What an image may cost. Checked before anything is allocated for it.
+/// Limits on images. Checked before anything is allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageLimits {
-    /// The largest file, in bytes.
+    /// Maximum file size in bytes.
     pub max_bytes: u64,
-    /// The largest picture, in pixels (width times height).
+    /// Maximum number of pixels (width times height).
     pub max_pixels: u64,
-    /// The most memory that decoding a picture may take, in bytes.
+    /// Maximum memory for decoding a picture, in bytes.
     pub max_decode_bytes: u64,
 }
 
@@ -294,7 +295,7 @@ impl ImageLimits {
     }
 }
 
-/// Why bytes did not become a picture. The messages are fit for the person who sent them.
+/// Why a file could not be decoded. The messages are suitable for the client that sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// There are no bytes.
@@ -303,44 +304,44 @@ pub enum ImageError {
     /// The file is larger than the limit.
     #[error("the image has {bytes} bytes, more than the limit of {limit}")]
     TooManyBytes {
-        /// The file's size.
+        /// The file's size in bytes.
         bytes: u64,
-        /// The largest size allowed.
+        /// The maximum size in bytes.
         limit: u64,
     },
     /// The picture has more pixels than the limit.
-    #[error("the image has {width}x{height} pixels, more than the limit of {limit} in all")]
+    #[error("the image has {width}x{height} pixels, more than the limit of {limit} in total")]
     TooManyPixels {
-        /// Columns as a person sees them.
+        /// Width as displayed, in pixels.
         width: u32,
-        /// Rows as a person sees them.
+        /// Height as displayed, in pixels.
         height: u32,
-        /// The most pixels allowed.
+        /// The maximum number of pixels.
         limit: u64,
     },
-    /// The file's scans go over its pixels too often.
+    /// The file's scans visit its pixels too often.
     #[error(
-        "decoding the image would go over {samples} samples in its scans, more than the limit of {limit}; \
+        "decoding the image would visit {samples} samples in its scans, more than the limit of {limit}; \
          save it with fewer scans"
     )]
     TooManySamples {
-        /// The samples of each scan, together.
+        /// The total number of samples of all scans.
         samples: u64,
-        /// The most allowed.
+        /// The maximum number of samples.
         limit: u64,
     },
-    /// Decoding it would take more memory than there may be for it.
+    /// Decoding would take more memory than is available for it.
     #[error(
         "decoding the image would take up to {} MiB of memory, more than the limit of {} MiB; send a smaller one",
         bytes.div_ceil(1 << 20), limit >> 20
     )]
     TooMuchMemory {
-        /// The most that its decoder may take.
+        /// The maximum that its decoder may take, in bytes.
         bytes: u64,
-        /// The most allowed.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// The content is none of the understood formats, or a variant of one that is not understood.
+    /// The content is not in a supported format, or is an unsupported variant of one.
     #[error("the image's format is not supported; send a JPEG, PNG, WebP, GIF or BMP")]
     Unsupported,
     /// The content starts like an image, but is damaged or ends early.

@@ -1,4 +1,4 @@
-//! FaceQL's face engine: pictures in, faces and embeddings out. No web, no database, no async runtime.
+//! FaceQL's face engine: from images to faces and embeddings. It does not depend on web, database or async code.
 //!
 //! ```text
 //! bytes -- image --> Picture -- detect --> DetectedFace -- align --> Chip -- encode --> Embedding
@@ -8,7 +8,8 @@
 //! Picture + SegmentationMap + Positions -- contour ---> Contours: levelled regions and an SVG
 //! ```
 //!
-//! [`EmbeddedEngine`] runs the models of a [`Pack`] on ONNX Runtime; [`FaceEngine`] is what the service speaks to.
+//! [`EmbeddedEngine`] runs the models of a [`Pack`] on ONNX Runtime; [`FaceEngine`] is the interface that the service
+//! uses.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -40,4 +41,4 @@ pub use engine::{EmbeddedEngine, EncodedFace, EngineError, FaceEngine};
 pub use geometry::{BoundingBox, Landmarks, Point};
 pub use image::{DecodeCost, ImageError, ImageFormat, ImageHeader, ImageLimits, Picture};
 pub use pack::{Pack, PackError};
-pub use quality::{FaceQuality, LeastScores, QualityIssue};
+pub use quality::{FaceQuality, MinScores, QualityIssue};

@@ -1,5 +1,5 @@
-//! A model pack: a folder with `pack.toml` and the files it names. Loading checks that every file is there and is the
-//! one that the manifest means, so that a vector's model is never in doubt.
+//! A model pack: a folder with `pack.toml` and the files it names. Loading verifies that every file exists and has the
+//! digest in the manifest, so that a vector's model is always known.
 
 mod manifest;
 
@@ -16,7 +16,7 @@ use crate::align::Template;
 use crate::card::{ModelCard, ModelRole};
 use crate::embedding::ModelDigest;
 
-/// A pack whose files are verified. [`crate::EmbeddedEngine::load`] runs it.
+/// A pack whose files have been verified. [`crate::EmbeddedEngine::load`] runs it.
 #[derive(Debug, Clone)]
 pub struct Pack {
     name: String,
@@ -41,7 +41,7 @@ impl Pack {
         })
     }
 
-    /// The pack's name, as in `standard`.
+    /// The pack's name, such as `standard`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -53,13 +53,13 @@ impl Pack {
         &self.version
     }
 
-    /// The model that finds faces.
+    /// The detection model.
     #[must_use]
     pub fn detector(&self) -> &ModelCard {
         &self.detector.card
     }
 
-    /// The model that tells faces apart.
+    /// The encoding model.
     #[must_use]
     pub fn encoder(&self) -> &ModelCard {
         &self.encoder.card
@@ -103,7 +103,7 @@ impl DetectorPart {
     }
 }
 
-/// One network: chips in, vectors out.
+/// One network: chips in, embeddings out.
 #[derive(Debug, Clone)]
 pub(crate) struct EncoderPart {
     pub(crate) card: ModelCard,
@@ -147,12 +147,12 @@ struct Files<'pack> {
 }
 
 impl Files<'_> {
-    /// The path of the file with this role, once its content is what the manifest says.
+    /// The path of the file with this role, after verifying its digest against the manifest.
     fn verified(&self, role: &str) -> Result<PathBuf, PackError> {
         let entry =
             self.entries.iter().find(|entry| entry.role == role).ok_or_else(|| PackError::Manifest {
                 path: self.manifest.to_owned(),
-                reason: format!("it names no file for the role `{role}`"),
+                reason: format!("it has no file for the role `{role}`"),
             })?;
         let path = self.folder.join(&entry.path);
         let mut hash = Sha256::new();
@@ -166,8 +166,8 @@ impl Files<'_> {
     }
 }
 
-/// SHA-256 over what makes a model's output: the digests of its files and how pixels are put to them. What only names
-/// or judges the output is left out.
+/// SHA-256 over what determines a model's output: the digests of its files and the preprocessing of pixels. Names and
+/// thresholds are left out.
 fn digest(mut section: toml::Table) -> ModelDigest {
     for label in ["name", "version", "license", "training_data", "verify", "search", "similarity"] {
         section.remove(label);
@@ -177,8 +177,8 @@ fn digest(mut section: toml::Table) -> ModelDigest {
     ModelDigest::from_bytes(hash.finalize().into())
 }
 
-// One line per value, `path=value`, in the order of the paths. Written out here rather than left to a serializer,
-// because a change of its style would part every stored vector from its model.
+// One line per value, `path=value`, in the order of the paths. Written explicitly instead of by a serializer, because a
+// change of its format would separate every stored vector from its model.
 fn feed(hash: &mut Sha256, path: &str, value: &toml::Value) {
     match value {
         toml::Value::Table(table) => {
@@ -227,51 +227,51 @@ fn expect_sense(manifest: &Path, complaint: Option<&str>) -> Result<(), PackErro
     })
 }
 
-/// Why a pack cannot be used. Every message names the file and says how to mend it.
+/// Why a pack cannot be used. Every message names the file and how to fix the problem.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// A file that belongs to the pack is not there.
-    #[error("{path} is missing; run `make prepare`, or set FACEQL_HOME or FACEQL_MODEL_PACK to where it is")]
+    /// A file that belongs to the pack is missing.
+    #[error("{path} is missing; run `make prepare`, or set FACEQL_HOME or FACEQL_MODEL_PACK to its path")]
     MissingFile {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
     },
     /// A file cannot be read.
     #[error("{path} cannot be read: {reason}")]
     UnreadableFile {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's message.
         reason: String,
     },
-    /// A file is not the one that the manifest means.
-    #[error("{path} was altered: its SHA-256 is {found}, not {expected}; remove it and run `make prepare`")]
+    /// A file does not have the digest in the manifest.
+    #[error("{path} was changed: its SHA-256 is {found}, not {expected}; remove it and run `make prepare`")]
     AlteredFile {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
-        /// SHA-256 by the manifest, in hex.
+        /// SHA-256 in the manifest, in hex.
         expected: String,
         /// SHA-256 of the file, in hex.
         found: String,
     },
-    /// The manifest does not make sense.
-    #[error("{path} is not a pack's manifest: {reason}")]
+    /// The manifest is invalid.
+    #[error("{path} is not a valid pack manifest: {reason}")]
     Manifest {
-        /// The manifest.
+        /// The manifest's path.
         path: PathBuf,
-        /// What is wrong, with the line where that is known.
+        /// What is wrong, with the line if it is known.
         reason: String,
     },
-    /// The manifest describes a family of models that this version cannot run.
-    #[error("{path} asks for a {section} of kind `{kind}`; this version knows `{known}`")]
+    /// The manifest describes a kind of model that this version cannot run.
+    #[error("{path} has a {section} of kind `{kind}`; this version supports only `{known}`")]
     UnknownKind {
-        /// The manifest.
+        /// The manifest's path.
         path: PathBuf,
         /// `detector` or `encoder`.
         section: &'static str,
-        /// The kind that is asked for.
+        /// The requested kind.
         kind: String,
-        /// The kind that is known.
+        /// The supported kind.
         known: &'static str,
     },
 }
@@ -288,7 +288,7 @@ impl PackError {
 
 #[cfg(test)]
 mod tests {
-    /// The parser takes 80 levels.
+    /// The parser accepts 80 levels.
     #[test]
     fn a_manifest_nested_ten_times_too_deep_is_refused_on_the_stack_of_a_worker() {
         let nested = |open: &str, close: &str| format!("a = {}1{}", open.repeat(800), close.repeat(800));

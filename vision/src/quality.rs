@@ -1,5 +1,5 @@
-//! How well a face can be seen: scores that say whether a picture is good enough to enrol, and issues that tell a
-//! person what to do better. Called by the engine for every face found.
+//! The quality of a face: scores that say whether it is good enough to enroll, and issues that tell a person what to
+//! improve. Called by the engine for every detected face.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,20 +9,21 @@ use crate::geometry::{Landmarks, Point};
 use crate::image::Picture;
 use crate::pack::QualityScale;
 
-/// How well a face can be seen. Scores go from 0 (useless) to 1 (ideal), linearly between values that the pack's
-/// `[quality]` section gives; angles are in degrees.
+/// The quality of a face. Scores go from 0 (useless) to 1 (ideal), linearly between values in the pack's
+/// `[quality]` section; angles are in degrees.
 ///
-/// The angles are estimated from the five landmarks. The tip of the nose stands out of the plane of eyes and mouth by
-/// about half the distance between the eyes; turning the head moves it sideways against that plane, raising the head
-/// moves it up. Noses differ and the camera is taken to be far away, so read the angles as to 10 or 15 degrees, and
-/// beyond 45 only as "far".
+/// The angles are estimated from the five landmarks. The tip of the nose is in front of the plane of eyes and mouth by
+/// about half the distance between the eyes; turning the head moves it sideways relative to that plane, raising the
+/// head moves it up. Noses differ and the camera is assumed to be far away, so the angles are accurate to 10 or 15
+/// degrees, and beyond 45 they only mean "far".
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaceQuality {
-    /// The least of all scores, of that of the detector's confidence, and of the share of the face in the picture.
+    /// The minimum of all scores, of that of the detector's confidence, and of the fraction of the face inside the
+    /// picture.
     pub overall: f32,
     /// From the variance of the Laplacian of the chip's luma: how strong its finest detail is.
     pub sharpness: f32,
-    /// From the mean of the chip's luma: 1 over a wide middle, less towards black and towards white.
+    /// From the mean of the chip's luma: 1 over a wide middle range, less towards black and towards white.
     pub brightness: f32,
     /// From the standard deviation of the chip's luma.
     pub contrast: f32,
@@ -30,65 +31,66 @@ pub struct FaceQuality {
     pub size: f32,
     /// From yaw and pitch, the worse of the two.
     pub frontality: f32,
-    /// Degrees by which the face is turned to the side; positive when it looks to the right of the picture.
+    /// Rotation of the head to the side in degrees; positive if it looks to the right of the picture.
     pub yaw: f32,
-    /// Degrees by which the face is raised; positive when it looks up.
+    /// Elevation of the head in degrees; positive if it looks up.
     pub pitch: f32,
-    /// Degrees by which the head is tilted in the plane of the picture; positive is clockwise.
+    /// Tilt of the head in the plane of the picture in degrees; positive is clockwise.
     pub roll: f32,
-    /// The scores that are too low, in words.
+    /// The issues whose scores are too low.
     pub issues: Vec<QualityIssue>,
 }
 
-/// What keeps a face from being seen well.
+/// A problem with the visibility of a face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum QualityIssue {
-    /// Too few pixels: come nearer.
+    /// Too few pixels: move closer.
     TooSmall,
-    /// Out of focus, moved, or enlarged from a small picture.
+    /// Out of focus, blurred by motion, or enlarged from a small picture.
     Blurred,
     /// Too little light on the face.
     TooDark,
     /// Too much light on the face.
     TooBright,
-    /// Fog, backlight, or a flat print.
+    /// Low contrast: fog, backlight, or a flat print.
     LowContrast,
     /// Turned too far to the side, up or down.
     ExtremePose,
-    /// The detector is not sure that this is a face.
+    /// The detector is not confident that this is a face.
     LowConfidence,
-    /// A good part of the face lies outside of the picture.
+    /// A large part of the face is outside the picture.
     CutOff,
 }
 
-/// The scores below which a face has an issue, each from 0 to 1; `None` leaves it to the pack.
+/// Thresholds below which a face has an issue, each from 0 to 1; `None` uses the pack's threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct LeastScores {
-    /// Of [`FaceQuality::size`].
+pub struct MinScores {
+    /// For [`FaceQuality::size`].
     pub size: Option<f32>,
-    /// Of [`FaceQuality::sharpness`].
+    /// For [`FaceQuality::sharpness`].
     pub sharpness: Option<f32>,
-    /// Of [`FaceQuality::brightness`].
+    /// For [`FaceQuality::brightness`].
     pub brightness: Option<f32>,
-    /// Of [`FaceQuality::contrast`].
+    /// For [`FaceQuality::contrast`].
     pub contrast: Option<f32>,
-    /// Of [`FaceQuality::frontality`].
+    /// For [`FaceQuality::frontality`].
     pub frontality: Option<f32>,
-    /// Of the detector's confidence, on the pack's scale.
+    /// For the detector's confidence, on the pack's scale.
     pub confidence: Option<f32>,
-    /// Of the share of the face's box that lies in the picture.
+    /// For the fraction of the face's box inside the picture.
     pub share_inside: Option<f32>,
 }
 
-/// The share of a face's box that must lie in the picture. It is this much because a detector squeezes the box of a face
-/// that is cut into what is left of it: with a fifth of the face gone, about a twentieth of the box lies outside.
+/// Default fraction of a face's box that must be inside the picture. It is this high because a detector squeezes the
+/// box of a cropped face into what is left of it: with a fifth of the face missing, about a twentieth of the box lies
+/// outside.
 const MIN_SHARE_INSIDE: f32 = 0.95;
 
 impl QualityScale {
-    /// Judges a face. chip: the face as the encoder sees it, where the measures mean the same for every picture.
+    /// Assesses a face. chip: the encoder's chip, in which the measures are comparable for all pictures.
     pub(crate) fn judge(
         &self,
-        least: &LeastScores,
+        least: &MinScores,
         face: &FoundFace,
         chip: &Chip,
         picture: &Picture,
@@ -134,7 +136,7 @@ impl QualityScale {
     }
 }
 
-/// What the luma of a chip says, in steps of 0 to 255.
+/// Statistics of a chip's luma, in steps of 0 to 255.
 #[derive(Debug, Clone, Copy)]
 struct Light {
     mean: f32,
@@ -171,8 +173,8 @@ fn mean_and_variance(values: impl Iterator<Item = f32>) -> (f32, f32) {
     (mean as f32, (squares / count.max(1.0) - mean * mean).max(0.0) as f32)
 }
 
-/// Where a head is turned, in degrees: `tan(yaw) = sideways / nose height` and `tan(pitch) = upwards / nose height`, after
-/// the tilt between the eyes (roll) is taken out. [`FaceQuality`] tells the idea and its limits.
+/// The orientation of a head in degrees: `tan(yaw) = sideways / nose height` and `tan(pitch) = upwards / nose height`,
+/// after the tilt between the eyes (roll) is removed. [`FaceQuality`] explains the idea and its limits.
 #[derive(Debug, Clone, Copy)]
 struct Pose {
     yaw: f32,
@@ -180,7 +182,7 @@ struct Pose {
     roll: f32,
 }
 
-/// How far the nose's tip stands out, and how far below the eyes it lies on the way to the mouth, in a frontal face.
+/// How far the tip of the nose protrudes, and how far below the eyes it is on the way to the mouth, in a frontal face.
 const NOSE_HEIGHT: f32 = 0.5;
 const NOSE_DROP: f32 = 0.58;
 /// From the eyes to the mouth, in distances between the eyes.
@@ -198,7 +200,7 @@ impl Pose {
         };
         let (nose, mouth) = (upright(landmarks.nose), upright(mouth));
         let drop = nose.y / mouth.y;
-        // Each axis is measured by what turning about the OTHER one leaves as it is.
+        // Each axis is measured by what rotating about the OTHER one does not change.
         let sideways = (nose.x - mouth.x * drop) / landmarks.left_eye.distance(landmarks.right_eye);
         let upwards = (NOSE_DROP - drop) * FACE_HEIGHT;
         Self {

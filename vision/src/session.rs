@@ -1,4 +1,4 @@
-//! ONNX Runtime behind three verbs: load the library, load a network, run it on bytes. No other module knows `ort`.
+//! ONNX Runtime in three operations: load the library, load a network, run it on bytes. No other module uses `ort`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -14,14 +14,14 @@ use crate::engine::EngineError;
 #[derive(Debug, Clone)]
 pub(crate) struct Runtime(Environment);
 
-// What the process has loaded, and from where. The library can be neither unloaded nor loaded twice.
+// The library that the process has loaded, and its path. It can be neither unloaded nor loaded twice.
 static LOADED: Mutex<Option<(PathBuf, Runtime)>> = Mutex::new(None);
 
 impl Runtime {
-    /// Loads the library, or gives the one that is loaded. A second path is refused: it would silently be ignored.
+    /// Loads the library, or returns the one that is loaded. A second path is refused: it would be ignored silently.
     pub(crate) fn load(path: &Path) -> Result<Self, EngineError> {
         let unavailable = |reason: String| EngineError::RuntimeUnavailable { path: path.to_owned(), reason };
-        // An absolute path, or `ort` would look beside the executable first, and panic where there is none.
+        // An absolute path, or `ort` would search beside the executable first, and panic where there is none.
         let path = path.canonicalize().map_err(|error| unavailable(error.to_string()))?;
         let mut loaded = LOADED.lock().map_err(|error| unavailable(error.to_string()))?;
         match &*loaded {
@@ -46,7 +46,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Loads the graph of a file, fully optimised, one operator after the other, each on `threads` threads.
+    /// Loads the graph of a file, fully optimised; operators run one after the other, each on `threads` threads.
     pub(crate) fn load(runtime: &Runtime, file: &Path, threads: usize) -> Result<Self, EngineError> {
         let unusable = |reason: String| EngineError::ModelUnusable { file: file.to_owned(), reason };
         let mut builder = session_builder(runtime, threads).map_err(unusable)?;
@@ -54,7 +54,7 @@ impl Network {
         Ok(Self { file: file.to_owned(), session })
     }
 
-    /// Runs the graph on `bytes` seen as a tensor of `shape`; the bytes are not copied.
+    /// Runs the graph on `bytes` as a tensor of `shape`; the bytes are not copied.
     pub(crate) fn run(&mut self, shape: [usize; 4], bytes: &[u8]) -> Result<Outputs<'_>, EngineError> {
         let file = &self.file;
         let failed =
@@ -65,7 +65,7 @@ impl Network {
     }
 }
 
-/// What a run gave, for as long as the network is not run again.
+/// The outputs of a run, valid until the network is run again.
 #[derive(Debug)]
 pub(crate) struct Outputs<'network> {
     file: &'network Path,
@@ -88,7 +88,7 @@ impl Outputs<'_> {
     }
 }
 
-// The builder's error carries the builder, which nobody needs; its text is what matters.
+// The builder's error contains the builder, which is not needed; only its text is kept.
 fn session_builder(runtime: &Runtime, threads: usize) -> Result<SessionBuilder, String> {
     Session::builder(&runtime.0)
         .map_err(|error| error.to_string())?

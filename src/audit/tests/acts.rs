@@ -1,4 +1,4 @@
-//! Everything that is done or shown has its entry.
+//! Every act and every read has an entry.
 
 use entity::audit_entry::Entity;
 use entity::ids::Tenant;
@@ -8,19 +8,20 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::{House, acts, database_config, id};
+use crate::access::caller::{Caller, Scopes};
+use crate::access::database_secret;
+use crate::actor::Actor;
 use crate::audit::{AuditConfig, AuditLog, BUFFER, Recorder};
-use crate::caller::{Actor, Caller, Scopes};
 use crate::clock::Clock;
-use crate::database::Database;
-use crate::identity;
-use crate::secret::SecretConfig;
 use crate::shares::{Party, SharesConfig};
+use crate::store::database::Database;
+use crate::store::secret::SecretConfig;
 
-/// A log that nobody writes down yet.
+/// A log whose recorder is not running yet.
 async fn log_in(folder: &TempDir, shares: SharesConfig) -> (AuditLog, Recorder) {
     let database = Database::open(&database_config(folder)).await.unwrap();
     let config = SecretConfig { file: folder.path().join("secret") };
-    let secret = identity::secret_of(&database, &config).await.unwrap();
+    let secret = database_secret::secret_of(&database, &config).await.unwrap();
     AuditLog::new(database, &secret, Clock::system(), &AuditConfig { retention: None }, shares)
 }
 
@@ -39,7 +40,7 @@ async fn entry_of_a_write_comes_and_goes_with_the_write() {
     doing.end(Some("STORAGE_UNAVAILABLE".into()));
     drop(trail);
     house.write_one().await;
-    assert_eq!(acts(&house.entries().await), [("deletePerson", "OK")], "it is there with the commit");
+    assert_eq!(acts(&house.entries().await), [("deletePerson", "OK")], "committed together");
     let house = house.reopen().await;
     let expected = [("deletePerson", "OK"), ("createContainer", "STORAGE_UNAVAILABLE")];
     assert_eq!(acts(&house.entries().await), expected);
@@ -56,7 +57,7 @@ async fn whatever_becomes_of_an_act_it_has_one_entry() {
     doing.end(None);
     trail.begin("verifyPerson").await.unwrap().end(Some("NO_FACE".into()));
     drop(trail.begin("compareFaces").await.unwrap());
-    // Its client goes away while it is being committed.
+    // The client disconnects during the commit.
     let doing = trail.begin("deleteFace").await.unwrap();
     let mut write = house.log.database.write().await.unwrap();
     trail.record(&mut write, [id()]).await.unwrap();
@@ -127,7 +128,7 @@ async fn flood_of_refusals_is_counted_and_what_succeeds_is_told_apart() {
         assert_eq!(of(key, "NO_FACE").count(), 17);
         assert_eq!(of(key, "NO_FACE").map(|entry| entry.times).sum::<i64>(), 950);
         let counting: Vec<_> = of(key, "NO_FACE").filter(|entry| entry.times > 1).collect();
-        assert_eq!((counting.len(), &*counting[0].request), (1, ""), "it names no single request");
+        assert_eq!((counting.len(), &*counting[0].request), (1, ""), "no single request");
     }
     assert_eq!(log.verify(None, |_| {}).await.unwrap().faults, []);
 }
@@ -186,7 +187,7 @@ async fn request_waits_while_the_buffer_is_full_and_loses_nothing() {
     recording.await.unwrap();
     assert_eq!(log.verify(None, |_| {}).await.unwrap().last, i64::try_from(BUFFER).unwrap() + 1);
     let late = log.trail(&tenant(), String::new(), String::new(), Party::nobody());
-    assert!(late.show(id()).await.is_err(), "it has ended");
+    assert!(late.show(id()).await.is_err(), "the buffer is closed");
 }
 
 #[tokio::test]
@@ -195,7 +196,7 @@ async fn one_key_cannot_fill_the_buffer_that_every_key_needs() {
     let (log, recorder) = log_in(&folder, SharesConfig { key: 75, tenant: 90, address: 90 }).await;
     let trail = |key| {
         let caller = Caller::lasting(tenant(), Scopes::ALL, Actor::Configured(key));
-        log.trail(&tenant(), caller.actor.to_string(), String::new(), Party::caller(&caller))
+        log.trail(&tenant(), caller.actor.to_string(), String::new(), caller.party())
     };
     let mut shown = 0;
     while let Some(noted) = trail(1).show(id()).now_or_never() {
@@ -204,9 +205,9 @@ async fn one_key_cannot_fill_the_buffer_that_every_key_needs() {
     }
     assert_eq!(shown, BUFFER * 3 / 4);
     let acts = trail(1);
-    assert!(acts.begin("compareFaces").now_or_never().is_none(), "whatever it does");
+    assert!(acts.begin("compareFaces").now_or_never().is_none(), "whatever the act");
     assert!(trail(2).show(id()).now_or_never().unwrap().is_ok());
-    // What waits is not lost, and gives its places back.
+    // Waiting entries are written and release their slots.
     let stop = CancellationToken::new();
     let recording = tokio::spawn(recorder.run(stop.clone()));
     trail(1).show(id()).await.unwrap();
@@ -232,7 +233,7 @@ async fn fetches_of_a_picture_by_its_link_are_counted_and_what_is_counted_is_wri
     let entries = house.entries().await;
     let mut told: Vec<_> = entries.iter().map(|entry| (&*entry.request, entry.times)).collect();
     told.sort_unstable();
-    assert_eq!(told, [("", 999), ("0", 1), ("first", 1), ("second", 1)], "what is several names none");
+    assert_eq!(told, [("", 999), ("0", 1), ("first", 1), ("second", 1)], "merged entries have no request id");
     assert!(entries.iter().all(|entry| (&*entry.actor, &*entry.act) == ("link", "read")));
     assert_eq!(house.faults().await, []);
 }

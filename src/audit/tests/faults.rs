@@ -1,4 +1,4 @@
-//! What another hand changed, removed, swapped or put back is found, and what is forgotten in time is no fault.
+//! Modified, removed, swapped and restored entries are detected, and expired entries are not reported as faults.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use sea_orm::Iterable;
 
 use super::{DAY, House, id};
 use crate::audit::{Fault, Head};
-use crate::sweeper::Sweep;
+use crate::store::cleanup::Sweep;
 
 #[tokio::test]
 async fn writes_and_reads_of_many_requests_at_once_make_one_whole_chain() {
     let house = House::idle().await;
-    assert_eq!(house.faults().await, [], "an empty log is well");
+    assert_eq!(house.faults().await, [], "an empty log is intact");
     let requests = (0..100).map(|number| {
         let house = &house;
         async move {
@@ -50,7 +50,7 @@ async fn every_changed_column_is_found_and_the_entry_named() {
         house.tamper(&format!("UPDATE audit_entries SET {name} = {changed} WHERE sequence = 3")).await;
         let expected = match column {
             Column::Sequence => vec![Fault::Foreign(-3), Fault::Missing(3, 3)],
-            // The next one is chained to it.
+            // The MAC of the next entry depends on this one.
             Column::Mac => vec![Fault::Changed(3), Fault::Changed(4)],
             _ => vec![Fault::Changed(3)],
         };
@@ -76,7 +76,7 @@ async fn removed_swapped_and_added_entries_are_found() {
         (
             "UPDATE audit_entries SET sequence = -sequence WHERE sequence IN (2, 3);
              UPDATE audit_entries SET sequence = 5 + sequence WHERE sequence < 0",
-            // 4 is chained to the MAC of 3.
+            // Entry 4 is chained to the MAC of entry 3.
             vec![Fault::Changed(2), Fault::Changed(3), Fault::Changed(4)],
         ),
         (
@@ -120,7 +120,7 @@ async fn what_was_cut_off_together_with_the_head_is_found_for_ever() {
         .tamper("DELETE FROM audit_entries WHERE sequence > 3; UPDATE audit_heads SET last_sequence = 3")
         .await;
     assert_eq!(house.faults().await, [Fault::HeadChanged]);
-    // The log goes on, and does not make it good.
+    // Appending further entries does not hide the fault.
     house.write_one().await;
     assert_eq!(house.faults().await, [Fault::Missing(4, 4)]);
     house.write_one().await;
@@ -136,7 +136,7 @@ async fn log_that_was_emptied_is_found_and_does_not_begin_anew() {
     assert_eq!(house.log.head().await.unwrap(), None);
     house.write_one().await;
     assert_eq!(house.faults().await, [Fault::Missing(1, 1)]);
-    // Not even under another identity.
+    // Not even with another identity.
     house.tamper("DELETE FROM audit_entries; DELETE FROM audit_heads; DELETE FROM identities").await;
     let replaced = Fault::Replaced(house.folder.path().join("secret.audit"));
     assert_eq!(house.faults().await, std::slice::from_ref(&replaced));
@@ -150,7 +150,7 @@ async fn removed_note_of_a_log_with_entries_is_found_and_the_service_says_so_whe
     let house = House::idle().await;
     let note = house.folder.path().join("secret.audit");
     assert!(!note.exists());
-    assert_eq!(house.faults().await, [], "a log without an entry needs none");
+    assert_eq!(house.faults().await, [], "an empty log needs none");
     house.write_one().await;
     std::fs::remove_file(&note).unwrap();
     assert_eq!(house.faults().await, [Fault::Unnoted(note)]);
@@ -178,12 +178,12 @@ async fn older_database_put_back_is_found_by_a_head_that_was_kept() {
     house.write_one().await;
     let kept: Head = house.head().await.to_string().parse().unwrap();
     assert_eq!(house.faults_since(Some(kept.clone())).await, []);
-    assert_eq!(house.faults_since(Some(old.clone())).await, [], "all up to it is still there");
+    assert_eq!(house.faults_since(Some(old.clone())).await, [], "all entries up to it still exist");
 
     let (folder, seconds) = house.close().await;
     restore(&copy, &file);
     let house = House::open(folder, "secret", seconds).await;
-    assert_eq!(house.faults().await, [], "by itself it cannot be told");
+    assert_eq!(house.faults().await, [], "undetectable without the head");
     assert_eq!(house.faults_since(Some(kept.clone())).await, [Fault::BehindKept(kept.clone())]);
     house.move_clock(1);
     house.write_one().await;
@@ -191,7 +191,7 @@ async fn older_database_put_back_is_found_by_a_head_that_was_kept() {
     assert_eq!(house.faults_since(Some(old)).await, []);
 }
 
-/// Puts a copy in the place of a database.
+/// Replaces a database with a copy.
 fn restore(copy: &Path, file: &Path) {
     for ending in ["db-wal", "db-shm"] {
         let _ = std::fs::remove_file(file.with_extension(ending));

@@ -1,4 +1,4 @@
-//! The log on a real database.
+//! Tests of the log with a real database.
 
 mod acts;
 mod faults;
@@ -17,15 +17,15 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{AuditConfig, AuditLog, Fault, Head, Trail};
+use crate::access::database_secret;
 use crate::clock::Clock;
-use crate::database::{Database, DatabaseConfig};
-use crate::identity;
-use crate::secret::{Secret, SecretConfig};
 use crate::shares::{Party, SharesConfig};
+use crate::store::database::{Database, DatabaseConfig};
+use crate::store::secret::{Secret, SecretConfig};
 
 const DAY: i64 = 86_400;
 
-/// A log in a folder of its own, with a clock that is moved by hand.
+/// A log in its own folder with a manually controlled clock.
 struct House {
     folder: TempDir,
     log: AuditLog,
@@ -43,7 +43,7 @@ impl House {
         house
     }
 
-    /// Without an entry.
+    /// A log without entries.
     async fn idle() -> Self {
         Self::open(tempfile::tempdir().unwrap(), "secret", Arc::new(AtomicI64::new(DAY))).await
     }
@@ -51,8 +51,8 @@ impl House {
     async fn open(folder: TempDir, secret: &str, seconds: Arc<AtomicI64>) -> Self {
         let database = Database::open(&database_config(&folder)).await.unwrap();
         let config = SecretConfig { file: folder.path().join(secret) };
-        // Another secret than the database's is refused there, and what is to be seen here is what would become of it.
-        let secret = match identity::secret_of(&database, &config).await {
+        // A secret that does not match is rejected here; the tests check what would happen if it were not.
+        let secret = match database_secret::secret_of(&database, &config).await {
             Ok(secret) => secret,
             Err(_) => Secret::make(&config).unwrap(),
         };
@@ -66,7 +66,7 @@ impl House {
         Self { folder, log, seconds, stop, recording }
     }
 
-    /// Ends, with everything written that waits.
+    /// Shuts down after writing all waiting entries.
     async fn close(self) -> (TempDir, Arc<AtomicI64>) {
         self.stop.cancel();
         self.recording.await.unwrap();
@@ -83,7 +83,7 @@ impl House {
         self.log.trail(&Tenant::parse("acme").unwrap(), "key_1".into(), "request-1".into(), Party::nobody())
     }
 
-    /// An act with a write.
+    /// Records an act within a write.
     async fn write_one(&self) {
         let trail = self.trail();
         let doing = trail.begin("deletePerson").await.unwrap();
@@ -93,13 +93,13 @@ impl House {
         doing.end(None);
     }
 
-    /// Entries as they are in the database now.
+    /// The entries currently in the database.
     async fn entries(&self) -> Vec<Model> {
         let entries = Entity::find().order_by_asc(Column::Sequence);
         entries.all(self.log.database.reader()).await.unwrap()
     }
 
-    /// Changes the database behind the log's back.
+    /// Modifies the database outside of the log.
     async fn tamper(&self, statement: &str) {
         let write = self.log.database.write().await.unwrap();
         write.execute_unprepared(statement).await.unwrap();
@@ -131,7 +131,7 @@ fn id() -> AnyId {
     PersonId(Uuid::now_v7()).into()
 }
 
-/// What was done and what came of it.
+/// The act and the outcome of each entry.
 fn acts(entries: &[Model]) -> Vec<(&str, &str)> {
     entries.iter().map(|entry| (entry.act.as_str(), entry.outcome.as_str())).collect()
 }

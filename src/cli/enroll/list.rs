@@ -1,4 +1,4 @@
-//! Who is to be enrolled from which files: a folder for each person, or a table.
+//! Reads the list of people to enroll and their image files: a folder for each person, or a CSV file.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,20 +16,20 @@ pub(super) struct Listed {
     pub(super) pictures: Vec<PathBuf>,
 }
 
-/// Everybody, and what of the list is of no use.
+/// The people to enroll, and the invalid parts of the list.
 #[derive(Default)]
 pub(super) struct List {
     pub(super) people: Vec<Listed>,
     pub(super) refused: Vec<Refusal>,
 }
 
-/// What holds for those of whom the list does not say it.
+/// Values for people for whom the list specifies none.
 pub(super) struct Defaults {
     pub(super) gallery: String,
     pub(super) consent: Option<Consent>,
 }
 
-/// Reads a folder or a table.
+/// Reads a folder or a CSV file.
 pub(super) fn read(source: &Path, defaults: &Defaults) -> Result<List, Fault> {
     let list = if source.is_dir() { folder(source, defaults) } else { table(source, defaults) };
     list.map_err(|error| format!("{}: {error}", source.display()).into())
@@ -59,10 +59,10 @@ fn folder(root: &Path, defaults: &Defaults) -> Result<List, Fault> {
 
 fn person_of_folder(path: &Path, defaults: &Defaults) -> Result<Listed, (&'static str, String)> {
     if !path.is_dir() {
-        return Err(("NO_PERSON", "it lies in no person's folder".into()));
+        return Err(("NO_PERSON", "the file is not in a person's folder".into()));
     }
     let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or(("BAD_USER_INPUT", "the folder's name is no UTF-8 text".into()))?;
+    let name = name.ok_or(("BAD_USER_INPUT", "the folder's name is not UTF-8".into()))?;
     let pictures = visible(path).map_err(|error| ("UNREADABLE", error.to_string()))?;
     if pictures.is_empty() {
         return Err(("NO_IMAGE", "the folder is empty".into()));
@@ -71,7 +71,7 @@ fn person_of_folder(path: &Path, defaults: &Defaults) -> Result<Listed, (&'stati
     Ok(Listed { pictures, ..defaults.person(key) })
 }
 
-/// What is in a folder by name, without what begins with a dot.
+/// The entries of a folder in order of their names, except those that begin with a dot.
 fn visible(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -84,17 +84,17 @@ fn visible(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// The first three are needed.
+/// The first three are required.
 const COLUMNS: [&str; 6] = ["externalId", "path", "consent", "consentReference", "displayName", "gallery"];
 
 fn table(file: &Path, defaults: &Defaults) -> Result<List, Fault> {
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_path(file)?;
     let header = reader.headers()?.clone();
     if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name)) {
-        return Err(format!("no column is named {unknown:?}; there are {}", COLUMNS.join(", ")).into());
+        return Err(format!("unknown column {unknown:?}; the columns are {}", COLUMNS.join(", ")).into());
     }
     if let Some(missing) = COLUMNS[..3].iter().find(|name| !header.iter().any(|column| column == **name)) {
-        return Err(format!("the first line names no column {missing:?}").into());
+        return Err(format!("the first line lacks the column {missing:?}").into());
     }
     let base = file.parent().unwrap_or(Path::new(""));
     let (mut list, mut places) = (List::default(), HashMap::new());
@@ -127,7 +127,7 @@ struct Row {
 }
 
 impl Row {
-    /// Reads a row, or says what is wrong with it.
+    /// Reads a row; the error describes what is wrong with it.
     fn read(header: &StringRecord, row: &StringRecord) -> Result<Self, String> {
         let line = row.position().map_or(0, Position::line);
         let value = |name: &str| {
@@ -151,7 +151,7 @@ impl Row {
         })
     }
 
-    /// Of several rows of a person the last that says something counts.
+    /// Adds the row to its person. Of several rows, the last one with a value takes precedence.
     fn add_to(self, Listed { request, pictures }: &mut Listed, base: &Path) {
         pictures.push(base.join(self.path));
         if let Some(name) = self.display_name {

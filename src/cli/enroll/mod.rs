@@ -15,39 +15,40 @@ use tokio_util::sync::CancellationToken;
 use super::Fault;
 use super::tenant::TenantArgs;
 use super::time::time;
+use crate::access::caller::Caller;
 use crate::app::{embedded_encoder, open_people};
-use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::graphql::{ApiError, ErrorCode};
 use crate::people::{Consent, EnrollRequest, People, PeopleError, Rejected, Rejection};
+use crate::store::error::StoreError;
 use list::{Defaults, List, Listed};
 use report::{Outcome, Refusal, Report};
 
-/// Pictures of a person that are looked at together, and held in memory.
+/// Images of a person that are processed together and held in memory.
 const PICTURES_AT_ONCE: usize = 4;
 
-/// After so many failures of ours in a row, the next person would fare no better.
-const MOST_FAILURES: usize = 10;
+/// Maximum number of consecutive internal failures, after which the command gives up.
+const MAX_FAILURES: usize = 10;
 
-/// Who is enrolled.
+/// The arguments of `faceql enroll`.
 #[derive(Args)]
 pub(super) struct EnrollArgs {
-    /// A folder with a folder of pictures for each person, named by the externalId; or a CSV file with a row for each
-    /// picture and the columns externalId, path (from the file's folder) and consent (a time, as in
-    /// 2026-01-31T12:00:00Z, or empty), and if you like consentReference, displayName and gallery.
+    /// A folder that contains a folder of images for each person, named by the externalId; or a CSV file with a row for
+    /// each image and the columns externalId, path (relative to the CSV file) and consent (a time such as
+    /// 2026-01-31T12:00:00Z, or empty), and optionally consentReference, displayName and gallery.
     source: PathBuf,
-    /// The gallery of those of whom the list does not say it.
+    /// Gallery of people for whom the list specifies none.
     #[arg(long, default_value = "default")]
     gallery: String,
-    /// When those agreed of whom the list does not say it. New people need a consent; the one of people who are there
+    /// Time of consent of people for whom the list specifies none. New people need a consent; that of existing people
     /// is replaced.
     #[arg(long, value_name = "TIME", value_parser = time)]
     consent_granted_at: Option<DateTime<Utc>>,
-    /// Where the proof of that is kept.
+    /// Reference to the proof of that consent.
     #[arg(long, value_name = "TEXT", requires = "consent_granted_at")]
     consent_reference: Option<String>,
-    /// A file for what is refused, a JSON object a line.
+    /// Write refused images and people to this file, one JSON object per line.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     #[command(flatten)]
@@ -59,7 +60,7 @@ pub(super) async fn run(config: &Config, enroll: EnrollArgs) -> Result<ExitCode,
     Ok(if all_taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Whether all pictures were taken; not so when some were refused or it was stopped.
+/// Returns whether all images were enrolled: false if some were refused or the command was stopped.
 async fn enroll_all(config: &Config, enroll: EnrollArgs) -> Result<bool, Fault> {
     let EnrollArgs { source, gallery, consent_granted_at, consent_reference, report, tenant } = enroll;
     let consent = consent_granted_at.map(|granted_at| Consent { granted_at, reference: consent_reference });
@@ -72,16 +73,16 @@ async fn enroll_all(config: &Config, enroll: EnrollArgs) -> Result<bool, Fault> 
     refused.iter().try_for_each(|refusal| report.refuse(refusal))?;
     let caller = tenant.caller(config, &people.database, "faceql enroll").await?;
     let work = Work { people: &people, caller, max_bytes: config.engine.limits.max_bytes };
-    // While one is read or written, others keep the engine's threads busy.
+    // More people than threads, so that the engine is busy while files are read and rows written.
     let outcomes = work.outcomes(listed, 2 * config.engine.threads + 2, &stop);
-    let gone_through = report.note_all(outcomes, MOST_FAILURES).await;
+    let gone_through = report.note_all(outcomes, MAX_FAILURES).await;
     people.database.clone().close().await;
     let all_taken = report.finish();
     gone_through?;
     Ok(all_taken)
 }
 
-/// What is the same for everybody.
+/// What enrolling any person needs.
 struct Work<'a> {
     people: &'a People,
     caller: Caller,
@@ -89,7 +90,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// What comes of everybody, `at_once` of them at the same time; nobody is begun after `stop`.
+    /// Enrolls the people, `at_once` of them concurrently, and yields their outcomes. Starts no one after `stop`.
     fn outcomes(
         &self,
         listed: Vec<Listed>,
@@ -152,21 +153,21 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A picture's bytes; one that is too large is not read.
+    /// Reads an image file, unless it is too large.
     async fn picture(&self, path: &Path) -> std::io::Result<Bytes> {
         let metadata = tokio::fs::metadata(path).await?;
         if !metadata.is_file() {
-            return Err(std::io::Error::other("it is no file"));
+            return Err(std::io::Error::other("it is not a file"));
         }
         let (size, most) = (metadata.len(), self.max_bytes);
         if size > most {
-            let reason = format!("it has {size} bytes, more than FACEQL_MAX_UPLOAD_BYTES ({most})");
+            let reason = format!("the file has {size} bytes, more than FACEQL_MAX_UPLOAD_BYTES ({most})");
             return Err(std::io::Error::other(reason));
         }
         Ok(tokio::fs::read(path).await?.into())
     }
 
-    /// Names the other person as well, where that is the reason.
+    /// The message for a rejection, including the externalId of a conflicting person.
     async fn words(&self, reason: &Rejection) -> String {
         let Some(conflicting) = reason.conflicting() else { return reason.to_string() };
         match self.people.people(&self.caller, &[conflicting]).await.as_deref() {
@@ -176,13 +177,11 @@ impl Work<'_> {
     }
 }
 
-/// Whether the fault is neither the person's nor the list's.
+/// Whether the failure is internal, that is, caused neither by the images nor by the list.
 fn is_ours(error: &PeopleError) -> bool {
-    matches!(
-        error,
-        PeopleError::EngineUnavailable(_)
-            | PeopleError::Database(_)
-            | PeopleError::Blob(_)
-            | PeopleError::Internal(_)
-    )
+    match error {
+        PeopleError::EngineUnavailable(_) => true,
+        PeopleError::Store(error) => !matches!(error, StoreError::Idempotency(_)),
+        _ => false,
+    }
 }

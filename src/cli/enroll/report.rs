@@ -1,4 +1,4 @@
-//! What was refused and why: a line each for people, an object each for programs, and what came of it all.
+//! Reports refused images and people, as lines for operators and as JSON for programs, and a summary.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,30 +9,30 @@ use serde::Serialize;
 
 use crate::cli::progress::Progress;
 
-/// A picture, a person or a part of the list that was not taken.
+/// An image, a person or a part of the list that was refused.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Refusal {
     pub(super) external_id: Option<String>,
     pub(super) path: Option<String>,
-    /// The API's code where it has one.
+    /// The API's error code, or `NO_PERSON` or `UNREADABLE`.
     pub(super) code: &'static str,
     pub(super) message: String,
 }
 
-/// What came of a person.
+/// The result of enrolling a person.
 #[derive(Default)]
 pub(super) struct Outcome {
-    /// Pictures that were taken now.
+    /// Images that were enrolled now.
     pub(super) taken: usize,
-    /// Pictures that were taken before.
+    /// Images that had been enrolled before.
     pub(super) known: usize,
     pub(super) refused: Vec<Refusal>,
-    /// Whether it was our fault, and others may not fare better.
+    /// Whether it failed for an internal reason, which may affect others too.
     pub(super) broken: bool,
 }
 
-/// Tells of everything as it comes, so that nothing is lost when the command is broken off.
+/// Reports each result immediately, so that none is lost if the command is killed.
 pub(super) struct Report {
     file: Option<File>,
     progress: Progress,
@@ -44,7 +44,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// A report on so many `listed` people, with a file for programs if one is wanted.
+    /// A report on `listed` people, with a JSON file if one is requested.
     pub(super) fn new(file: Option<&Path>, listed: usize) -> Result<Self, String> {
         let create =
             |path: &Path| File::create(path).map_err(|error| format!("--report {}: {error}", path.display()));
@@ -52,7 +52,7 @@ impl Report {
         Ok(Self { file, progress, listed, people: 0, taken: 0, known: 0, refused: 0 })
     }
 
-    /// Notes what came of people, one after the other, and gives up after `most` failures of ours in a row.
+    /// Reports outcomes as they arrive and gives up after `most` consecutive internal failures.
     pub(super) async fn note_all(
         &mut self,
         outcomes: impl Stream<Item = Outcome>,
@@ -63,7 +63,7 @@ impl Report {
             failures = if outcome.broken { failures + 1 } else { 0 };
             self.note(&outcome).map_err(|error| format!("--report: {error}"))?;
             if failures == most {
-                return Err(format!("{most} people failed in a row, and not by their pictures; see the log"));
+                return Err(format!("{most} people in a row failed for internal reasons; see the log"));
             }
         }
         Ok(())
@@ -78,7 +78,7 @@ impl Report {
         Ok(())
     }
 
-    /// Notes something that was refused.
+    /// Reports a refusal.
     pub(super) fn refuse(&mut self, refusal: &Refusal) -> std::io::Result<()> {
         self.refused += 1;
         let what = refusal.path.as_deref().or(refusal.external_id.as_deref()).unwrap_or_default();
@@ -91,17 +91,15 @@ impl Report {
         Ok(())
     }
 
-    /// Ends with the counts. Returns whether all were taken.
+    /// Prints the summary. Returns whether all images were enrolled.
     pub(super) fn finish(self) -> bool {
         let Self { progress, listed, people, taken, known, refused, .. } = self;
         progress.finish();
         let say = crate::cli::say;
-        say(&format!(
-            "{people} people: {taken} pictures enrolled, {known} enrolled before, {refused} refused"
-        ));
+        say(&format!("{people} people: {taken} images enrolled, {known} enrolled before, {refused} refused"));
         let left = listed - people;
         if left > 0 {
-            say(&format!("stopped with {left} people to go; the same command goes on from here"));
+            say(&format!("stopped with {left} people left; run the same command again to continue"));
         }
         refused == 0 && left == 0
     }

@@ -1,4 +1,4 @@
-//! How people are named, and what is said of them.
+//! Inputs that identify a person and record consent.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, OneofObject};
 use chrono::{DateTime, Utc};
@@ -7,38 +7,39 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::{ApiError, ids};
 use crate::people::{Change, Consent, PersonKey, PersonRef};
 
-/// Exactly one way to name a person.
+/// Identifies a person in exactly one way.
 #[derive(OneofObject)]
 #[graphql(name = "PersonRef")]
 pub(in crate::graphql) enum PersonRefInput {
-    /// `person_…`
+    /// Id of the person, `person_…`.
     Id(ID),
-    /// The caller's own key.
+    /// Gallery and key of the caller.
     Key(PersonKeyInput),
 }
 
-/// The caller's own key of a person.
+/// Identifies a person by gallery and the caller's own key.
 #[derive(InputObject)]
 #[graphql(name = "PersonKey")]
 pub(in crate::graphql) struct PersonKeyInput {
-    /// The gallery that the person is in.
+    /// Name of the gallery, 1 to 255 characters.
     #[graphql(default = "default")]
     gallery: String,
-    /// The caller's own key for the person, unique in its gallery; 1 to 255 characters, in any Unicode form.
+    /// The caller's own key for the person, unique in the gallery; 1 to 255 characters. Unicode forms of the same text
+    /// are the same key.
     external_id: String,
 }
 
-/// A consent to be recorded.
+/// A person's consent to be enrolled.
 #[derive(InputObject)]
 pub(in crate::graphql) struct ConsentInput {
-    /// When the person agreed to be enrolled; not in the future.
+    /// When the person agreed to be enrolled; not in the future (a clock difference of 5 minutes is tolerated).
     granted_at: DateTime<Utc>,
-    /// Where the proof of it is kept; up to 1,000 characters.
+    /// Where the caller keeps the proof of the consent; up to 1,000 characters.
     reference: Option<String>,
 }
 
 impl PersonRefInput {
-    /// Whom a mutation is about; noted when it is by our id.
+    /// Converts the target of a mutation. An id is noted in the audit trail; a key is resolved by the domain.
     pub(super) fn target(self, context: &Context<'_>) -> Result<PersonRef, ApiError> {
         let who = self.try_into()?;
         if let PersonRef::Id(id) = who {
@@ -67,7 +68,7 @@ impl From<ConsentInput> for Consent {
     }
 }
 
-/// Absent stays, null clears.
+/// An absent field keeps its value, null clears it.
 pub(super) fn change<T>(field: MaybeUndefined<T>) -> Change<T> {
     match field {
         MaybeUndefined::Undefined => Change::Keep,

@@ -1,4 +1,4 @@
-//! People and their faces.
+//! People: enrollment, lookup, verification and identification.
 
 mod input;
 mod mutation;

@@ -1,4 +1,4 @@
-//! People enrolled, changed and deleted.
+//! Mutations that enroll, update and delete people and faces.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use entity::ids::FaceId;
@@ -7,10 +7,10 @@ use futures_util::future::try_join_all;
 use super::input::change;
 use super::{ConsentInput, Face, Person, PersonRefInput};
 use crate::graphql::context::ContextExt;
-use crate::graphql::cost;
-use crate::graphql::faces::QualityIssue;
-use crate::graphql::images::ImageInput;
-use crate::graphql::metadata::Metadata;
+use crate::graphql::execution::complexity;
+use crate::graphql::types::faces::QualityIssue;
+use crate::graphql::types::images::ImageInput;
+use crate::graphql::types::metadata::Metadata;
 use crate::graphql::{ApiError, ErrorCode, ids};
 use crate::inference::Urgency;
 use crate::people::{self, EnrollRequest, People, PersonChanges, PersonKey, Rejected};
@@ -20,17 +20,21 @@ pub(in crate::graphql) struct PeopleMutation;
 
 #[Object]
 impl PeopleMutation {
-    /// Adds faces to a person, creating the person when the gallery has none by that externalId.
-    #[graphql(complexity = "cost::look(1, child_complexity)")]
+    /// Enrolls faces of a person from one or more images, and creates the person if the gallery has none with this
+    /// `externalId`. Each image is accepted or rejected on its own; a rejected one is no error. Errors:
+    /// `CONSENT_REQUIRED`, `FACE_LIMIT_REACHED` for too many images, `BAD_USER_INPUT`, `CONFLICT`,
+    /// `ENGINE_UNAVAILABLE`, and `NO_IMAGE`, `INVALID_IMAGE` or `PAYLOAD_TOO_LARGE` if the request does not contain a
+    /// file or its base64 cannot be decoded.
+    #[graphql(complexity = "complexity::look(1, child_complexity)")]
     async fn enroll_person(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom, and the pictures.")] input: EnrollPersonInput,
+        #[graphql(desc = "The person and the images.")] input: EnrollPersonInput,
     ) -> Result<EnrollPersonPayload, ApiError> {
         let (caller, people) = (context.writer()?, context.part::<People>()?);
         let metadata = Metadata::change(input.metadata, context)?;
-        // The first one is paid for already.
-        context.pay(cost::PICTURE * input.images.len().saturating_sub(1))?;
+        // The field's own cost covers the first image.
+        context.pay(complexity::PICTURE * input.images.len().saturating_sub(1))?;
         let images = try_join_all(input.images.into_iter().map(|image| image.bytes(context))).await?;
         let request = EnrollRequest {
             key: PersonKey { gallery: input.gallery, external_id: input.external_id },
@@ -50,12 +54,13 @@ impl PeopleMutation {
         })
     }
 
-    /// Changes what is said of a person: what is absent stays, null clears.
-    #[graphql(complexity = "cost::act(child_complexity)")]
+    /// Changes a person's name, metadata or consent. An omitted field keeps its value, null clears it. Errors:
+    /// `NOT_FOUND`, `BAD_USER_INPUT`.
+    #[graphql(complexity = "complexity::act(child_complexity)")]
     async fn update_person(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom, and the changes.")] input: UpdatePersonInput,
+        #[graphql(desc = "The person and the changes.")] input: UpdatePersonInput,
     ) -> Result<UpdatePersonPayload, ApiError> {
         let caller = context.writer()?;
         let consent = match input.consent {
@@ -77,12 +82,12 @@ impl PeopleMutation {
         })
     }
 
-    /// Deletes one face of a person; no search that begins afterwards finds it.
-    #[graphql(complexity = "cost::act(child_complexity)")]
+    /// Deletes one face of a person. Searches that start afterwards do not find it. Error: `NOT_FOUND`.
+    #[graphql(complexity = "complexity::act(child_complexity)")]
     async fn delete_face(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which face.")] input: DeleteFaceInput,
+        #[graphql(desc = "The face to delete.")] input: DeleteFaceInput,
     ) -> Result<DeleteFacePayload, ApiError> {
         let caller = context.writer()?;
         let id: FaceId = context.target(&input.face_id)?;
@@ -90,12 +95,13 @@ impl PeopleMutation {
         Ok(DeleteFacePayload { deleted_face_id: ids::show(id), person: Person(person) })
     }
 
-    /// Deletes a person with all faces; no search that begins afterwards finds the person.
-    #[graphql(complexity = "cost::act(child_complexity)")]
+    /// Deletes a person and all of the person's faces. Searches that start afterwards do not find them. Error:
+    /// `NOT_FOUND`.
+    #[graphql(complexity = "complexity::act(child_complexity)")]
     async fn delete_person(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom.")] input: DeletePersonInput,
+        #[graphql(desc = "The person to delete.")] input: DeletePersonInput,
     ) -> Result<DeletePersonPayload, ApiError> {
         let caller = context.writer()?;
         let (id, faces) = context.part::<People>()?.delete(caller, &input.person.target(context)?).await?;
@@ -103,78 +109,83 @@ impl PeopleMutation {
     }
 }
 
-/// A person, and pictures of the face.
+/// A person and images of the person's face.
 #[derive(InputObject)]
 struct EnrollPersonInput {
-    /// Where to; a gallery comes into being with its first person. 1 to 255 characters.
+    /// Name of the gallery, 1 to 255 characters. A gallery is created with its first person.
     #[graphql(default = "default")]
     gallery: String,
-    /// The caller's own key for the person, unique in the gallery; 1 to 255 characters, in any Unicode form.
+    /// The caller's own key for the person, unique in the gallery; 1 to 255 characters. Unicode forms of the same text
+    /// are the same key.
     external_id: String,
-    /// What people call the person; 1 to 255 characters. Absent leaves it as it is, null clears it.
+    /// Name of the person for display, 1 to 255 characters. If omitted, it is unchanged; null clears it.
     display_name: MaybeUndefined<String>,
-    /// Any JSON of up to 16,384 bytes and 64 levels; kept, never read. A number that 64 bits do not hold as it is written
-    /// is refused: send it as text. Absent leaves it as it is, null clears it.
+    /// The caller's own JSON, stored and returned but not interpreted: up to 16,384 bytes and 64 levels of nesting. A
+    /// number that does not fit 64 bits exactly is `BAD_USER_INPUT`: send it as a string. If omitted, it is unchanged;
+    /// null clears it.
     metadata: MaybeUndefined<Metadata>,
-    /// Required when the person is new.
+    /// The person's consent; required if the person is new. It replaces an earlier one.
     consent: Option<ConsentInput>,
-    /// 1 to 20 pictures of the person alone. Each is judged by itself.
+    /// Images that each show the person's face and no other, from 1 to the maximum number of faces of a person (20 by
+    /// default).
     images: Vec<ImageInput>,
-    /// What becomes of the faces that the person has already.
+    /// Whether the person's existing faces are kept.
     #[graphql(default_with = "EnrollMode::Add")]
     mode: EnrollMode,
-    /// Up to 255 bytes; a repeat with the same input returns the first result.
+    /// 1 to 255 bytes. Repeating the mutation with the same key and input returns the first result; a different input
+    /// is `CONFLICT`.
     idempotency_key: Option<String>,
 }
 
-/// What becomes of the faces that a person has already.
+/// What happens to the existing faces of a person.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "people::EnrollMode")]
 enum EnrollMode {
-    /// They stay; new faces must be like them.
+    /// Existing faces are kept. A new face must resemble one of them.
     Add,
-    /// They make way for the new ones, all at once, when at least one new one is good.
+    /// Existing faces are replaced in one transaction, provided that at least one new face is accepted.
     Replace,
 }
 
-/// What became of the pictures.
+/// Result of `enrollPerson`.
 #[derive(SimpleObject)]
 struct EnrollPersonPayload {
-    /// The person; null when it would be new and no image was good enough.
+    /// The person; null if the person would be new and no image was accepted.
     person: Option<Person>,
-    /// The faces of the pictures that were taken. A picture that was enrolled before gives its former face.
+    /// The faces of the accepted images. For an image that was enrolled before, this is its existing face.
     accepted: Vec<Face>,
-    /// The pictures that were refused, and why.
+    /// The rejected images in the order of the input.
     rejected: Vec<RejectedImage>,
 }
 
-/// A picture that was refused.
+/// An image that was not enrolled, and the reason.
 struct RejectedImage(Rejected);
 
-/// A picture that was refused.
+/// An image that was not enrolled, and the reason.
 #[Object]
 impl RejectedImage {
-    /// Its place among the pictures, from 0.
+    /// Position of the image in `images`, counted from 0.
     async fn index(&self) -> usize {
         self.0.index
     }
 
-    /// Why.
+    /// Why the image was rejected.
     async fn code(&self) -> ErrorCode {
         (&self.0.reason).into()
     }
 
-    /// Why, for people.
+    /// Why the image was rejected, as text for people.
     async fn message(&self) -> String {
         self.0.reason.to_string()
     }
 
-    /// What is wrong with the face, when it is `POOR_QUALITY`.
+    /// Quality issues of the face if `code` is `POOR_QUALITY`; empty otherwise.
     async fn issues(&self) -> Vec<QualityIssue> {
         self.0.reason.issues().iter().copied().map(QualityIssue::from).collect()
     }
 
-    /// Whose face it is, when it is `DUPLICATE_PERSON`; null when that person has been deleted since.
+    /// The person that the face matches if `code` is `DUPLICATE_PERSON`; null otherwise, or if that person has been
+    /// deleted since.
     async fn conflicting_person(&self, context: &Context<'_>) -> Result<Option<Person>, ApiError> {
         match self.0.reason.conflicting() {
             Some(person) => Ok(context.loaders()?.load_one(person).await?.map(Person)),
@@ -183,54 +194,54 @@ impl RejectedImage {
     }
 }
 
-/// A person, and what is to change.
+/// A person and the changes. Omitted fields keep their value.
 #[derive(InputObject)]
 struct UpdatePersonInput {
-    /// Whom.
+    /// The person to update.
     person: PersonRefInput,
-    /// What people call the person; null clears it.
+    /// Name of the person for display, 1 to 255 characters; null clears it.
     display_name: MaybeUndefined<String>,
-    /// The caller's own JSON; null clears it.
+    /// The caller's own JSON, with the limits of `EnrollPersonInput.metadata`; null clears it.
     metadata: MaybeUndefined<Metadata>,
-    /// Replaces the former one; cannot be cleared.
+    /// Replaces the recorded consent. Null is `BAD_USER_INPUT`: to withdraw consent, delete the person.
     consent: MaybeUndefined<ConsentInput>,
 }
 
-/// The person as it is now.
+/// Result of `updatePerson`.
 #[derive(SimpleObject)]
 struct UpdatePersonPayload {
-    /// The person.
+    /// The person after the update.
     person: Person,
 }
 
-/// Which face to delete.
+/// The face to delete.
 #[derive(InputObject)]
 struct DeleteFaceInput {
-    /// `face_…`
+    /// Id of the face, `face_…`.
     face_id: ID,
 }
 
-/// What is gone, and what is left.
+/// Result of `deleteFace`.
 #[derive(SimpleObject)]
 struct DeleteFacePayload {
-    /// The id of what was deleted.
+    /// Id of the deleted face.
     deleted_face_id: ID,
-    /// The person, without that face.
+    /// The person, without the deleted face.
     person: Person,
 }
 
-/// Whom to delete.
+/// The person to delete.
 #[derive(InputObject)]
 struct DeletePersonInput {
-    /// Whom.
+    /// The person to delete.
     person: PersonRefInput,
 }
 
-/// What is gone.
+/// Result of `deletePerson`.
 #[derive(SimpleObject)]
 struct DeletePersonPayload {
-    /// The id of who was deleted.
+    /// Id of the deleted person.
     deleted_person_id: ID,
-    /// How many faces went along.
+    /// Number of faces deleted with the person.
     deleted_face_count: usize,
 }

@@ -1,4 +1,4 @@
-//! People, looked up and listed.
+//! Queries for people and galleries.
 
 use async_graphql::{Context, Object};
 use entity::person;
@@ -8,8 +8,8 @@ use super::types::Gallery;
 use super::{Person, PersonRefInput};
 use crate::graphql::ApiError;
 use crate::graphql::context::ContextExt;
-use crate::graphql::cost;
-use crate::graphql::page::{Connection, Listed, page_request};
+use crate::graphql::execution::complexity;
+use crate::graphql::types::page::{Connection, Listed, page_request};
 use crate::people::{People, PersonSearch};
 
 #[derive(Default)]
@@ -17,28 +17,29 @@ pub(in crate::graphql) struct PeopleQuery;
 
 #[Object]
 impl PeopleQuery {
-    /// A person; null when there is no such person.
+    /// The person with this id or key; null if there is none.
     async fn person(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "By our id, or by your own key.")] by: PersonRefInput,
+        #[graphql(desc = "The person, by id or by the caller's own key.")] by: PersonRefInput,
     ) -> Result<Option<Person>, ApiError> {
         let caller = context.reader()?;
         Ok(context.part::<People>()?.find(caller, &by.try_into()?).await?.map(Person))
     }
 
     /// The people of a gallery, newest first.
-    #[graphql(complexity = "cost::list(first, child_complexity)")]
+    #[graphql(complexity = "complexity::list(first, child_complexity)")]
     async fn people(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Which gallery; an unknown one is empty.", default = "default")] gallery: String,
+        #[graphql(desc = "Name of the gallery; an unknown one is empty.", default = "default")]
+        gallery: String,
         #[graphql(
-            desc = "Only those whose name or external id begins with this, in whatever case and Unicode form."
+            desc = "Only people whose display name or external id starts with this; case and Unicode form are ignored."
         )]
         search: Option<String>,
-        #[graphql(desc = "How many, from 1 to 100.", default = 20)] first: i32,
-        #[graphql(desc = "Only what comes behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "Maximum number to return, 1 to 100.", default = 20)] first: i32,
+        #[graphql(desc = "Only items after this cursor.")] after: Option<String>,
     ) -> Result<Connection<Person>, ApiError> {
         let request = page_request(first, after.as_deref())?;
         let search = PersonSearch { gallery, prefix: search };
@@ -46,8 +47,8 @@ impl PeopleQuery {
         Ok(Connection::new(request, page, search))
     }
 
-    /// All galleries, by name.
-    #[graphql(complexity = "cost::list(10, child_complexity)")]
+    /// All galleries of the tenant, in the order of their names.
+    #[graphql(complexity = "complexity::list(10, child_complexity)")]
     async fn galleries(&self, context: &Context<'_>) -> Result<Vec<Gallery>, ApiError> {
         let galleries = context.part::<People>()?.galleries(context.reader()?).await?;
         Ok(galleries.into_iter().map(Gallery::from).collect())

@@ -1,14 +1,14 @@
-//! Whose face is it?
+//! Mutations that recognize faces: verification (1:1), identification (1:N) and comparison of two images.
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
 use super::{Face, Person, PersonRefInput};
-use crate::decimal::widen;
 use crate::graphql::ApiError;
 use crate::graphql::context::ContextExt;
-use crate::graphql::cost;
-use crate::graphql::faces::{DetectedFace, MatchDecision};
-use crate::graphql::images::ImageInput;
+use crate::graphql::execution::complexity;
+use crate::graphql::types::faces::{DetectedFace, MatchDecision};
+use crate::graphql::types::images::ImageInput;
+use crate::inference::decimal::widen;
 use crate::people::{self, People, SearchLimits};
 
 #[derive(Default)]
@@ -16,12 +16,14 @@ pub(in crate::graphql) struct RecognitionMutation;
 
 #[Object]
 impl RecognitionMutation {
-    /// 1:1, is this face that person?
-    #[graphql(complexity = "cost::look(1, child_complexity)")]
+    /// Verification (1:1): compares the face in an image with the faces of a person. The image is not stored. Errors:
+    /// those of `ImageInput`, `NOT_FOUND` for an unknown person or one without faces, `MODEL_MISMATCH`, `NO_FACE`,
+    /// `MULTIPLE_FACES`, `BAD_USER_INPUT`, `ENGINE_UNAVAILABLE`.
+    #[graphql(complexity = "complexity::look(1, child_complexity)")]
     async fn verify_person(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Whom, and the picture.")] input: VerifyPersonInput,
+        #[graphql(desc = "The person and the probe image.")] input: VerifyPersonInput,
     ) -> Result<VerifyPersonPayload, ApiError> {
         let caller = context.reader()?;
         let (who, image) = (input.person.target(context)?, input.image.bytes(context).await?);
@@ -33,12 +35,13 @@ impl RecognitionMutation {
         })
     }
 
-    /// 1:N, who in the gallery is this?
-    #[graphql(complexity = "cost::look(1, child_complexity)")]
+    /// Identification (1:N): searches a gallery for the face in an image. The image is not stored. Errors: those of
+    /// `ImageInput`, `NO_FACE`, `MULTIPLE_FACES`, `BAD_USER_INPUT`, `ENGINE_UNAVAILABLE`.
+    #[graphql(complexity = "complexity::look(1, child_complexity)")]
     async fn identify_person(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Where to look, and the picture.")] input: IdentifyPersonInput,
+        #[graphql(desc = "The gallery and the probe image.")] input: IdentifyPersonInput,
     ) -> Result<IdentifyPersonPayload, ApiError> {
         let caller = context.reader()?;
         let limits = SearchLimits { top_k: input.top_k, min_similarity: input.min_similarity };
@@ -49,12 +52,13 @@ impl RecognitionMutation {
         Ok(IdentifyPersonPayload { candidates, face, searched_faces: searched })
     }
 
-    /// 1:N for every face of one picture, largest first: a group photo, a webcam frame.
-    #[graphql(complexity = "cost::look(1, child_complexity)")]
+    /// Identification (1:N) of every face in one image, such as a group photo or a webcam frame. The image is not
+    /// stored. Errors: those of `ImageInput`, `NO_FACE`, `BAD_USER_INPUT`, `ENGINE_UNAVAILABLE`.
+    #[graphql(complexity = "complexity::look(1, child_complexity)")]
     async fn identify_faces(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "Where to look, and the picture.")] input: IdentifyFacesInput,
+        #[graphql(desc = "The gallery and the probe image.")] input: IdentifyFacesInput,
     ) -> Result<IdentifyFacesPayload, ApiError> {
         let caller = context.reader()?;
         let limits = SearchLimits { top_k: input.top_k, min_similarity: input.min_similarity };
@@ -66,12 +70,13 @@ impl RecognitionMutation {
         Ok(IdentifyFacesPayload { faces, searched_faces: searched })
     }
 
-    /// 1:1 between two images; nothing is stored.
-    #[graphql(complexity = "cost::look(2, child_complexity)")]
+    /// Compares (1:1) the faces in two images. The images are not stored. Errors: those of `ImageInput`, `NO_FACE`,
+    /// `MULTIPLE_FACES`, `ENGINE_UNAVAILABLE`.
+    #[graphql(complexity = "complexity::look(2, child_complexity)")]
     async fn compare_faces(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The two pictures.")] input: CompareFacesInput,
+        #[graphql(desc = "The two images.")] input: CompareFacesInput,
     ) -> Result<CompareFacesPayload, ApiError> {
         let caller = context.reader()?;
         let (source, target) =
@@ -85,131 +90,133 @@ impl RecognitionMutation {
     }
 }
 
-/// How alike two faces are. distance is the model's own metric (smaller is more alike); similarity maps it to 0..1
-/// with the model's MATCH threshold at 0.5, so that the number reads the same across models.
+/// Result of comparing two faces. `similarity` maps the model's `distance` to 0..1 with the MATCH threshold for 1:1 at
+/// 0.5, so that it has the same meaning for all models.
 #[derive(SimpleObject)]
 struct MatchScore {
-    /// 0 to 1; 0.5 is the model's MATCH threshold for one to one.
+    /// Similarity from 0 to 1; 0.5 is the model's MATCH threshold for 1:1. Not a probability.
     similarity: f64,
-    /// By the model's own metric; smaller is more alike.
+    /// Distance by the model's metric, 0 or more; smaller means more similar.
     distance: f64,
-    /// What to make of it. Among many people a MATCH needs to be nearer than between two.
+    /// Decision by the model's thresholds. Those for identification (1:N) are stricter than those for verification and
+    /// comparison (1:1).
     decision: MatchDecision,
 }
 
-/// A person, and a picture.
+/// A person and a probe image.
 #[derive(InputObject)]
 struct VerifyPersonInput {
-    /// Who it is said to be.
+    /// The claimed person.
     person: PersonRefInput,
-    /// A picture of one face, or of one that is much larger than all others.
+    /// An image with one face, or with one that is much larger than all others (at least 4 times the area of the next).
     image: ImageInput,
 }
 
-/// Whether it is that person.
+/// Result of `verifyPerson`.
 #[derive(SimpleObject)]
 struct VerifyPersonPayload {
-    /// The person.
+    /// The person compared with.
     person: Person,
-    /// By the person's nearest face.
+    /// Comparison with the most similar of the person's faces.
     #[graphql(name = "match")]
     score: MatchScore,
-    /// The face in the picture.
+    /// The face in the probe image.
     face: DetectedFace,
 }
 
-/// A gallery, and a picture of somebody.
+/// A gallery and a probe image of one person.
 #[derive(InputObject)]
 struct IdentifyPersonInput {
-    /// Where to look; an unknown gallery is empty.
+    /// Name of the gallery to search, 1 to 255 characters; an unknown one is empty.
     #[graphql(default = "default")]
     gallery: String,
-    /// A picture of one face, or of one that is much larger than all others.
+    /// An image with one face, or with one that is much larger than all others (at least 4 times the area of the next).
     image: ImageInput,
-    /// How many people at most, from 1 to 100.
+    /// Maximum number of candidates, 1 to 100.
     #[graphql(default = 5)]
     top_k: i32,
-    /// 0 to 1; by default where POSSIBLE begins. Less shows people who are not alike: their decision is `NO_MATCH`.
+    /// Minimum similarity of a candidate, 0 to 1. By default, that of the POSSIBLE threshold for 1:N. A lower value
+    /// also returns people with the decision `NO_MATCH`.
     min_similarity: Option<f64>,
 }
 
-/// Who it may be.
+/// Result of `identifyPerson`.
 #[derive(SimpleObject)]
 struct IdentifyPersonPayload {
-    /// The most alike first, each person once; empty when there is nobody alike.
+    /// Candidates, most similar first, each person once; empty if no one is similar enough.
     candidates: Vec<Candidate>,
-    /// The face in the picture.
+    /// The face in the probe image.
     face: DetectedFace,
-    /// How many enrolled faces it was compared with.
+    /// Number of enrolled faces that the face was compared with.
     searched_faces: usize,
 }
 
-/// A gallery, and a picture of several people.
+/// A gallery and a probe image of one or more people.
 #[derive(InputObject)]
 struct IdentifyFacesInput {
-    /// Where to look; an unknown gallery is empty.
+    /// Name of the gallery to search, 1 to 255 characters; an unknown one is empty.
     #[graphql(default = "default")]
     gallery: String,
-    /// A picture with at least one face.
+    /// An image with at least one face.
     image: ImageInput,
-    /// How many people at most for each face, from 1 to 100.
+    /// Maximum number of candidates for each face, 1 to 100.
     #[graphql(default = 1)]
     top_k: i32,
-    /// 0 to 1; by default where POSSIBLE begins.
+    /// Minimum similarity of a candidate, 0 to 1. By default, that of the POSSIBLE threshold for 1:N.
     min_similarity: Option<f64>,
-    /// How many faces at most, the largest first; from 1 to 100.
+    /// Maximum number of faces to identify, largest first; 1 to 100.
     #[graphql(default = 20)]
     max_faces: i32,
 }
 
-/// Who they may be.
+/// Result of `identifyFaces`.
 #[derive(SimpleObject)]
 struct IdentifyFacesPayload {
-    /// The largest first.
+    /// The identified faces, largest first.
     faces: Vec<IdentifiedFace>,
-    /// How many enrolled faces each was compared with.
+    /// Number of enrolled faces that each face was compared with.
     searched_faces: usize,
 }
 
-/// A face of a picture, and who it may be.
+/// A face in the probe image and its candidates.
 #[derive(SimpleObject)]
 struct IdentifiedFace {
-    /// The face.
+    /// The face in the probe image.
     face: DetectedFace,
-    /// The most alike first, each person once; empty when there is nobody alike.
+    /// Candidates, most similar first, each person once; empty if no one is similar enough.
     candidates: Vec<Candidate>,
 }
 
-/// Somebody who is alike.
+/// A person who resembles the probe face.
 #[derive(SimpleObject)]
 struct Candidate {
-    /// The person.
+    /// The candidate.
     person: Person,
-    /// How alike.
+    /// Comparison with the most similar of the person's faces.
     #[graphql(name = "match")]
     score: MatchScore,
-    /// The person's nearest face.
+    /// The most similar of the person's faces.
     face: Face,
 }
 
-/// Two pictures.
+/// Two images.
 #[derive(InputObject)]
 struct CompareFacesInput {
-    /// A picture of one face, or of one that is much larger than all others.
+    /// An image with one face, or with one that is much larger than all others (at least 4 times the area of the next).
     source: ImageInput,
-    /// Another one.
+    /// The second image, under the same condition as `source`.
     target: ImageInput,
 }
 
-/// Whether they show the same person.
+/// Result of `compareFaces`.
 #[derive(SimpleObject)]
 struct CompareFacesPayload {
-    /// How alike the faces are.
+    /// Comparison of the two faces.
     #[graphql(name = "match")]
     score: MatchScore,
-    /// The face in the first picture.
+    /// The face in `source`.
     source_face: DetectedFace,
-    /// The face in the second.
+    /// The face in `target`.
     target_face: DetectedFace,
 }
 

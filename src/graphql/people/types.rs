@@ -1,20 +1,20 @@
-//! Person, Face and Gallery as clients see them.
+//! The schema types Person, Face and Gallery.
 
 use async_graphql::{Context, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entity::{face, person};
 use futures_util::future::try_join_all;
 
-use crate::decimal::widen;
 use crate::graphql::context::ContextExt;
-use crate::graphql::cost;
-use crate::graphql::faces::FaceQuality;
+use crate::graphql::execution::complexity;
 use crate::graphql::loaders::{FacesOf, ModelsOf};
-use crate::graphql::models::Model;
+use crate::graphql::types::faces::FaceQuality;
+use crate::graphql::types::models::Model;
 use crate::graphql::{ApiError, ErrorCode, ids};
+use crate::inference::decimal::widen;
 use crate::people::{GalleryCount, People, stored_quality};
 
-/// A person whose face is known in a gallery.
+/// A person enrolled in a gallery.
 pub(in crate::graphql) struct Person(pub(in crate::graphql) person::Model);
 
 impl From<person::Model> for Person {
@@ -23,51 +23,51 @@ impl From<person::Model> for Person {
     }
 }
 
-/// A person whose face is known in a gallery.
+/// A person enrolled in a gallery.
 #[Object]
 impl Person {
-    /// Its TypeID, `person_…`.
+    /// TypeID, `person_…`.
     pub(in crate::graphql) async fn id(&self) -> ID {
         ids::show(self.0.id)
     }
 
-    /// The gallery that the person is in.
+    /// Name of the person's gallery.
     async fn gallery(&self) -> &str {
         &self.0.gallery
     }
 
-    /// The caller's own key for this person, unique in its gallery, as it was first sent.
+    /// The caller's own key for the person, unique in the gallery, as it was first sent.
     async fn external_id(&self) -> &str {
         &self.0.external_id
     }
 
-    /// What people call the person.
+    /// Name of the person for display; null if none was given.
     async fn display_name(&self) -> Option<&str> {
         self.0.display_name.as_deref()
     }
 
-    /// The caller's own JSON.
+    /// The caller's own JSON; null if none was given.
     async fn metadata(&self) -> Option<&serde_json::Value> {
         self.0.metadata.as_ref()
     }
 
-    /// That the person agreed to be enrolled.
+    /// The person's recorded consent to be enrolled.
     async fn consent(&self) -> Consent {
         Consent { granted_at: self.0.consent_granted_at, reference: self.0.consent_reference.clone() }
     }
 
-    /// How many faces of the person are enrolled.
+    /// Number of enrolled faces; 0 if all were deleted.
     async fn face_count(&self, context: &Context<'_>) -> Result<usize, ApiError> {
         Ok(self.rows(context).await?.len())
     }
 
     /// The enrolled faces, oldest first.
-    #[graphql(complexity = "cost::list(10, child_complexity)")]
+    #[graphql(complexity = "complexity::list(10, child_complexity)")]
     async fn faces(&self, context: &Context<'_>) -> Result<Vec<Face>, ApiError> {
         Ok(self.rows(context).await?.into_iter().map(Face).collect())
     }
 
-    /// Mean overall quality of the faces; null when there are none.
+    /// Mean of the faces' `quality.overall`, 0 to 1; null if the person has no face.
     async fn quality(&self, context: &Context<'_>) -> Result<Option<f64>, ApiError> {
         let rows = self.rows(context).await?;
         let overall = rows.iter().map(|row| Ok(widen(stored_quality(&row.quality)?.overall)));
@@ -77,12 +77,12 @@ impl Person {
         Ok((!overall.is_empty()).then_some(mean))
     }
 
-    /// When the person was enrolled.
+    /// When the person was first enrolled.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 
-    /// When the person or one of the faces changed last.
+    /// When the person or the set of faces last changed.
     async fn updated_at(&self) -> DateTime<Utc> {
         self.0.updated_at
     }
@@ -94,34 +94,34 @@ impl Person {
     }
 }
 
-/// That a person agreed to be enrolled.
+/// A person's recorded consent to be enrolled.
 #[derive(SimpleObject)]
 struct Consent {
-    /// When.
+    /// When the person agreed.
     granted_at: DateTime<Utc>,
-    /// Where the caller keeps the proof of it.
+    /// Where the caller keeps the proof of the consent; null if not given.
     reference: Option<String>,
 }
 
-/// One enrolled picture of a person, with one template per model.
+/// An enrolled face of a person: one image, with one template per model. The image itself is not stored.
 pub(in crate::graphql) struct Face(pub(in crate::graphql) face::Model);
 
-/// One enrolled picture of a person, with one template per model.
+/// An enrolled face of a person: one image, with one template per model. The image itself is not stored.
 #[Object]
 impl Face {
-    /// Its TypeID, `face_…`.
+    /// TypeID, `face_…`.
     pub(in crate::graphql) async fn id(&self) -> ID {
         ids::show(self.0.id)
     }
 
-    /// Whose face it is.
+    /// The person of the face.
     async fn person(&self, context: &Context<'_>) -> Result<Person, ApiError> {
         let found = context.loaders()?.load_one(self.0.person_id).await?;
         let gone = || ApiError::new(ErrorCode::NotFound, "the person has been deleted");
         found.map(Person).ok_or_else(gone)
     }
 
-    /// The models that it has a template of.
+    /// The models for which the face has a template.
     async fn models(&self, context: &Context<'_>) -> Result<Vec<Model>, ApiError> {
         let digests = context.loaders()?.load_one(ModelsOf(self.0.id)).await?.unwrap_or_default();
         let models = &context.part::<People>()?.models;
@@ -129,26 +129,26 @@ impl Face {
         Ok(cards.into_iter().map(Model).collect())
     }
 
-    /// How well it can be seen.
-    #[expect(clippy::unused_async, reason = "every resolver must be")]
+    /// Quality of the face at enrollment.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn quality(&self) -> Result<FaceQuality, ApiError> {
         Ok(stored_quality(&self.0.quality)?.into())
     }
 
-    /// When it was enrolled.
+    /// When the face was enrolled.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.created_at
     }
 }
 
-/// A set of people that are searched together.
+/// A set of people that are searched together. It exists as long as it has people.
 #[derive(SimpleObject)]
 pub(super) struct Gallery {
-    /// Its name, as its first person was enrolled.
+    /// Name of the gallery, as sent with its first person.
     name: String,
-    /// How many people are in it.
+    /// Number of people in the gallery.
     person_count: i64,
-    /// How many faces they have.
+    /// Number of enrolled faces of these people.
     face_count: i64,
 }
 

@@ -2,9 +2,9 @@ use entity::ids::Tenant;
 use tokio::sync::oneshot;
 
 use super::super::EncodeError;
-use super::super::thread::{Asked, Wanted};
+use super::request::{Asked, Wanted};
 use super::*;
-use crate::caller::Actor;
+use crate::actor::Actor;
 
 const MEBIBYTE: u64 = 1 << 20;
 
@@ -18,7 +18,7 @@ fn client(tenant: &str, key: usize) -> Client {
 
 type Answer = oneshot::Receiver<Result<Reservation, EncodeError>>;
 
-/// A request, and what has to be kept for it to be wanted.
+/// A request, and the receiver that keeps it wanted.
 fn request(client: &Client, mebibytes: u64, is_slow: bool) -> (Request, Answer) {
     let (reply, answer) = oneshot::channel();
     let (wanted, asked) = (Wanted::Memory(reply), Asked::now());
@@ -31,13 +31,13 @@ async fn put(line: &Line, client: &Client, mebibytes: u64, is_slow: bool) -> Ans
     wanted
 }
 
-/// Takes the next request and says whose it is.
+/// Takes the next request and returns its tenant.
 fn next(waiting: &Waiting) -> (String, Taken) {
     let (taken, _) = waiting.next().unwrap();
     (taken.request.client.tenant.to_string(), taken)
 }
 
-/// Requests of a client that found room, without one more being put in.
+/// Sends requests of a client until no further one finds a free slot.
 fn fill(line: &Line, client: &Client) -> Vec<Answer> {
     let mut wanted = Vec::new();
     loop {
@@ -55,13 +55,13 @@ fn fill(line: &Line, client: &Client) -> Vec<Answer> {
 async fn key_and_tenant_have_a_share_of_the_places() {
     let (line, _waiting) = line(bounds(64, 1));
     let mut wanted = fill(&line, &client("a", 1));
-    assert_eq!(wanted.len(), 22, "a key has a third");
+    assert_eq!(wanted.len(), 22, "a key gets a third");
     for key in 2..100 {
         wanted.extend(fill(&line, &client("a", key)));
     }
-    assert_eq!(wanted.len(), 32, "its tenant has half");
+    assert_eq!(wanted.len(), 32, "its tenant gets half");
     let other = fill(&line, &client("b", 1));
-    assert!(other.len() >= 10, "another tenant finds {} places", other.len());
+    assert!(other.len() >= 10, "another tenant gets {} slots", other.len());
     assert!(!fill(&line, &client("c", 1)).is_empty());
 }
 
@@ -108,7 +108,7 @@ async fn large_pictures_take_turns_by_their_size_while_small_ones_pass() {
     let _small = put(&line, &b, 40, false).await;
     let (_, first) = next(&waiting);
     let (small, _taken) = next(&waiting);
-    assert_eq!(small, "b", "it fits beside the large one that is at work");
+    assert_eq!(small, "b", "fits beside the running large one");
     assert!(waiting.more(Urgency::Urgent).is_none());
     drop(first);
     assert_eq!(next(&waiting).0, "a");
@@ -123,7 +123,7 @@ async fn small_pictures_that_keep_coming_do_not_hold_up_a_large_one() {
     let _large = put(&line, &a, 90, false).await;
     for _ in 0..10 {
         wanted.push(put(&line, &b, 30, false).await);
-        assert!(waiting.more(Urgency::Urgent).is_none(), "it would keep the large one waiting");
+        assert!(waiting.more(Urgency::Urgent).is_none(), "would delay the large one");
     }
     drop((first, second));
     assert_eq!(next(&waiting).0, "a");
@@ -137,7 +137,7 @@ async fn request_that_nobody_waits_for_takes_no_memory_and_keeps_none_for_itself
     let (_, first) = next(&waiting);
     let large = put(&line, &a, 90, false).await;
     let _small = put(&line, &b, 30, false).await;
-    assert!(waiting.more(Urgency::Urgent).is_none(), "the large one is waited for");
+    assert!(waiting.more(Urgency::Urgent).is_none(), "the large one has priority");
     drop(large);
     assert_eq!(waiting.more(Urgency::Urgent).unwrap().reservation.bytes, 0);
     assert_eq!(next(&waiting).0, "b");

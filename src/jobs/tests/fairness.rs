@@ -89,5 +89,5 @@ async fn one_job_beside_a_backlog_of_2000_waits_for_no_more_than_two_fillings_of
     };
     let (before, ()) = tokio::join!(enqueued, worked);
     let waited = *others.lock().unwrap() - before;
-    assert!(waited <= 2 * CONCURRENCY, "it waited for {waited} others");
+    assert!(waited <= 2 * CONCURRENCY, "the job waited for {waited} others");
 }

@@ -1,4 +1,4 @@
-//! The queue of a database from before tenants took turns.
+//! Migration of a queue from before tenants took turns.
 
 use migration::Migrator;
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, QueryOrder};
@@ -6,7 +6,7 @@ use sea_orm_migration::MigratorTrait;
 
 use entity::job::{Column, Entity};
 
-/// A row as it was before: its subject tells it from the others.
+/// A row in the old format; `subject` identifies it.
 async fn insert(database: &DatabaseConnection, subject: u8, run_at: &str, lease: &str) {
     let values =
         format!("x'{subject:032x}', 'acme', 'waiting', x'{subject:032x}', 0, '{run_at}', 1, 0, {lease}");

@@ -1,4 +1,4 @@
-//! The worker on a real database, with work that is nothing but a wait, and a clock that is moved by hand.
+//! Tests of the worker with a real database, jobs that only wait, and a manually controlled clock.
 
 mod fairness;
 mod migrated;
@@ -18,18 +18,18 @@ use uuid::Uuid;
 
 use super::*;
 use crate::clock::Clock;
-use crate::config::Settings;
-use crate::database::{Database, DatabaseConfig, Write};
 use crate::metrics::JobMetrics;
+use crate::settings::Settings;
+use crate::store::database::{Database, DatabaseConfig, Write};
 
 const LEASE: Duration = Duration::from_millis(300);
 
-/// Waits a little, and notes which jobs were written together.
+/// A handler that waits briefly and records which jobs were written together.
 #[derive(Clone, Default)]
 struct Waiting {
     together: Arc<Mutex<Vec<Vec<Uuid>>>>,
     cleaned: Arc<AtomicUsize>,
-    /// Whose result the database does not take.
+    /// Subject whose result the database rejects.
     unwritable: Option<Uuid>,
 }
 
@@ -65,7 +65,7 @@ impl Handler for Waiting {
     }
 }
 
-/// The hand of a machine's clock: time passes, and somebody sets it.
+/// Controls a machine's clock: lets time pass, and sets the clock.
 #[derive(Clone, Default)]
 struct Hand {
     passed: Arc<AtomicI64>,
@@ -84,12 +84,12 @@ impl Hand {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::microseconds(passed + set)
     }
 
-    /// Time passes.
+    /// Lets time pass.
     fn wait(&self, time: Duration) {
         self.passed.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
-    /// Somebody sets the machine's clock.
+    /// Sets the machine's clock.
     fn set(&self, by: TimeDelta) {
         self.set.fetch_add(by.num_microseconds().unwrap(), Ordering::SeqCst);
     }
@@ -133,7 +133,7 @@ impl House {
         subjects
     }
 
-    /// What a worker claims that has served nobody yet.
+    /// Claims jobs as a worker that has not served any tenant yet.
     async fn claim(&self, limit: u64) -> Vec<Claim> {
         self.claim_behind(&mut None, limit).await
     }
@@ -149,12 +149,12 @@ impl House {
         self.queue.reap(Waiting::KIND).await.unwrap()
     }
 
-    /// The process ends, and another one starts on its database.
+    /// Ends the process and starts another one on the same database.
     fn restart(&mut self) {
         self.queue = Queue::new(self.database.clone(), &self.hand.clock(), &config(1));
     }
 
-    /// Works with `concurrency` jobs at once until `done` says so.
+    /// Works with up to `concurrency` concurrent jobs until `done` returns true.
     async fn work_until(&self, handler: &Waiting, concurrency: usize, done: impl Fn() -> bool) {
         let config = config(concurrency);
         let worker = Worker::new(
@@ -206,15 +206,15 @@ async fn a_result_that_cannot_be_written_does_not_harm_those_beside_it() {
 async fn a_vanished_workers_job_is_taken_back_while_a_backlog_lasts() {
     let (house, handler) = (House::new().await, Waiting::default());
     let lost = house.enqueue(1).await[0];
-    // Claimed by a worker that is never heard of again.
+    // Claimed by a worker that then vanishes.
     assert_eq!(house.claim(1).await.len(), 1);
     house.hand.wait(LEASE);
 
-    // Far more than is done by the time somebody looks for it.
+    // Far more than can be done before the vanished worker's job is taken back.
     house.enqueue(1000).await;
     let done = || handler.together.lock().unwrap().iter().flatten().any(|subject| *subject == lost);
     house.work_until(&handler, 2, done).await;
-    assert!(house.queue.depth().await.unwrap() > 0, "the backlog did not last");
+    assert!(house.queue.depth().await.unwrap() > 0, "the backlog is already done");
 }
 
 #[tokio::test]
@@ -228,7 +228,7 @@ async fn a_claim_that_was_taken_over_ends_nothing() {
     let second = house.claim(1).await;
     let write = house.database.write().await.unwrap();
     assert!(house.queue.end(&write, &first).await.unwrap().is_empty());
-    // Also when the claim that took over ends beside it.
+    // Also when the claim that took over ends in the same call.
     let held = house.queue.end(&write, first.iter().chain(&second)).await.unwrap();
     assert_eq!(held, HashSet::from([second[0].lease()]));
 }

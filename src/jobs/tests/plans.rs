@@ -1,4 +1,4 @@
-//! How much SQLite does for what the queue asks of it.
+//! Measures the work of SQLite for the statements of the queue.
 
 use entity::ids::JobId;
 use sea_orm::{ConnectionTrait, DbBackend, ExprTrait, QueryFilter, QueryTrait, Statement};
@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, ExprTrait, QueryFilter, QueryTrait, St
 use super::*;
 use crate::jobs::statements::Hold;
 
-/// Enqueues so many jobs of five tenants: a third waits, a third pauses, and a third is at work.
+/// Enqueues jobs of five tenants: a third waits, a third pauses, and a third is running.
 async fn fill(house: &House, jobs: usize) {
     let (held_until, token) =
         (house.hand.now() + TimeDelta::seconds(1), "x'00112233445566778899aabbccddeeff'");
@@ -46,7 +46,7 @@ fn of_the_queue(now: DateTime<Utc>) -> Vec<Statement> {
     all
 }
 
-/// Counts in tens how many steps SQLite takes on the reader's one connection.
+/// Counts, in units of ten, the virtual machine steps of SQLite on the reader's single connection.
 async fn count_steps(house: &House) -> Arc<AtomicUsize> {
     let tens = Arc::new(AtomicUsize::new(0));
     let counted = tens.clone();
@@ -58,7 +58,7 @@ async fn count_steps(house: &House) -> Arc<AtomicUsize> {
     tens
 }
 
-/// How many steps each statement takes in a queue of so many jobs, with its text.
+/// The number of steps of each statement in a queue of `jobs` jobs, with the statement's text.
 async fn steps(jobs: usize) -> Vec<(String, usize)> {
     let house = House::new().await;
     fill(&house, jobs).await;

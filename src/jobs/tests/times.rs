@@ -1,4 +1,4 @@
-//! Clocks that are set back and forward.
+//! Tests with clocks that are set back and forward.
 
 use sea_orm::{ColumnTrait, ExprTrait, QueryFilter};
 
@@ -48,7 +48,7 @@ async fn a_lease_lasts_as_long_as_it_should_when_the_clock_is_set() {
         house.hand.wait(LEASE / 2);
         assert_eq!(house.reap().await, 0);
         house.hand.wait(LEASE / 2);
-        assert_eq!(house.reap().await, 1, "its worker was not heard of for a lease");
+        assert_eq!(house.reap().await, 1, "its lease has expired");
         assert_eq!(house.claim(1).await.len(), 1);
     }
 }
@@ -66,7 +66,7 @@ async fn a_pause_lasts_as_long_as_it_should_when_the_clock_is_set() {
             assert_eq!(house.claim(1).await.len(), 0);
         }
         house.hand.wait(PAUSE);
-        assert_eq!(house.reap().await, 0, "a pause is no lost lease");
+        assert_eq!(house.reap().await, 0, "a pause is not a lost lease");
         let again = house.claim(1).await.pop().unwrap();
         assert_eq!((again.job.attempt, again.job.lost_leases), (2, 0));
     }

@@ -1,4 +1,4 @@
-//! A person of a file, held to what the API holds its callers to.
+//! A person read from a file, validated by the same rules as API input.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,20 +6,20 @@ use entity::name_key::NameKey;
 use entity::{face, person};
 
 use super::{FaceRecord, PersonRecord};
-use crate::caller::Caller;
+use crate::access::caller::Caller;
 use crate::people::face::stored_quality;
-use crate::people::name::fold;
+use crate::people::names::fold;
 use crate::people::{Change, People, PeopleError, PersonChanges, PersonKey};
 
-/// Rows that may be written, once it is known which of them are here.
+/// Rows to be written once it is known which of them already exist.
 pub(super) struct Candidate {
-    /// Where in the file the person is.
+    /// Line number of the person in the file.
     pub(super) line: u64,
     pub(super) person: person::Model,
     pub(super) faces: Vec<NewRow>,
 }
 
-/// A face, and its vector as it is stored.
+/// A face with its encoded vector.
 pub(super) type NewRow = (face::Model, Vec<u8>);
 
 impl People {
@@ -41,7 +41,7 @@ impl People {
             id: record.id,
             tenant: caller.tenant.clone(),
             external_id_folded: fold(&key.external_id),
-            // The keys of new people are their names, until `normalize_names`.
+            // New people get keys equal to their names until `normalize_names` runs.
             gallery_key: NameKey::as_sent(&key.gallery),
             external_id_key: NameKey::as_sent(&key.external_id),
             keys_as_sent: false,
@@ -66,14 +66,14 @@ impl People {
         let wrong = |reason: String| PeopleError::BadInput(format!("the face {id}: {reason}"));
         let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         if record.image_sha256.len() != 64 || !record.image_sha256.bytes().all(hexadecimal) {
-            return Err(wrong("imageSha256 has 64 lower-case hexadecimal digits".into()));
+            return Err(wrong("imageSha256 must have 64 lower-case hexadecimal digits".into()));
         }
         stored_quality(&record.quality).map_err(|error| wrong(error.to_string()))?;
         let vector =
             STANDARD.decode(&record.vector).map_err(|error| wrong(format!("its vector: {error}")))?;
         if self.sound_vector(&vector).is_none() {
             let dimensions = self.scale.dimensions;
-            return Err(wrong(format!("its vector has {dimensions} finite numbers of 4 bytes each")));
+            return Err(wrong(format!("its vector must have {dimensions} finite numbers of 4 bytes each")));
         }
         let face = face::Model {
             id,

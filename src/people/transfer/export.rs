@@ -1,4 +1,4 @@
-//! People read out, a page at a time.
+//! Exports people, one page at a time.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -12,29 +12,29 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, JoinType, QueryFilter, QueryOrder
 use serde::{Deserialize, Serialize};
 
 use super::{FORMAT, FaceRecord, Header, Line, PersonRecord, TransferError, VERSION};
-use crate::caller::Caller;
-use crate::people::load::face_of_template;
-use crate::people::name::{gallery_key, owned};
+use crate::access::caller::Caller;
+use crate::people::index_load::face_of_template;
+use crate::people::lookup::{gallery_key, owned};
 use crate::people::{Consent, People, check_name};
 
-/// People read at once.
+/// People read per query.
 const PAGE: u64 = 200;
 
-/// How much was written.
+/// Numbers of exported people and faces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Exported {
-    /// People.
+    /// Number of people.
     pub people: u64,
-    /// Their faces.
+    /// Number of faces in the file.
     pub faces: u64,
-    /// Faces that have no sound vector of the model at work; they are not in the file.
+    /// Number of faces without an intact vector of the loaded model; they are not in the file.
     pub faces_left_out: u64,
 }
 
 impl People {
-    /// Writes the caller's people, those of one gallery or of all, to `sink`, which may block. Each is noted in the audit
-    /// log before. `progress` hears how much there is so far.
+    /// Writes the caller's people, of one gallery or of all, to `sink`, which may block. Each person is recorded in the
+    /// audit log first. `progress` receives the numbers so far.
     ///
     /// # Errors
     /// When the database or the sink fails.
@@ -69,7 +69,7 @@ impl People {
         Ok(exported)
     }
 
-    /// Notes whose vectors are read.
+    /// Records in the audit log whose vectors are read.
     async fn note(&self, caller: &Caller, people: &[person::Model]) -> Result<(), DbErr> {
         let mut write = self.database.write().await?;
         caller.trail.record(&mut write, people.iter().map(|person| person.id.into())).await?;

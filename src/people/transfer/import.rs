@@ -1,4 +1,4 @@
-//! People put in: all of a file in one write, or nothing.
+//! Imports people: the whole file in one write, or nothing.
 
 use std::io::BufRead;
 
@@ -13,39 +13,39 @@ use super::candidate::Candidate;
 use super::lines::Lines;
 use super::present::Present;
 use super::{Exported, FORMAT, Header, Line, ROWS, TransferError, VERSION};
-use crate::caller::Caller;
-use crate::database::Write;
+use crate::access::caller::Caller;
 use crate::people::People;
 use crate::people::normalize::normalize_names;
+use crate::store::database::Write;
 
-/// People looked up and inserted together, unless their lines are very long.
+/// People looked up and inserted per batch, unless their lines are very long.
 const BATCH: usize = 200;
 
-/// Size of the lines that are held together, but for the last one.
+/// Maximum total size of the lines in a batch, not counting the last one.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// How much was put in.
+/// Numbers of imported people and faces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// People who were in the file.
+    /// People in the file.
     pub people: u64,
-    /// Those of them who are new here.
+    /// People who did not exist before.
     pub new_people: u64,
-    /// Faces that are new here.
+    /// Faces that did not exist before.
     pub new_faces: u64,
-    /// Faces that their people had already.
+    /// Faces that their people already had.
     pub known_faces: u64,
 }
 
 impl People {
-    /// Puts the people of `source`, which may block, among the caller's. A person whose gallery and external id are
-    /// here keeps what is said of it, and gets the faces that it has not; so the same file twice changes nothing the
-    /// second time. Ids are kept where they are free. `progress` hears how much there is so far.
+    /// Imports the people of `source`, which may block, for the caller. An existing person, by gallery and external id,
+    /// keeps the stored data and gets the faces that are missing; importing the same file again changes nothing. Ids
+    /// are kept where they are free. `progress` receives the numbers so far.
     ///
-    /// The index does not follow: [`People::load`] it anew.
+    /// The index is not updated: call [`People::load`] afterwards.
     ///
     /// # Errors
-    /// [`TransferError`] says in which line. Nothing is changed then.
+    /// [`TransferError`] with the line number. Nothing is changed then.
     pub async fn import(
         &self,
         caller: &Caller,
@@ -65,12 +65,12 @@ impl People {
             if read != (people, faces) {
                 let (read_people, read_faces) = read;
                 return Err(lines.wrong(format!(
-                    "there should be {people} people with {faces} faces, not {read_people} with {read_faces}"
+                    "expected {people} people with {faces} faces, found {read_people} with {read_faces}"
                 )));
             }
-            // A compressed file is whole only when it can be read to its end.
+            // A compressed file is intact only if it can be read to its end.
             if lines.read::<Value>()?.is_some() {
-                return Err(lines.wrong("there is something behind the last line".into()));
+                return Err(lines.wrong("there is data after the last line".into()));
             }
             normalize_names(&write).await?;
             write.commit().await?;
@@ -82,11 +82,13 @@ impl People {
         let empty = || TransferError::Line { line: 1, reason: "the file is empty".into() };
         let value: Value = lines.read()?.ok_or_else(empty)?;
         if value.get("format").and_then(Value::as_str) != Some(FORMAT) {
-            return Err(lines.wrong(format!("this is no file of `faceql export`: no format {FORMAT}")));
+            return Err(
+                lines.wrong(format!("this is not a file of `faceql export`: its format is not {FORMAT}"))
+            );
         }
         if value.get("version").and_then(Value::as_u64) != Some(VERSION.into()) {
             return Err(
-                lines.wrong(format!("only version {VERSION} of {FORMAT} is read; use a newer FaceQL"))
+                lines.wrong(format!("only version {VERSION} of {FORMAT} is supported; use a newer FaceQL"))
             );
         }
         let header: Header = serde_json::from_value(value).map_err(|error| lines.wrong(error.to_string()))?;
@@ -138,7 +140,7 @@ impl People {
         Ok(rows.insert(write, self.clock.now()).await?)
     }
 
-    /// Decides which rows a person needs.
+    /// Decides which rows to write for a person.
     fn place(
         &self,
         candidate: Candidate,
@@ -152,7 +154,7 @@ impl People {
         let (count, limit) = (present.face_count(person.id), self.config.faces_per_person);
         if !faces.is_empty() && count > limit {
             let reason = format!(
-                "the person {:?} would have {count} faces, and may have {limit}; raise FACEQL_FACES_PER_PERSON",
+                "the person {:?} would have {count} faces, but the maximum is {limit}; raise FACEQL_FACES_PER_PERSON",
                 person.external_id,
             );
             return Err(TransferError::Line { line, reason });
@@ -182,17 +184,17 @@ impl People {
 #[derive(Default)]
 struct Batch {
     people: Vec<Candidate>,
-    /// How much there should be in all, when the last line was reached.
+    /// The totals of the end line, once it has been read.
     end: Option<Exported>,
 }
 
-/// What is to be written.
+/// Rows to be written.
 #[derive(Default)]
 struct Rows {
     people: Vec<person::Model>,
     faces: Vec<face::Model>,
     templates: Vec<template::Model>,
-    /// People who were here and get further faces.
+    /// Existing people who get further faces.
     changed: Vec<PersonId>,
 }
 
@@ -201,7 +203,7 @@ impl Rows {
         self.people.is_empty() && self.changed.is_empty()
     }
 
-    /// Whose they are.
+    /// The people who own the new rows.
     fn owners(&self) -> impl Iterator<Item = AnyId> {
         self.people.iter().map(|person| person.id).chain(self.changed.iter().copied()).map(AnyId::from)
     }

@@ -1,17 +1,17 @@
-//! Lines read from a source that may be anybody's, or cut off.
+//! Reads lines from an untrusted or truncated source.
 
 use std::io::{BufRead, ErrorKind, Read};
 
 use serde::de::DeserializeOwned;
 
 use super::TransferError;
-use crate::exact::{Fate, Part, Shown, Step, json_tokens, walk};
-use crate::metadata::MetadataError;
+use crate::parsing::exact_numbers::{Fate, Part, Shown, Step, json_tokens, walk};
+use crate::store::metadata::MetadataError;
 
-/// Longest line. A person with a hundred faces of 512 values has less than half a megabyte.
+/// Maximum length of a line. A person with a hundred faces of 512 values takes less than half a megabyte.
 const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Counts the lines of a source, and holds one of them at a time.
+/// Reads and counts the lines of a source, and holds one line at a time.
 pub(super) struct Lines<R> {
     source: R,
     line: Vec<u8>,
@@ -19,26 +19,26 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The lines of `source`.
+    /// Reads the lines of `source`.
     pub(super) fn new(source: R) -> Self {
         Self { source, line: Vec::new(), number: 0 }
     }
 
-    /// The number of the line that was read last, from 1.
+    /// The number of the last line read, from 1.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// Size of the line that was read last.
+    /// The size of the last line read, in bytes.
     pub(super) fn byte_size(&self) -> usize {
         self.line.len()
     }
 
-    /// The next line's value; `None` at the end of the source.
+    /// Parses the next line; `None` at the end of the source.
     ///
     /// # Errors
-    /// [`TransferError::Line`] when it is too long or is something else, [`TransferError::CutOff`] when the source
-    /// ends in its middle.
+    /// [`TransferError::Line`] when the line is too long or malformed, [`TransferError::CutOff`] when the source ends
+    /// within it.
     pub(super) fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, TransferError> {
         self.line.clear();
         let mut limited = (&mut self.source).take(MAX_LINE_BYTES as u64 + 1);
@@ -69,7 +69,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// Why the line would not be kept as it is written, if it would not. What is not kept may have any number.
+    /// Why storing the line would change its numbers, if it would. Numbers in fields that are not stored do not matter.
     fn changed_by_parsing(&self) -> Option<String> {
         let mut reason = None;
         walk(&mut json_tokens(&self.line), |path, part| {
@@ -88,7 +88,7 @@ impl<R: BufRead> Lines<R> {
         reason
     }
 
-    /// What is wrong with the line that was read last.
+    /// An error about the last line read.
     pub(super) fn wrong(&self, reason: String) -> TransferError {
         TransferError::Line { line: self.number, reason }
     }

@@ -1,8 +1,8 @@
-//! Galleries moved between installations: how people are written to a file, and how they are put in again. Called by
-//! the shell's `export` and `import`. Knows lines, and nothing of files and compression.
+//! Moves galleries between installations: the file format, export and import. Called by the `export` and `import`
+//! commands. Works on lines, independent of files and compression.
 //!
-//! A transfer is text, a JSON object a line: the [`Header`], which names the model of all vectors; a [`Line::Person`]
-//! for each person; and a [`Line::End`], which shows that nothing is missing.
+//! A transfer is text with one JSON object per line: the [`Header`], which names the model of all vectors; a
+//! [`Line::Person`] for each person; and a [`Line::End`], which shows that the file is complete.
 
 mod candidate;
 mod export;
@@ -22,38 +22,38 @@ use super::{Consent, People, PeopleError};
 pub use export::Exported;
 pub use import::Imported;
 
-/// What the first line says the file is.
+/// The format name in the header.
 const FORMAT: &str = "faceql.people";
 
-/// Raised when a file of the new form cannot be read in the old way.
+/// Format version; raised when older versions of FaceQL cannot read new files.
 const VERSION: u32 = 1;
 
-/// Rows in one statement: SQLite takes 32,766 values.
+/// Rows inserted per statement: SQLite accepts at most 32,766 parameters.
 const ROWS: usize = 2000;
 
-/// The first line.
+/// The first line of a file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Header {
     /// Always `faceql.people`.
     format: String,
-    /// Of the form.
+    /// Version of the format.
     version: u32,
-    /// The model that every vector in the file is of.
+    /// The model of all vectors in the file.
     model: NamedModel,
-    /// When the file was begun.
+    /// When the export started.
     exported_at: DateTime<Utc>,
 }
 
-/// A model as it is told to people and to programs.
+/// A model with its name and digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedModel {
-    /// Its name, as in `dlib-resnet-v1`.
+    /// Name of the model, such as `dlib-resnet-v1`.
     pub name: String,
-    /// Its identity.
+    /// Digest that identifies the model.
     pub digest: ModelDigest,
-    /// Values in a vector.
+    /// Number of values in a vector.
     pub dimensions: usize,
 }
 
@@ -63,13 +63,13 @@ impl std::fmt::Display for NamedModel {
     }
 }
 
-/// Every further line.
+/// Any line after the header.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Line {
-    /// A person.
+    /// A person with all faces.
     Person(Box<PersonRecord>),
-    /// The last line: how much there was.
+    /// The last line, with the totals.
     End(Exported),
 }
 
@@ -94,42 +94,42 @@ struct PersonRecord {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct FaceRecord {
     id: FaceId,
-    /// Of the picture, lower-case hexadecimal.
+    /// SHA-256 of the image, lower-case hexadecimal.
     image_sha256: String,
-    /// Scores and issues, as the engine judged them.
+    /// Quality scores and issues, as assessed by the engine.
     quality: Value,
     created_at: DateTime<Utc>,
-    /// The bits of the numbers: little-endian f32 in base64.
+    /// The vector: little-endian f32 in base64.
     vector: String,
 }
 
-/// Why a transfer broke off.
+/// Why a transfer failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// The vectors are another model's.
+    /// The vectors of the file belong to another model.
     #[error(
-        "MODEL_MISMATCH: the file holds vectors of {theirs}, and the model at work here is {ours}. Vectors of \
-         different models cannot be compared. Import the file where its model is at work (FACEQL_MODEL_PACK), or \
-         enroll the pictures again"
+        "MODEL_MISMATCH: the file contains vectors of {theirs}, but this server uses {ours}. Vectors of \
+         different models cannot be compared. Import the file on a server with its model (FACEQL_MODEL_PACK), or \
+         enroll the images again"
     )]
     ModelMismatch {
         /// The model of the file.
         theirs: Box<NamedModel>,
-        /// The model at work.
+        /// The model of this server.
         ours: Box<NamedModel>,
     },
-    /// A line that is not what it should be.
+    /// A line is malformed or invalid.
     #[error("line {line}: {reason}")]
     Line {
-        /// Counted from 1.
+        /// Line number, from 1.
         line: u64,
         /// What is wrong.
         reason: String,
     },
     /// The file ends too early.
-    #[error("line {line}: the file ends here, before its last line: it was cut off")]
+    #[error("line {line}: the file is truncated: it ends here, before its last line")]
     CutOff {
-        /// Counted from 1.
+        /// Line number, from 1.
         line: u64,
     },
     /// People could not be read or written.
@@ -147,7 +147,7 @@ impl From<DbErr> for TransferError {
 }
 
 impl People {
-    /// The model at work.
+    /// The loaded model.
     fn named_model(&self) -> NamedModel {
         NamedModel {
             name: self.engine.model().name.clone(),

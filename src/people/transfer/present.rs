@@ -1,4 +1,4 @@
-//! What is here already of the people of a file: who they are, and which of their faces are new.
+//! Finds which people and faces of a file already exist.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,32 +12,32 @@ use uuid::Uuid;
 
 use super::ROWS;
 use super::candidate::{Candidate, NewRow};
-use crate::caller::Caller;
-use crate::database::Write;
-use crate::people::name::{has_gallery, owned};
+use crate::access::caller::Caller;
+use crate::people::lookup::{has_gallery, owned};
+use crate::store::database::Write;
 
-/// By the keys of their gallery and of themselves.
+/// Person ids by the keys of gallery and person.
 type People = HashMap<(NameKey, NameKey), PersonId>;
 
-/// What is here of the people and faces of a batch.
+/// Existing data that concerns the people and faces of a batch.
 #[derive(Default)]
 pub(super) struct Present {
-    /// What the galleries of the batch are found by, each by its name.
+    /// Lookup keys of the batch's galleries, by name.
     galleries: HashMap<String, NameKey>,
-    /// By the keys of their gallery and of themselves.
+    /// Existing people, by the keys of gallery and person.
     people: People,
-    /// Those among them whose names the batch has in another Unicode form.
+    /// Those of the existing people whose names differ in Unicode form from the batch's.
     in_other_form: People,
-    /// The digests of their pictures.
+    /// SHA-256 digests of the images of each person's faces.
     pictures: HashMap<PersonId, HashSet<String>>,
-    /// Ids that are taken, by anybody.
+    /// Ids that are taken, by any tenant.
     person_ids: HashSet<PersonId>,
     face_ids: HashSet<FaceId>,
 }
 
 impl Present {
-    /// What `write` sees; `committed` does not see what the file itself has put in so far. Names of the file that differ in
-    /// their Unicode form alone are not taken for one, since they were not where the file was made.
+    /// Reads what `write` sees; `committed` does not include what this import has written so far. Names of the file
+    /// that differ only in their Unicode form are kept apart, because they were distinct in the exporting database.
     pub(super) async fn read(
         write: &Write,
         committed: &DatabaseConnection,
@@ -82,7 +82,7 @@ impl Present {
         Ok(present)
     }
 
-    /// Gives a person the id that it has here, and a new one the key of its gallery. Returns whether it is new.
+    /// Gives an existing person the stored id, and a new one the key of its gallery. Returns whether the person is new.
     pub(super) fn place_person(&mut self, person: &mut person::Model) -> bool {
         if let Some(gallery) = self.galleries.get(&person.gallery) {
             person.gallery_key = gallery.clone();
@@ -106,7 +106,7 @@ impl Present {
         self.people.values().chain(self.in_other_form.values()).copied()
     }
 
-    /// The person's new faces, with the ids that they have here.
+    /// The person's new faces, with the ids to store them under.
     pub(super) fn place_faces(&mut self, person: PersonId, mut faces: Vec<NewRow>) -> Vec<NewRow> {
         let pictures = self.pictures.entry(person).or_default();
         faces.retain(|(face, _)| pictures.insert(face.image_sha256.clone()));
@@ -119,13 +119,13 @@ impl Present {
         faces
     }
 
-    /// How many faces the person has, the new ones included.
+    /// The number of the person's faces, including the new ones.
     pub(super) fn face_count(&self, person: PersonId) -> usize {
         self.pictures.get(&person).map_or(0, HashSet::len)
     }
 }
 
-/// What a gallery of the file is found by.
+/// The lookup key of a gallery of the file.
 async fn key_of_gallery(
     write: &Write,
     committed: &DatabaseConnection,

@@ -1,4 +1,4 @@
-// Documents as an application has them, and what the generated types must say of them.
+// Documents of an application, and checks of the types generated for them.
 
 import type { ResultOf, VariablesOf } from "@graphql-typed-document-node/core";
 import { type FragmentType, graphql, useFragment } from "./generated";

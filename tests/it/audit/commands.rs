@@ -1,13 +1,13 @@
-//! `faceql audit`, beside a server and after it, and what other commands leave in the log.
+//! `faceql audit`, with and without a running server, and the entries that other commands leave in the log.
 
 use std::path::Path;
 
-use faceql::database::Database;
+use faceql::store::database::Database;
 use sea_orm::ConnectionTrait;
 
 use super::{entries, ids};
 use crate::bulk::{CONSENT, faceql, tree};
-use crate::process::Binary;
+use crate::commands::process::Binary;
 use crate::support::server::config;
 
 async fn tamper(folder: &Path, statement: &str) {
@@ -19,11 +19,11 @@ async fn tamper(folder: &Path, statement: &str) {
 }
 
 #[tokio::test]
-async fn log_is_verified_beside_a_server_and_a_kept_head_shows_what_is_gone() {
+async fn log_is_verified_beside_a_server_and_a_stored_head_reveals_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let audit = |code, arguments: &[&str]| faceql(code, folder.path(), &[&["audit"], arguments].concat());
     let server = Binary::serve(folder.path(), &[]).await;
-    assert!(audit(0, &["verify"]).contains("the log has no entry"));
+    assert!(audit(0, &["verify"]).contains("the log has no entries"));
     for _ in 0..3 {
         server.client.create_container().await;
     }
@@ -31,26 +31,26 @@ async fn log_is_verified_beside_a_server_and_a_kept_head_shows_what_is_gone() {
     assert!(kept.starts_with("3:"), "{kept}");
     server.client.create_container().await;
     let told = audit(0, &["verify", "--head", kept.trim()]);
-    assert!(told.contains("the entries 1 to 4 are as they were written"), "{told}");
+    assert!(told.contains("entries 1 to 4 are unchanged"), "{told}");
     assert!(server.terminate().success());
 
     tamper(folder.path(), "UPDATE audit_entries SET actor = 'somebody' WHERE sequence = 2").await;
-    assert!(audit(1, &["verify"]).contains("NOT WELL entry 2 was changed"));
+    assert!(audit(1, &["verify"]).contains("FAIL entry 2 was modified"));
     tamper(folder.path(), "DELETE FROM audit_entries; DELETE FROM audit_heads").await;
     let told = audit(1, &["verify"]);
-    assert!(told.contains("NOT WELL the log was begun") && told.contains("secret.audit"), "{told}");
-    assert!(audit(2, &["head"]).contains("see `faceql audit verify`"));
+    assert!(told.contains("the log was started, but it is empty") && told.contains("secret.audit"), "{told}");
+    assert!(audit(2, &["head"]).contains("run `faceql audit verify`"));
     let told = audit(1, &["verify", "--head", kept.trim()]);
-    assert!(told.contains("NOT WELL the log ends before entry 3, whose head was kept"), "{told}");
+    assert!(told.contains("FAIL the log ends before entry 3, whose head was saved"), "{told}");
     assert!(audit(2, &["verify", "--head", "nonsense"]).contains("as `faceql audit head` prints it"));
 
     std::fs::remove_file(folder.path().join("secret")).unwrap();
     assert!(audit(2, &["verify"]).contains("FACEQL_SECRET_FILE"));
-    assert!(audit(2, &["head"]).contains("FACEQL_SECRET_FILE"), "it makes no secret of its own");
+    assert!(audit(2, &["head"]).contains("FACEQL_SECRET_FILE"), "it creates no secret");
 }
 
 #[tokio::test]
-async fn log_that_was_emptied_while_the_server_was_stopped_is_found_for_ever() {
+async fn log_that_was_emptied_while_the_server_was_stopped_is_reported_from_then_on() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::serve(folder.path(), &[]).await;
     server.client.create_container().await;
@@ -59,12 +59,12 @@ async fn log_that_was_emptied_while_the_server_was_stopped_is_found_for_ever() {
     let server = Binary::serve(folder.path(), &[]).await;
     server.client.create_container().await;
     let log = server.log_at_its_end();
-    assert!(log.contains("the log was begun") && log.contains("it goes on behind a gap"), "{log}");
-    assert!(faceql(1, folder.path(), &["audit", "verify"]).contains("NOT WELL entry 1 is missing"));
+    assert!(log.contains("the log was started") && log.contains("new entries follow after a gap"), "{log}");
+    assert!(faceql(1, folder.path(), &["audit", "verify"]).contains("FAIL entry 1 is missing"));
 }
 
 #[tokio::test]
-async fn replaced_database_is_found_until_it_is_said_to_be_on_purpose() {
+async fn replaced_database_is_reported_until_the_replacement_is_confirmed() {
     let folder = tempfile::tempdir().unwrap();
     let audit = |code| faceql(code, folder.path(), &["audit", "verify"]);
     let create = || faceql(0, folder.path(), &["keys", "create"]);
@@ -74,19 +74,19 @@ async fn replaced_database_is_found_until_it_is_said_to_be_on_purpose() {
         let _ = std::fs::remove_file(folder.path().join(file));
     }
     create();
-    assert!(audit(1).contains("a log was begun in another database"));
+    assert!(audit(1).contains("lists a log of another database"));
     std::fs::remove_file(folder.path().join("secret.audit")).unwrap();
     let told = audit(1);
-    assert!(told.contains("NOT WELL") && told.contains("secret.audit does not say"), "{told}");
+    assert!(told.contains("FAIL") && told.contains("secret.audit does not list"), "{told}");
     assert!(Binary::serve(folder.path(), &[]).await.terminate().success());
-    assert!(audit(0).contains("the entries 1 to 1"));
+    assert!(audit(0).contains("entries 1 to 1 are unchanged"));
 
     std::fs::write(folder.path().join("secret.audit"), "{}").unwrap();
-    assert!(audit(1).contains("secret.audit, which says that the log was begun, was changed"));
+    assert!(audit(1).contains("secret.audit, which records that the log was started, was modified"));
 }
 
 #[tokio::test]
-async fn what_the_shell_changes_or_reads_is_noted_by_its_command() {
+async fn changes_and_reads_of_the_shell_are_recorded_by_command() {
     let (here, there) = (tree(), tempfile::tempdir().unwrap());
     faceql(0, here.path(), &[&["enroll", "people"], CONSENT.as_slice()].concat());
     faceql(0, here.path(), &["export", "people.ndjson"]);
@@ -106,7 +106,7 @@ async fn what_the_shell_changes_or_reads_is_noted_by_its_command() {
 }
 
 #[tokio::test]
-async fn keys_made_and_revoked_are_noted_for_their_tenant() {
+async fn created_and_revoked_keys_are_recorded_for_their_tenant() {
     let folder = tempfile::tempdir().unwrap();
     let server = Binary::serve(folder.path(), &[]).await;
     let made = faceql(0, folder.path(), &["keys", "create", "--tenant", "acme"]);

@@ -1,4 +1,4 @@
-//! What a caller makes the log write is bounded by what it pays, and by what is told together.
+//! The number of audit entries that a caller can cause is limited by cost and by combining entries.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::{log_of, of, send};
 use crate::support::client::read;
 use crate::support::{Client, TestServer, code};
 
-/// What cannot be decoded, compared so often under other names.
+/// Many aliased comparisons of an image that cannot be decoded.
 fn comparisons(count: usize) -> String {
     let mut query = "mutation {".to_owned();
     for number in 0..count {
@@ -21,7 +21,7 @@ fn comparisons(count: usize) -> String {
 }
 
 #[tokio::test]
-async fn refused_comparisons_of_one_request_have_one_entry_and_too_many_none() {
+async fn refused_comparisons_of_one_request_share_one_entry_and_too_many_leave_none() {
     let server = TestServer::start().await;
     let client = server.client();
     let refused = send(&client, "many", &comparisons(10), json!({})).await;
@@ -33,7 +33,7 @@ async fn refused_comparisons_of_one_request_have_one_entry_and_too_many_none() {
         async move { send(client, &format!("flood-{number}"), flood, json!({})).await }
     });
     let answers = futures_util::future::join_all(flood).await;
-    // The others were refused by the rate before they did anything.
+    // The others were refused by the rate limit before they did anything.
     let executed = 1 + answers.iter().filter(|answer| code(answer) == "UNSUPPORTED_IMAGE").count();
     assert!(answers.iter().any(|answer| code(answer) == "RATE_LIMITED"), "all were executed");
     let log = log_of(server).await;
@@ -44,7 +44,7 @@ async fn refused_comparisons_of_one_request_have_one_entry_and_too_many_none() {
     assert!(log.len() <= executed, "{} entries of {executed} requests", log.len());
 }
 
-/// What a mutation costs, whatever becomes of it.
+/// The cost of a mutation, whether it succeeds or not.
 async fn cost(client: &Client, query: &str, input: &Value) -> u64 {
     let body = json!({ "query": query, "variables": { "input": input } });
     let response = read(client.post().header("X-GraphQL-Cost", "1").json(&body).send().await.unwrap()).await;
@@ -52,7 +52,7 @@ async fn cost(client: &Client, query: &str, input: &Value) -> u64 {
 }
 
 #[tokio::test]
-async fn every_mutation_pays_for_its_entry_and_for_the_pictures_that_the_engine_looks_at() {
+async fn every_mutation_pays_for_its_entry_and_for_the_images_that_the_engine_processes() {
     let server = TestServer::start().await;
     let client = server.client();
     let schema = Schema::of(&client).await;
@@ -66,7 +66,7 @@ async fn every_mutation_pays_for_its_entry_and_for_the_pictures_that_the_engine_
 }
 
 #[tokio::test]
-async fn every_picture_of_an_enrollment_is_paid_for() {
+async fn every_image_of_an_enrollment_is_paid_for() {
     let settings = [("FACEQL_MAX_QUERY_COST", "3000"), ("FACEQL_RATE_COST_PER_SECOND", "1")];
     let server = TestServer::with(&settings).await;
     let client = server.client();

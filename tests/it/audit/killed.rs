@@ -1,17 +1,17 @@
-//! The real binary, killed while it writes: every change is there with its entry, and no entry without its change.
+//! The real binary, killed while it writes: every change has its entry, and every entry its change.
 
 use std::time::Duration;
 
 use entity::{container, enrollment};
 use faceql::audit::AuditLog;
 use faceql::clock::Clock;
-use faceql::database::Database;
-use faceql::secret::{Secret, SecretConfig};
+use faceql::store::database::Database;
+use faceql::store::secret::{Secret, SecretConfig};
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 
 use super::entries;
-use crate::process::Binary;
+use crate::commands::process::Binary;
 use crate::support::Client;
 use crate::support::server::config;
 
@@ -19,7 +19,7 @@ const ROUNDS: u64 = 4;
 const START: &str = "mutation { createContainer { container { id } } startEnrollment(input: {
     externalId: \"joe\", consent: {grantedAt: \"2026-01-31T12:00:00Z\"}}) { enrollment { id } } }";
 
-/// Writes until the server is gone; how many requests were answered.
+/// Writes until the server is gone; returns how many requests were acknowledged.
 async fn write_all(client: Client) -> usize {
     let mut answered = 0;
     while let Ok(response) = client.post().json(&json!({ "query": START })).send().await {
@@ -32,13 +32,13 @@ async fn write_all(client: Client) -> usize {
 }
 
 #[tokio::test]
-async fn killed_at_any_moment_it_has_an_entry_for_each_change_and_a_whole_log() {
+async fn killed_at_any_moment_it_has_an_entry_for_each_change_and_an_intact_log() {
     let folder = tempfile::tempdir().unwrap();
     let mut answered = 0;
     for round in 0..ROUNDS {
         let mut binary = Binary::serve(folder.path(), &[]).await;
         let writing = [0, 1].map(|_| tokio::spawn(write_all(binary.client.clone())));
-        // The moment itself is what is tried out.
+        // The moment varies, since it is what is being tested.
         tokio::time::sleep(Duration::from_millis(50 + round * 7919 % 396)).await;
         binary.kill();
         for writing in writing {

@@ -1,4 +1,5 @@
-//! The audit log: everything that is done or shown has its entry, whatever the schema has; and what was changed is found.
+//! The audit log: every mutation and every returned vector or image leaves an entry, whatever the schema contains; and
+//! changes to the log are detected.
 
 mod commands;
 mod flood;
@@ -10,7 +11,7 @@ mod schema;
 use std::collections::BTreeSet;
 
 use entity::audit_entry::{Column, Entity, Model};
-use faceql::database::{Database, DatabaseConfig};
+use faceql::store::database::{Database, DatabaseConfig};
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::Value;
 
@@ -18,19 +19,19 @@ use crate::support::client::read;
 use crate::support::server::config;
 use crate::support::{Client, TestServer};
 
-/// Sends a request under an id of its own; the whole response.
+/// Sends a request with its own request id; returns the whole response.
 async fn send(client: &Client, id: &str, query: &str, variables: Value) -> Value {
     let body = serde_json::json!({ "query": query, "variables": variables });
     read(client.post().header("X-Request-Id", id).json(&body).send().await.unwrap()).await
 }
 
-/// Ends a server; what its log holds then.
+/// Stops a server; returns the entries of its log.
 async fn log_of(server: TestServer) -> Vec<Model> {
     let folder = server.stop_with_jobs().await;
     entries(&config(folder.path(), &[]).database).await
 }
 
-/// What the log in a database holds.
+/// The entries of the log in a database.
 pub(crate) async fn entries(config: &DatabaseConfig) -> Vec<Model> {
     let database = Database::open_beside(config).await.unwrap();
     let entries = Entity::find().order_by_asc(Column::Sequence).all(database.reader()).await.unwrap();
@@ -47,7 +48,7 @@ fn ids(entry: &Model) -> BTreeSet<String> {
     serde_json::from_str(&entry.ids).unwrap()
 }
 
-/// All ids in a response, however deep.
+/// All ids in a response, at any depth.
 fn ids_in(value: &Value) -> BTreeSet<String> {
     match value {
         Value::String(text) if is_id(text) => [text.clone()].into(),

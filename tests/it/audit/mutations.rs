@@ -1,4 +1,4 @@
-//! Whatever the schema changes or searches leaves an entry under its own name: refused or done.
+//! Every mutation and search of the schema leaves an entry with its name, whether refused or successful.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use super::schema::{PLANTED, Schema, name};
 use super::{ids, ids_in, log_of, of, send};
+use crate::access::tenants::{self, ACME, READER};
 use crate::contours;
 use crate::people::picture;
 use crate::support::client::text;
 use crate::support::socket::settle;
 use crate::support::{Client, TestServer, drawn, photo};
-use crate::tenants::{self, ACME, READER};
 
 #[tokio::test]
-async fn every_mutation_of_the_schema_leaves_one_entry_with_its_name_and_what_came_of_it() {
+async fn every_mutation_of_the_schema_leaves_one_entry_with_its_name_and_outcome() {
     let server = TestServer::start().await;
     let client = server.client();
     let schema = Schema::of(&client).await;
@@ -37,7 +37,7 @@ async fn every_mutation_of_the_schema_leaves_one_entry_with_its_name_and_what_ca
     assert!(!format!("{log:?}").contains(PLANTED), "{log:?}");
 }
 
-/// Calls a mutation, which must do what it is asked for; what it answers.
+/// Calls a mutation, which must succeed; returns its result.
 async fn act(client: &Client, schema: &Schema, mutation: &str, input: Value) -> Value {
     let mutation = schema.mutations().iter().find(|field| name(field) == mutation).unwrap();
     let query = schema.document(mutation);
@@ -47,7 +47,7 @@ async fn act(client: &Client, schema: &Schema, mutation: &str, input: Value) -> 
 }
 
 #[tokio::test]
-async fn every_mutation_of_the_schema_names_what_it_did_something_to() {
+async fn every_mutation_of_the_schema_records_the_ids_that_it_affects() {
     let server = TestServer::start().await;
     let client = server.client();
     let schema = Schema::of(&client).await;
@@ -114,7 +114,7 @@ async fn every_mutation_of_the_schema_names_what_it_did_something_to() {
 }
 
 #[tokio::test]
-async fn repeated_request_and_mutations_together_have_an_entry_each() {
+async fn repeated_request_and_each_of_several_mutations_leave_an_entry() {
     let server = TestServer::start().await;
     let client = server.client();
     let query = r#"mutation { createContainer(input: {idempotencyKey: "same"}) { container { id } } }"#;
@@ -140,7 +140,7 @@ async fn repeated_request_and_mutations_together_have_an_entry_each() {
 }
 
 #[tokio::test]
-async fn entry_says_whose_key_it_was_and_that_it_may_not() {
+async fn entry_names_the_key_and_that_it_was_forbidden() {
     let server = tenants::server().await;
     let query = "mutation { createContainer { container { id } } }";
     send(&server.client_with_key(ACME), "allowed", query, json!({})).await;
@@ -153,7 +153,7 @@ async fn entry_says_whose_key_it_was_and_that_it_may_not() {
 }
 
 #[tokio::test]
-async fn batch_and_socket_leave_what_single_requests_leave() {
+async fn batch_and_socket_leave_the_same_entries_as_single_requests() {
     let server = TestServer::with(&[("FACEQL_MAX_BATCH", "10")]).await;
     let client = server.client();
     let create = json!({ "query": "mutation { createContainer { container { id } } }" });

@@ -1,4 +1,4 @@
-//! Whatever of the schema shows a vector or a picture leaves an entry, and what shows none does not.
+//! Every field of the schema that returns a vector or an image leaves an entry, and other fields do not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::support::socket::settle;
 use crate::support::{Client, Socket, TestServer, photo};
 use crate::{contours, detection};
 
-/// Numbers that are no vector: how an image is turned.
+/// Numbers that are not a vector, such as the rotation of an image.
 const NO_VECTOR: [&str; 1] = ["Contour.transform"];
 
-/// Whether a field shows a vector or a picture, by what the schema says of it.
+/// Whether a field returns a vector or an image, according to the schema.
 fn shows(of: &str, field: &Value) -> bool {
     let (kind, name) = (&field["type"], name(field));
     let is_vector = base(kind) == "Float" && is_list(kind);
@@ -23,7 +23,7 @@ fn shows(of: &str, field: &Value) -> bool {
     (is_vector || is_picture) && !NO_VECTOR.contains(&&*format!("{of}.{name}"))
 }
 
-/// One of each thing with an id of its own.
+/// One object of each kind that has an id.
 async fn samples(server: &TestServer) -> BTreeMap<&'static str, String> {
     let client = server.client();
     let container = client.create_container().await;
@@ -53,7 +53,7 @@ async fn samples(server: &TestServer) -> BTreeMap<&'static str, String> {
 }
 
 #[tokio::test]
-async fn every_field_of_the_schema_that_shows_a_vector_or_a_picture_leaves_an_entry() {
+async fn every_field_of_the_schema_that_returns_a_vector_or_an_image_leaves_an_entry() {
     let server = TestServer::start().await;
     let client = server.client();
     let (schema, samples) = (Schema::of(&client).await, samples(&server).await);
@@ -77,7 +77,7 @@ async fn every_field_of_the_schema_that_shows_a_vector_or_a_picture_leaves_an_en
     }
     let log = log_of(server).await;
     let shown = asked.values().filter(|(shows, _)| *shows).count();
-    assert!(shown >= 6, "only {shown} fields show a vector or a picture: {asked:?}");
+    assert!(shown >= 6, "only {shown} fields return a vector or an image: {asked:?}");
     for (coordinate, (shows, id)) in asked {
         match of(&log, &coordinate)[..] {
             [] => assert!(!shows, "{coordinate} leaves no entry"),
@@ -86,13 +86,13 @@ async fn every_field_of_the_schema_that_shows_a_vector_or_a_picture_leaves_an_en
                 assert_eq!((&*entry.act, &*entry.outcome), ("read", "OK"));
                 assert_eq!(ids(entry), BTreeSet::from([id.clone()]));
             }
-            _ => panic!("{coordinate} leaves more than one entry"),
+            _ => panic!("{coordinate} left more than one entry"),
         }
     }
 }
 
 #[tokio::test]
-async fn request_has_one_entry_for_all_that_it_shows() {
+async fn request_has_one_entry_for_everything_that_it_returns() {
     let server = TestServer::start().await;
     let client = server.client();
     let container = client.create_container().await;
@@ -114,7 +114,7 @@ async fn request_has_one_entry_for_all_that_it_shows() {
 }
 
 #[tokio::test]
-async fn every_event_that_shows_a_vector_has_an_entry() {
+async fn every_event_that_contains_a_vector_has_an_entry() {
     let server = TestServer::start().await;
     let client = server.client();
     let container = client.create_container().await;
@@ -131,7 +131,7 @@ async fn every_event_that_shows_a_vector_has_an_entry() {
 }
 
 #[tokio::test]
-async fn picture_behind_a_link_leaves_an_entry_when_it_is_sent() {
+async fn image_behind_a_link_leaves_an_entry_when_it_is_sent() {
     let server = TestServer::start().await;
     let ended = detection::detect(&server, json!({ "image": picture(&photo("obama.jpg")) })).await;
     let url = text(&ended["originalImageUrl"]);
@@ -154,7 +154,7 @@ async fn picture_behind_a_link_leaves_an_entry_when_it_is_sent() {
 }
 
 #[tokio::test]
-async fn what_is_read_at_the_last_moment_is_noted_before_the_server_ends() {
+async fn reads_just_before_shutdown_are_recorded_before_the_server_ends() {
     let server = TestServer::start().await;
     let client = server.client();
     let container = client.create_container().await;

@@ -1,4 +1,4 @@
-//! The schema as clients can ask for it, so that tests go by what it has and not by a list of names.
+//! The schema as introspection returns it, so that tests cover what exists instead of a list of names.
 
 use serde_json::{Map, Value, json};
 
@@ -12,10 +12,10 @@ const INTROSPECTION: &str = "{ __schema { mutationType { name } types { kind nam
 fragment Type on __Type { kind name ofType { kind name ofType { kind name ofType { kind name
     ofType { kind name ofType { kind name } } } } } }";
 
-/// What every text is that tests give of their own: names and keys, which the log must not hold.
+/// The value of every text that tests make up: names and keys, which the log must not contain.
 pub(super) const PLANTED: &str = "PlantedName";
 
-/// The id of something that is not there, without its type.
+/// An id of something that does not exist, without its type prefix.
 const NOBODY: &str = "01h455vb4pex5vsknk084sn02q";
 
 /// The whole schema.
@@ -37,7 +37,7 @@ impl Schema {
         self.fields(&self.mutation)
     }
 
-    /// The objects of which it has fields, but for its roots and introspection itself.
+    /// The object types whose fields it has, except the root types and introspection.
     pub(super) fn objects(&self) -> impl Iterator<Item = &str> {
         let objects = self.types.iter().filter(|one| one["kind"] == "OBJECT").map(name);
         objects
@@ -48,7 +48,7 @@ impl Schema {
         self.named(of)["fields"].as_array().map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// A document that calls a mutation with `$input`, and asks for the id of whatever it answers.
+    /// A document that calls a mutation with `$input` and selects the id of its result.
     pub(super) fn document(&self, mutation: &Value) -> String {
         let (name, input) = (name(mutation), base(&mutation["args"][0]["type"]));
         assert_eq!(
@@ -60,7 +60,7 @@ impl Schema {
         format!("mutation($input: {input}!) {{ {name}(input: $input) {selection} }}")
     }
 
-    /// The ids that a type has, of itself or of what is directly in it.
+    /// The ids of a type: its own and those of its direct fields.
     fn selection(&self, of: &str, depth: usize) -> String {
         let fields = self.fields(of);
         if fields.iter().any(|field| name(field) == "id") {
@@ -78,7 +78,7 @@ impl Schema {
         format!("{{ {} }}", selected.join(" "))
     }
 
-    /// The least input that a mutation takes: it is well-formed, and mostly about nothing that there is.
+    /// The minimal input that a mutation accepts: well-formed, but mostly about objects that do not exist.
     pub(super) fn least_input(&self, mutation: &Value) -> Value {
         self.object(base(&mutation["args"][0]["type"]))
     }
@@ -89,7 +89,7 @@ impl Schema {
             |field: &&Value| field["type"]["kind"] == "NON_NULL" && field["defaultValue"].is_null();
         let mut given: Vec<&Value> = fields.iter().filter(required).collect();
         if given.is_empty() {
-            // One of several, and no file: that would be a part of the request.
+            // One of several alternatives, but no file, which would be a part of the request.
             given.extend(fields.iter().find(|field| base(&field["type"]) != "Upload"));
         }
         let value = |field: &&Value| (name(field).to_owned(), self.value(of, name(field), &field["type"]));
@@ -115,7 +115,7 @@ impl Schema {
             "DateTime" => json!("2026-01-31T12:00:00Z"),
             "JSON" => json!({ PLANTED: PLANTED }),
             "String" => json!(PLANTED),
-            other => panic!("{of}.{field} is a {other}: say what it could be"),
+            other => panic!("{of}.{field} is a {other}: give an example value"),
         }
     }
 
@@ -129,12 +129,12 @@ pub(super) fn name(of: &Value) -> &str {
     of["name"].as_str().unwrap()
 }
 
-/// The name of a type, however often it is wrapped.
+/// The name of a type, without its wrappers.
 pub(super) fn base(kind: &Value) -> &str {
     if kind["ofType"].is_null() { name(kind) } else { base(&kind["ofType"]) }
 }
 
-/// Whether a type is a list, however it is wrapped.
+/// Whether a type is a list, at any level of wrapping.
 pub(super) fn is_list(kind: &Value) -> bool {
     kind["kind"] == "LIST" || !kind["ofType"].is_null() && is_list(&kind["ofType"])
 }

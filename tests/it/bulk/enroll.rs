@@ -7,28 +7,28 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::{CONSENT, command, enroll_tree, faceql, lines, put, rows, tree};
-use crate::process::Binary;
+use crate::commands::process::Binary;
 use crate::support::photo;
 
 #[tokio::test]
-async fn a_folder_tree_is_enrolled_once_and_begun_again_only_what_is_new() {
+async fn a_folder_tree_is_enrolled_once_and_a_second_run_adds_only_what_is_new() {
     let folder = tree();
     let first = enroll_tree(0, folder.path());
-    assert!(first.contains("2 people: 3 pictures enrolled, 0 enrolled before, 0 refused"), "{first}");
+    assert!(first.contains("2 people: 3 images enrolled, 0 enrolled before, 0 refused"), "{first}");
     let before = rows(folder.path()).await;
     assert!(before.0.iter().all(|person| person.consent_reference.as_deref() == Some("form 7")));
     let again = enroll_tree(0, folder.path());
-    assert!(again.contains("2 people: 0 pictures enrolled, 3 enrolled before, 0 refused"), "{again}");
+    assert!(again.contains("2 people: 0 images enrolled, 3 enrolled before, 0 refused"), "{again}");
     assert_eq!(rows(folder.path()).await, before);
     put(folder.path(), "people/barack/3.jpg", &photo("obama3.jpg"));
     let more = enroll_tree(0, folder.path());
-    assert!(more.contains("1 pictures enrolled, 3 enrolled before"), "{more}");
+    assert!(more.contains("1 images enrolled, 3 enrolled before"), "{more}");
     let checked = faceql(0, folder.path(), &["index", "check"]);
     assert!(checked.contains("default/default") && checked.contains("4 faces searched for"), "{checked}");
 }
 
 #[tokio::test]
-async fn what_is_refused_is_reported_and_does_not_hinder_the_others() {
+async fn refused_images_are_reported_and_do_not_stop_the_others() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "list/pictures/obama.jpg", &photo("obama.jpg"));
     put(folder.path(), "list/pictures/biden.jpg", &photo("biden.jpg"));
@@ -49,7 +49,7 @@ async fn what_is_refused_is_reported_and_does_not_hinder_the_others() {
     let expected = [
         "BAD_USER_INPUT",
         "CONSENT_REQUIRED",
-        // One of the two who claim the same face comes first.
+        // The first of the two people who claim the same face is enrolled.
         "DUPLICATE_PERSON",
         "UNREADABLE",
         "UNREADABLE",
@@ -62,7 +62,7 @@ async fn what_is_refused_is_reported_and_does_not_hinder_the_others() {
 }
 
 #[tokio::test]
-async fn a_table_says_of_each_person_the_gallery_the_name_and_the_consent() {
+async fn a_table_gives_each_persons_gallery_name_and_consent() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "obama.jpg", &photo("obama.jpg"));
     put(folder.path(), "obama2.jpg", &photo("obama2.jpg"));
@@ -76,7 +76,7 @@ async fn a_table_says_of_each_person_the_gallery_the_name_and_the_consent() {
         folder.path(),
         &[&["enroll", "people.csv", "--gallery", "west"], CONSENT.as_slice()].concat(),
     );
-    assert!(ended.contains("2 people: 3 pictures enrolled"), "{ended}");
+    assert!(ended.contains("2 people: 3 images enrolled"), "{ended}");
     let (mut people, faces, _) = rows(folder.path()).await;
     people.sort_by(|one, other| one.gallery.cmp(&other.gallery));
     let said = people.iter().map(|person| {
@@ -89,7 +89,7 @@ async fn a_table_says_of_each_person_the_gallery_the_name_and_the_consent() {
 }
 
 #[test]
-fn people_without_consent_and_lists_that_are_none_are_refused() {
+fn people_without_consent_and_invalid_lists_are_refused() {
     let folder = tree();
     let refused = faceql(1, folder.path(), &["enroll", "people"]);
     assert!(refused.contains("CONSENT_REQUIRED") && refused.contains("2 refused"), "{refused}");
@@ -101,7 +101,7 @@ fn people_without_consent_and_lists_that_are_none_are_refused() {
 }
 
 #[tokio::test]
-async fn asked_to_end_it_finishes_whom_it_has_begun_and_the_next_run_goes_on() {
+async fn a_stopped_run_finishes_the_people_it_has_started_and_the_next_run_continues() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "obama.jpg", &photo("obama.jpg"));
     put(folder.path(), "note.txt", b"no picture");
@@ -119,16 +119,16 @@ async fn asked_to_end_it_finishes_whom_it_has_begun_and_the_next_run_goes_on() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     out.read_to_string(&mut told).unwrap();
     assert_eq!(first.wait().unwrap().code(), Some(1));
-    assert!(told.contains("the same command goes on from here"), "{told}");
+    assert!(told.contains("run the same command again to continue"), "{told}");
     let before = enrolled_by(folder.path()).await;
-    assert!(told.contains(&format!(" {before} pictures enrolled")), "{told}");
+    assert!(told.contains(&format!(" {before} images enrolled")), "{told}");
     let second = faceql(1, folder.path(), &arguments);
-    let expected = format!("{} pictures enrolled, {before} enrolled before, 1 refused", 30 - before);
+    let expected = format!("{} images enrolled, {before} enrolled before, 1 refused", 30 - before);
     assert!(second.contains(&expected), "{second}");
     assert_eq!(enrolled_by(folder.path()).await, 30);
 }
 
-/// How many people there are, each with one face.
+/// The number of people, each of whom has one face.
 async fn enrolled_by(folder: &Path) -> usize {
     let (people, faces, _) = rows(folder).await;
     assert_eq!(people.len(), faces.len());
@@ -136,12 +136,12 @@ async fn enrolled_by(folder: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn while_a_server_has_the_database_every_command_is_refused() {
+async fn commands_are_refused_while_a_server_has_the_database() {
     let folder = tree();
     let server = Binary::serve(folder.path(), &[]).await;
     put(folder.path(), "people.ndjson", b"{}\n");
     let refused = enroll_tree(2, folder.path());
-    assert!(refused.contains("another FaceQL has the database open; stop it first"), "{refused}");
+    assert!(refused.contains("another FaceQL process has the database open; stop it first"), "{refused}");
     for (code, arguments) in [
         (1, ["export", "out.ndjson"]),
         (1, ["import", "people.ndjson"]),
@@ -149,7 +149,7 @@ async fn while_a_server_has_the_database_every_command_is_refused() {
         (2, ["index", "rebuild"]),
     ] {
         let refused = faceql(code, folder.path(), &arguments);
-        assert!(refused.contains("another FaceQL has the database open; stop it first"), "{refused}");
+        assert!(refused.contains("another FaceQL process has the database open; stop it first"), "{refused}");
     }
     assert!(!folder.path().join("out.ndjson").exists());
     assert!(server.terminate().success());

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{close, enrolled_tree, faceql, lines, open};
 
 #[tokio::test]
-async fn templates_that_are_sound_are_found_and_damaged_ones_are_told() {
+async fn sound_templates_are_found_and_damaged_ones_are_reported() {
     let folder = enrolled_tree();
     let checked = faceql(0, folder.path(), &["index", "check"]);
     assert!(checked.contains("3 templates, 0 damaged, 3 in the index"), "{checked}");
@@ -22,19 +22,19 @@ async fn templates_that_are_sound_are_found_and_damaged_ones_are_told() {
 
     Box::pin(change_one(folder.path(), template::Column::Vector, Expr::value(vec![0_u8; 8]))).await;
     let checked = faceql(1, folder.path(), &["index", "check"]);
-    assert!(checked.contains("NOT WELL default/default"), "{checked}");
+    assert!(checked.contains("FAIL default/default"), "{checked}");
     assert!(checked.contains("3 templates, 1 damaged, 2 in the index"), "{checked}");
     let rebuilt = faceql(1, folder.path(), &["index", "rebuild"]);
     assert!(rebuilt.contains("built with 2 faces in") && rebuilt.contains("1 damaged"), "{rebuilt}");
 }
 
 #[tokio::test]
-async fn templates_of_another_model_are_told_and_no_fault() {
+async fn templates_of_another_model_are_reported_but_are_not_an_error() {
     let folder = enrolled_tree();
     let other = Expr::value("ab".repeat(32));
     Box::pin(change_one(folder.path(), template::Column::ModelDigest, other)).await;
     let checked = faceql(0, folder.path(), &["index", "check"]);
-    assert!(checked.contains("1 templates, of a model that is not at work"), "{checked}");
+    assert!(checked.contains("1 templates, of a model that is not in use"), "{checked}");
     assert!(checked.contains("2 templates, 0 damaged, 2 in the index"), "{checked}");
     let told = faceql(0, folder.path(), &["export", "people.ndjson"]);
     assert!(told.contains("2 people with 2 faces") && told.contains("1 faces left out"), "{told}");
@@ -54,7 +54,7 @@ async fn change_one(folder: &Path, column: template::Column, value: Expr) {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_not_made() {
+fn a_missing_database_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     for (code, arguments) in
         [(2, ["index", "check"]), (2, ["index", "rebuild"]), (1, ["export", "out.ndjson"])]

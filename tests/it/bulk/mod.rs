@@ -1,5 +1,5 @@
-//! Bulk work from the shell, by the real binary: people enrolled from folders and tables, moved to another database,
-//! and their index checked.
+//! Bulk work from the shell, with the real binary: people are enrolled from folders and tables and moved to another
+//! database, and their index is checked.
 
 mod enroll;
 mod index;
@@ -36,12 +36,12 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What `faceql` with these arguments says when it ends with `code`.
+/// The output of `faceql` with these arguments, which must exit with `code`.
 pub(crate) fn faceql(code: i32, folder: &Path, arguments: &[&str]) -> String {
     said(code, &command(folder, arguments).output().unwrap())
 }
 
-/// What it prints when it ends with `code`.
+/// The output of a command, which must have exited with `code`.
 fn said(code: i32, output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{out}{err}");
@@ -54,7 +54,7 @@ fn put(folder: &Path, path: &str, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// A folder with two people of whom three pictures are good.
+/// A folder with two people and three good images.
 pub(crate) fn tree() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), "people/barack/1.jpg", &photo("obama.jpg"));
@@ -67,7 +67,7 @@ fn enroll_tree(code: i32, folder: &Path) -> String {
     faceql(code, folder, &[&["enroll", "people"], CONSENT.as_slice()].concat())
 }
 
-/// Both of the tree, enrolled.
+/// The people of [`tree`], enrolled.
 fn enrolled_tree() -> TempDir {
     let folder = tree();
     enroll_tree(0, folder.path());

@@ -1,4 +1,4 @@
-//! Names in several Unicode forms, as file systems and tables have them.
+//! Names in several Unicode forms, as they occur in file systems and tables.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ const COMPOSED: &str = "Jos\u{e9}";
 const DECOMPOSED: &str = "Jose\u{301}";
 
 #[tokio::test]
-async fn folders_and_tables_name_one_person_in_either_form() {
+async fn folders_and_tables_name_the_same_person_in_either_form() {
     let folder = tempfile::tempdir().unwrap();
     put(folder.path(), &format!("people/{DECOMPOSED}/1.jpg"), &photo("obama.jpg"));
     put(folder.path(), "2.jpg", &photo("obama2.jpg"));
@@ -28,7 +28,7 @@ async fn folders_and_tables_name_one_person_in_either_form() {
 }
 
 #[tokio::test]
-async fn imported_person_is_the_one_of_the_same_name_in_another_form() {
+async fn imported_person_is_the_one_with_the_same_name_in_another_form() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for (folder, name, picture) in [(&here, DECOMPOSED, "obama.jpg"), (&there, COMPOSED, "obama2.jpg")] {
         put(folder.path(), &format!("people/{name}/1.jpg"), &photo(picture));
@@ -46,13 +46,13 @@ async fn imported_person_is_the_one_of_the_same_name_in_another_form() {
 }
 
 #[tokio::test]
-async fn people_who_are_kept_apart_are_so_after_export_and_import() {
+async fn people_who_are_kept_apart_remain_so_after_export_and_import() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     put(here.path(), "people/1/1.jpg", &photo("obama.jpg"));
     put(here.path(), "people/2/1.jpg", &photo("biden.jpg"));
     faceql(0, here.path(), &[&["enroll", "people"], CONSENT.as_slice()].concat());
     let app = open(here.path()).await;
-    // As a migration leaves an old database.
+    // The state that a migration leaves of an old database.
     let write = app.database().write().await.unwrap();
     for (person, name) in rows_of(&app).await.into_iter().zip([DECOMPOSED, COMPOSED]) {
         let renamed = person::Model {

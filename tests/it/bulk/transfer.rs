@@ -24,7 +24,7 @@ fn metadata() -> Value {
     })
 }
 
-/// Says of the tree's Barack what is hard to keep.
+/// Gives the tree's Barack values that are hard to preserve.
 async fn describe(folder: &Path) {
     let app = open(folder).await;
     let key = PersonKey { gallery: "default".into(), external_id: "barack".into() };
@@ -41,7 +41,7 @@ async fn describe(folder: &Path) {
 }
 
 #[tokio::test]
-async fn exported_and_imported_elsewhere_every_row_is_the_same() {
+async fn every_row_is_the_same_after_export_and_import() {
     let (here, there) = (enrolled_tree(), tempfile::tempdir().unwrap());
     describe(here.path()).await;
     let file = here.path().join("people.ndjson.gz");
@@ -54,16 +54,16 @@ async fn exported_and_imported_elsewhere_every_row_is_the_same() {
     assert_eq!(described, Some(metadata()));
     assert_eq!(rows(there.path()).await, original);
     let again = faceql(0, there.path(), &["import", &path]);
-    assert!(again.contains("0 new, with 0 new faces; 3 faces were here already"), "{again}");
+    assert!(again.contains("0 new, with 0 new faces; 3 faces existed already"), "{again}");
     assert_eq!(rows(there.path()).await, original);
-    // Known again, so that the same person is not enrolled a second time.
+    // The images are known, so the same person is not enrolled a second time.
     put(there.path(), "people/stranger/1.jpg", &photo("obama3.jpg"));
     let known = enroll_tree(1, there.path());
     assert!(known.contains("DUPLICATE_PERSON") && known.contains("barack"), "{known}");
 }
 
 #[test]
-fn an_exported_file_is_the_users_alone_and_is_there_whole_or_not_at_all() {
+fn an_exported_file_is_private_and_appears_completely_or_not_at_all() {
     let folder = enrolled_tree();
     for name in ["people.ndjson", "people.ndjson.gz"] {
         put(folder.path(), &format!("{name}.partial"), b"of an export that was killed");
@@ -78,7 +78,7 @@ fn an_exported_file_is_the_users_alone_and_is_there_whole_or_not_at_all() {
     let plain = fs::read_to_string(folder.path().join("people.ndjson")).unwrap();
     let after_header = |text: &str| text.split_once('\n').unwrap().1.to_owned();
     assert_eq!(after_header(&plain), after_header(&unpacked));
-    // Where a folder is, no file can take its place.
+    // A file cannot replace a folder.
     put(folder.path(), "taken/file", b"");
     let refused = faceql(1, folder.path(), &["export", "taken"]);
     assert!(refused.contains("taken: "), "{refused}");
@@ -87,7 +87,7 @@ fn an_exported_file_is_the_users_alone_and_is_there_whole_or_not_at_all() {
 }
 
 #[test]
-fn only_the_gallery_and_the_tenant_that_are_asked_for_are_exported() {
+fn only_the_requested_gallery_and_tenant_are_exported() {
     let folder = enrolled_tree();
     let count = |arguments: &[&str]| {
         faceql(0, folder.path(), &[&["export", "people.ndjson"], arguments].concat());
@@ -98,7 +98,7 @@ fn only_the_gallery_and_the_tenant_that_are_asked_for_are_exported() {
 }
 
 #[tokio::test]
-async fn taken_ids_are_not_taken_again_and_a_person_who_is_there_gets_the_missing_faces() {
+async fn taken_ids_are_not_reused_and_an_existing_person_gets_the_missing_faces() {
     let (here, there) = (tree(), tempfile::tempdir().unwrap());
     enroll_tree(0, here.path());
     faceql(0, here.path(), &["export", "people.ndjson"]);
@@ -110,7 +110,7 @@ async fn taken_ids_are_not_taken_again_and_a_person_who_is_there_gets_the_missin
     let path = file.display().to_string();
     faceql(0, there.path(), &["import", "part.ndjson"]);
     let merged = faceql(0, there.path(), &["import", &path]);
-    assert!(merged.contains("0 new, with 1 new faces; 2 faces were here already"), "{merged}");
+    assert!(merged.contains("0 new, with 1 new faces; 2 faces existed already"), "{merged}");
     let other = faceql(0, there.path(), &["import", &path, "--tenant", "other"]);
     assert!(other.contains("2 new, with 3 new faces"), "{other}");
     let repeated = faceql(0, there.path(), &["import", &path, "--tenant", "other"]);
@@ -123,7 +123,7 @@ async fn taken_ids_are_not_taken_again_and_a_person_who_is_there_gets_the_missin
 }
 
 #[tokio::test]
-async fn a_person_gets_no_more_faces_by_an_import_than_are_allowed() {
+async fn an_import_respects_the_maximum_number_of_faces_of_a_person() {
     let (here, there) = (enrolled_tree(), tempfile::tempdir().unwrap());
     faceql(0, here.path(), &["export", "people.ndjson"]);
     let path = here.path().join("people.ndjson").display().to_string();

@@ -1,4 +1,4 @@
-//! What cannot be drawn: refused at once where that can be told, otherwise FAILED, and nothing is left behind.
+//! Requests that cannot be drawn: refused immediately where possible, otherwise FAILED, without leaving data behind.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn points(points: &[(f64, f64)]) -> Value {
 }
 
 #[tokio::test]
-async fn landmarks_that_cannot_be_a_faces_are_refused() {
+async fn landmarks_that_cannot_belong_to_a_face_are_refused() {
     let server = TestServer::start().await;
     let client = server.client();
     for landmarks in [
@@ -27,7 +27,7 @@ async fn landmarks_that_cannot_be_a_faces_are_refused() {
         let response = try_submit(&client, &with(request(&two_regions()), "landmarks", landmarks)).await;
         assert_eq!(code(&response), "INVALID_LANDMARKS", "{response}");
     }
-    // Neither NaN nor infinity can be said in JSON; a number beyond all bounds is no Float.
+    // JSON has neither NaN nor infinity, and a number beyond the range is not a Float.
     let query =
         "mutation { submitContour(input: { image: { base64: \"\" }, segmentationMap: { base64: \"\" },
         landmarks: [{ x: 1e999, y: 0 }, { x: 1, y: 1 }] }) { cached } }";
@@ -37,7 +37,7 @@ async fn landmarks_that_cannot_be_a_faces_are_refused() {
 }
 
 #[tokio::test]
-async fn styles_out_of_range_and_what_is_no_image_are_refused() {
+async fn styles_out_of_range_and_files_that_are_not_images_are_refused() {
     let server = TestServer::start().await;
     let client = server.client();
     let good = request(&two_regions());
@@ -66,7 +66,7 @@ async fn styles_out_of_range_and_what_is_no_image_are_refused() {
 }
 
 #[tokio::test]
-async fn a_map_of_another_size_is_refused_and_says_both() {
+async fn a_map_of_another_size_is_refused_with_both_sizes() {
     let server = TestServer::start().await;
     let response = try_submit(&server.client(), &request(&drawn(1))).await;
     assert_eq!(code(&response), "SEGMENTATION_MISMATCH");
@@ -77,7 +77,7 @@ async fn a_map_of_another_size_is_refused_and_says_both() {
 }
 
 #[tokio::test]
-async fn maps_without_regions_or_with_too_many_fail_and_say_what_was_found() {
+async fn maps_with_no_or_too_many_regions_fail_and_report_what_was_found() {
     let server = TestServer::start().await;
     let bands = |count: i32| grey(move |x, _| u8::try_from(x % (count + 1)).unwrap());
     for (map, said) in [(grey(|_, _| 0), "no regions"), (bands(65), "65")] {

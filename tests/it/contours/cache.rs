@@ -1,25 +1,25 @@
-//! What was drawn before is not drawn again.
+//! A contour that was drawn before is not drawn again.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{delete, draw, grey, request, submit, try_submit, two_regions, with};
+use crate::access::tenants::{ACME, OTHER};
 use crate::support::{TestServer, code};
-use crate::tenants::{ACME, OTHER};
 
 #[tokio::test]
-async fn identical_request_is_answered_at_once_and_makes_no_job() {
+async fn identical_request_is_served_from_the_cache_without_a_job() {
     let server = TestServer::start().await;
     let request = request(&two_regions());
     let first = draw(&server, &request).await;
-    // A job would wait for ten minutes now.
+    // A job would now wait for ten minutes.
     let server = server.restart(&[("FACEQL_JOBS_DELAY_MS", "600000")]).await;
     let client = server.client();
     let again = submit(&client, &request).await;
     assert_eq!(again["cached"], true);
     assert_eq!(server.holdings().await.1, 0);
     assert_eq!((&again["contour"]["id"], &again["contour"]["svg"]), (&first["id"], &first["svg"]));
-    // The same as what is meant when nothing is said.
+    // The same as the default style.
     let style =
         json!({ "fillOpacity": 0.25, "strokeWidth": 2, "dashed": false, "smoothing": 1, "embedImage": true });
     assert_eq!(submit(&client, &with(request.clone(), "style", style)).await["contour"]["id"], first["id"]);
@@ -50,7 +50,7 @@ async fn ten_identical_requests_at_once_are_drawn_once() {
 }
 
 #[tokio::test]
-async fn deleted_and_failed_contours_are_drawn_anew() {
+async fn deleted_and_failed_contours_are_drawn_again() {
     let server = TestServer::start().await;
     let client = server.client();
     let request = request(&two_regions());
@@ -68,8 +68,8 @@ async fn deleted_and_failed_contours_are_drawn_anew() {
 }
 
 #[tokio::test]
-async fn another_tenant_finds_nothing_and_draws_for_itself() {
-    let server = crate::tenants::server().await;
+async fn cache_is_separate_for_each_tenant() {
+    let server = crate::access::tenants::server().await;
     let (acme, other) = (server.client_with_key(ACME), server.client_with_key(OTHER));
     let request = request(&two_regions());
     let own = submit(&acme, &request).await["contour"]["id"].take();
@@ -87,7 +87,7 @@ async fn same_key_with_another_input_is_a_conflict() {
     let server = TestServer::start().await;
     let client = server.client();
     let keyed = |request: Value| with(request, "idempotencyKey", json!("once"));
-    // Drawn before without a key: the key leads to it from now on.
+    // Drawn before without a key: the key now refers to it.
     let first = draw(&server, &request(&two_regions())).await;
     assert_eq!(submit(&client, &keyed(request(&two_regions()))).await["cached"], true);
     assert_eq!(submit(&client, &keyed(request(&two_regions()))).await["contour"]["id"], first["id"]);

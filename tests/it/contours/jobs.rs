@@ -1,4 +1,4 @@
-//! A contour from its submission to its end.
+//! The life of a contour job.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use faceql::clock::Clock;
-use faceql::sweeper::Sweep;
+use faceql::store::cleanup::Sweep;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{delete, draw, request, states, submit, two_regions, with};
-use crate::failure::movable_clock;
+use crate::containers::attempts::movable_clock;
 use crate::support::client::text;
 use crate::support::server::{eventually, files, real_encoder};
 use crate::support::{Client, Socket, TestServer, code};
 
 #[tokio::test]
-async fn contour_is_pending_at_once_and_its_drawing_follows() {
+async fn contour_is_pending_at_first_and_its_drawing_follows() {
     let server = TestServer::start().await;
     let submitted = submit(&server.client(), &request(&two_regions())).await;
     assert_eq!(submitted["cached"], false);
@@ -47,7 +47,7 @@ async fn contour_is_pending_at_once_and_its_drawing_follows() {
 }
 
 #[tokio::test]
-async fn tilted_eyes_are_levelled_on_a_canvas_that_holds_everything() {
+async fn tilted_eyes_are_levelled_on_a_canvas_that_contains_the_whole_image() {
     let server = TestServer::start().await;
     let tilted = json!([{ "x": 60, "y": 40 }, { "x": 100, "y": 80 }]);
     let drawn = draw(&server, &with(request(&two_regions()), "landmarks", tilted)).await;
@@ -73,7 +73,7 @@ async fn tilted_eyes_are_levelled_on_a_canvas_that_holds_everything() {
 }
 
 #[tokio::test]
-async fn style_is_kept_to() {
+async fn style_is_applied() {
     let server = TestServer::start().await;
     let style =
         json!({ "fillOpacity": 0.5, "strokeWidth": 3, "dashed": true, "smoothing": 0, "embedImage": false });
@@ -86,7 +86,7 @@ async fn style_is_kept_to() {
 }
 
 #[tokio::test]
-async fn contour_that_waits_survives_a_restart() {
+async fn waiting_contour_survives_a_restart() {
     let slow = [("FACEQL_JOBS_DELAY_MS", "600000"), ("FACEQL_SHUTDOWN_GRACE_SECONDS", "0")];
     let server = TestServer::with(&slow).await;
     let submitted = submit(&server.client(), &request(&two_regions())).await;
@@ -97,7 +97,7 @@ async fn contour_that_waits_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn deleting_stops_the_work_ends_subscriptions_and_leaves_nothing() {
+async fn deleting_a_contour_stops_its_work_and_leaves_no_data() {
     let server = TestServer::with(&[("FACEQL_JOBS_DELAY_MS", "600000")]).await;
     let client = server.client();
     let id = submit(&client, &request(&two_regions())).await["contour"]["id"].take();
@@ -113,7 +113,7 @@ async fn deleting_stops_the_work_ends_subscriptions_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn contour_goes_when_its_time_is_over_and_its_link_with_it() {
+async fn contour_and_its_link_expire_after_their_retention() {
     let later = Arc::new(AtomicI64::new(0));
     let seconds = later.clone();
     let start: DateTime<Utc> = "2026-01-31T12:00:00Z".parse().unwrap();
@@ -123,10 +123,10 @@ async fn contour_goes_when_its_time_is_over_and_its_link_with_it() {
     let drawn = draw(&server, &request(&two_regions())).await;
     let status = async || reqwest::get(drawn["svgUrl"].as_str().unwrap()).await.unwrap().status().as_u16();
     later.store(599, Ordering::Relaxed);
-    server.contours.submissions.sweep(Duration::from_hours(1)).await.unwrap();
+    server.contours.tasks.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(status().await, 200);
     later.store(600, Ordering::Relaxed);
-    server.contours.submissions.sweep(Duration::from_hours(1)).await.unwrap();
+    server.contours.tasks.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(status().await, 404);
     assert_eq!(found(&server.client(), &drawn["id"]).await, Value::Null);
     assert!(server.blobs().is_empty());
@@ -134,28 +134,28 @@ async fn contour_goes_when_its_time_is_over_and_its_link_with_it() {
 }
 
 #[tokio::test]
-async fn landmarks_of_a_contour_that_is_gone_are_in_no_file() {
+async fn landmarks_of_a_deleted_contour_are_in_no_file() {
     let (clock, seconds) = movable_clock();
     let settings = [("FACEQL_CONTOUR_RETENTION_SECONDS", "600")];
     let server = TestServer::assemble(&settings, clock, real_encoder().await).await;
-    let submissions = &server.contours.submissions;
+    let tasks = &server.contours.tasks;
     let landmarks = json!([{ "x": 60.015_625, "y": 50 }, { "x": 100, "y": 50 }]);
     let is_there = || {
         let content = files(server.folder()).into_iter().filter_map(|file| std::fs::read(file).ok());
         content.into_iter().any(|bytes| bytes.windows(9).any(|part| part == b"60.015625"))
     };
     for is_deleted in [true, false] {
-        submissions.database.erase_due().await.unwrap();
+        tasks.database.erase_due().await.unwrap();
         let drawn = draw(&server, &with(request(&two_regions()), "landmarks", landmarks.clone())).await;
         assert!(drawn["status"] == "COMPLETED" && is_there());
         if is_deleted {
             delete(&server.client(), &drawn["id"]).await;
         } else {
             seconds.fetch_add(600, Ordering::SeqCst);
-            submissions.sweep(Duration::from_hours(1)).await.unwrap();
+            tasks.sweep(Duration::from_hours(1)).await.unwrap();
         }
         eventually(async || {
-            submissions.database.erase_due().await.unwrap();
+            tasks.database.erase_due().await.unwrap();
             !is_there()
         })
         .await;
@@ -164,7 +164,7 @@ async fn landmarks_of_a_contour_that_is_gone_are_in_no_file() {
 }
 
 #[tokio::test]
-async fn files_without_a_row_are_swept_and_no_others() {
+async fn only_files_without_a_row_are_removed() {
     let server = TestServer::start().await;
     draw(&server, &request(&two_regions())).await;
     eventually(async || server.blobs().len() == 2).await;
@@ -175,9 +175,9 @@ async fn files_without_a_row_are_swept_and_no_others() {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(Uuid::now_v7().to_string()), b"left over").unwrap();
     }
-    server.contours.submissions.sweep(Duration::from_mins(1)).await.unwrap();
-    assert_eq!(server.blobs().len(), 6, "they may be about to be owned");
-    server.contours.submissions.sweep(Duration::ZERO).await.unwrap();
+    server.contours.tasks.sweep(Duration::from_mins(1)).await.unwrap();
+    assert_eq!(server.blobs().len(), 6, "their row may be about to be written");
+    server.contours.tasks.sweep(Duration::ZERO).await.unwrap();
     assert_eq!(server.blobs().len(), kept.len());
     assert!(kept.iter().all(|file| file.exists()));
     server.stop().await;

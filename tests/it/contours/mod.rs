@@ -1,4 +1,4 @@
-//! Contour jobs: drawn in the background, kept, and not drawn twice.
+//! Contour jobs: drawn in the background, cached, and not drawn twice.
 
 mod bad_input;
 mod cache;
@@ -18,7 +18,7 @@ const FIELDS: &str =
     "id status createdAt completedAt svg svgUrl width height transform rotationDegrees droppedSpecks
     regions { label color polygons { x y } area } error { code message }";
 
-/// A BMP of 160x120 pixels, each of the grey level that `shade` gives.
+/// A BMP of 160x120 pixels with the grey levels given by `shade`.
 fn grey(shade: impl Fn(i32, i32) -> u8) -> Vec<u8> {
     let mut file = bmp_header(WIDTH, HEIGHT);
     for y in (0..HEIGHT).rev() {
@@ -49,7 +49,7 @@ pub(crate) fn request(map: &[u8]) -> Value {
     })
 }
 
-/// A request with one thing more, or other than usual.
+/// A request with a field added or replaced.
 fn with(mut request: Value, field: &str, value: Value) -> Value {
     request[field] = value;
     request
@@ -63,7 +63,7 @@ async fn try_submit(client: &Client, input: &Value) -> Value {
     client.send(&query, json!({ "input": input })).await
 }
 
-/// What `submitContour` answers.
+/// The result of `submitContour`.
 async fn submit(client: &Client, input: &Value) -> Value {
     let mut response = try_submit(client, input).await;
     assert!(response.get("errors").is_none(), "{response}");
@@ -76,7 +76,7 @@ pub(crate) async fn draw(server: &TestServer, input: &Value) -> Value {
     states(server, &id).await.pop().unwrap()
 }
 
-/// All states of a contour until its end, the present one first.
+/// All states of a contour until its end, starting with the current one.
 async fn states(server: &TestServer, id: &str) -> Vec<Value> {
     let mut socket = Socket::connect(server).await;
     let query = format!("subscription($id: ID!) {{ contourChanged(id: $id) {{ {FIELDS} }} }}");

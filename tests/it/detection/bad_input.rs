@@ -1,11 +1,11 @@
-//! What is refused, and leaves nothing behind.
+//! Requests that are refused and leave no data behind.
 
 use serde_json::{Value, json};
 
 use super::{delete, picture, submit, try_submit};
+use crate::access::tenants::{ACME, OTHER, READER};
 use crate::support::client::text;
 use crate::support::{Socket, TestServer, code, drawn, photo};
-use crate::tenants::{ACME, OTHER, READER};
 
 #[tokio::test]
 async fn arguments_out_of_range_are_refused() {
@@ -29,7 +29,7 @@ async fn arguments_out_of_range_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_image_is_refused_at_once() {
+async fn files_that_are_not_images_are_refused_immediately() {
     let server = TestServer::with(&[("FACEQL_MAX_IMAGE_PIXELS", "500000")]).await;
     let client = server.client();
     for (bytes, expected) in [
@@ -46,7 +46,7 @@ async fn what_is_no_image_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn unknown_and_malformed_ids_say_so() {
+async fn unknown_and_malformed_ids_are_reported() {
     let server = TestServer::start().await;
     let client = server.client();
     let container = client.create_container().await;
@@ -59,8 +59,8 @@ async fn unknown_and_malformed_ids_say_so() {
 }
 
 #[tokio::test]
-async fn nothing_of_another_tenant_is_seen_followed_or_deleted() {
-    let server = crate::tenants::server().await;
+async fn detections_of_another_tenant_cannot_be_read_followed_or_deleted() {
+    let server = crate::access::tenants::server().await;
     let (acme, other) = (server.client_with_key(ACME), server.client_with_key(OTHER));
     let mut followers = Vec::new();
     for key in [ACME, OTHER] {
@@ -81,7 +81,7 @@ async fn nothing_of_another_tenant_is_seen_followed_or_deleted() {
     assert!(matches!(socket.next().await, crate::support::Event::Error(code) if code == "NOT_FOUND"));
 
     let own = text(&submit(&other, &drawn(2)).await["id"]);
-    assert_eq!(followers[1].said().await.unwrap()["detection"]["id"], own.as_str(), "its own alone");
+    assert_eq!(followers[1].said().await.unwrap()["detection"]["id"], own.as_str(), "only its own");
     let reader = server.client_with_key(READER);
     assert_eq!(code(&try_submit(&reader, json!({ "image": picture(&drawn(3)) })).await), "FORBIDDEN");
     server.stop().await;

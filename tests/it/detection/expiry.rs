@@ -1,4 +1,4 @@
-//! What is removed when its time is over, and what nobody owns.
+//! Removal of expired detections and of unreferenced files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use faceql::clock::Clock;
-use faceql::sweeper::Sweep;
+use faceql::store::cleanup::Sweep;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::support::server::real_encoder;
 use crate::support::{TestServer, drawn};
 
 #[tokio::test]
-async fn a_detection_and_its_pictures_go_when_their_time_is_over() {
+async fn a_detection_and_its_images_are_removed_after_their_retention() {
     let later = Arc::new(AtomicI64::new(0));
     let seconds = later.clone();
     let start: DateTime<Utc> = "2026-01-31T12:00:00Z".parse().unwrap();
@@ -25,31 +25,31 @@ async fn a_detection_and_its_pictures_go_when_their_time_is_over() {
     let input = json!({ "image": picture(&drawn(1)), "idempotencyKey": "once" });
     let old = detect(&server, input.clone()).await;
     later.store(3599, Ordering::Relaxed);
-    server.detections.submissions.sweep(Duration::from_hours(1)).await.unwrap();
+    server.detections.tasks.sweep(Duration::from_hours(1)).await.unwrap();
     assert_eq!(server.blobs().len(), 2);
     later.store(3600, Ordering::Relaxed);
-    server.detections.submissions.sweep(Duration::from_hours(1)).await.unwrap();
+    server.detections.tasks.sweep(Duration::from_hours(1)).await.unwrap();
     assert!(server.blobs().is_empty());
     let query = "query($id: ID!) { detection(id: $id) { id } }";
     assert_eq!(server.client().data(query, json!({ "id": old["id"] })).await["detection"], Value::Null);
-    assert_ne!(detect(&server, input).await["id"], old["id"], "its key is free");
+    assert_ne!(detect(&server, input).await["id"], old["id"], "its key can be reused");
     server.stop().await;
 }
 
 #[tokio::test]
-async fn a_picture_without_a_row_is_swept_and_no_other() {
+async fn only_an_image_without_a_row_is_removed() {
     let server = TestServer::start().await;
     detect(&server, json!({ "image": picture(&drawn(1)) })).await;
     let kept = server.blobs();
     assert_eq!(kept.len(), 2, "the original and the annotated copy");
-    // What a process leaves that is killed between the picture and its row.
+    // What a process leaves if it is killed between writing the image and its row.
     let orphans: Vec<_> = kept.iter().map(|path| path.with_file_name(Uuid::now_v7().to_string())).collect();
     for orphan in &orphans {
         std::fs::write(orphan, b"picture").unwrap();
     }
-    server.detections.submissions.sweep(Duration::from_mins(1)).await.unwrap();
-    assert_eq!(server.blobs().len(), 4, "they may be about to be owned");
-    server.detections.submissions.sweep(Duration::ZERO).await.unwrap();
+    server.detections.tasks.sweep(Duration::from_mins(1)).await.unwrap();
+    assert_eq!(server.blobs().len(), 4, "their row may be about to be written");
+    server.detections.tasks.sweep(Duration::ZERO).await.unwrap();
     assert!(orphans.iter().all(|orphan| !orphan.exists()));
     assert_eq!(server.blobs().len(), 2);
     server.stop().await;

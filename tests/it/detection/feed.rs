@@ -1,4 +1,5 @@
-//! The feed: all that finish, in the order of finishing, from any cursor, across restarts, for any number of followers.
+//! The feed: all finished detections, in the order in which they finish, from any cursor, across restarts, for any
+//! number of subscribers.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use faceql::clock::Clock;
-use faceql::sweeper::Sweep;
+use faceql::store::cleanup::Sweep;
 use serde_json::{Value, json};
 
 use super::{delete, detect, picture, submit};
@@ -19,10 +20,10 @@ use crate::support::{Client, Event, Socket, TestServer, drawn};
 const FEED: &str =
     "subscription($after: String) { detectionFeed(after: $after) { cursor detection { id status } } }";
 
-/// `[7000,"2126-01-31T12:00:00Z"]`: a cursor of a feed that has come further.
+/// `[7000,"2126-01-31T12:00:00Z"]`: a cursor beyond the end of the feed.
 const FURTHER: &str = "WzcwMDAsIjIxMjYtMDEtMzFUMTI6MDA6MDBaIl0";
 
-/// The first to follow the feed, from now on: what finishes after this returns is heard.
+/// Starts to follow the feed: everything that finishes after this returns is received.
 async fn follow(server: &TestServer) -> Socket {
     let mut socket = Socket::connect(server).await;
     socket.subscribe("1", FEED, json!({})).await;
@@ -30,14 +31,14 @@ async fn follow(server: &TestServer) -> Socket {
     socket
 }
 
-/// A place in the feed behind everything that has finished.
+/// A cursor after everything that has finished.
 async fn mark(server: &TestServer) -> Value {
     let mut live = follow(server).await;
     submit(&server.client(), &drawn(99)).await;
     live.said().await.unwrap()["cursor"].take()
 }
 
-/// A clock, and by how many seconds it is ahead.
+/// A clock, and its lead in seconds.
 fn clock() -> (Arc<AtomicI64>, Clock) {
     let later = Arc::new(AtomicI64::new(0));
     let (seconds, system) = (later.clone(), Clock::system());
@@ -52,7 +53,7 @@ async fn items(socket: &mut Socket, count: usize) -> Vec<Value> {
     items
 }
 
-/// Submits so many images, every third of which is broken.
+/// Submits that many images, every third of which is broken.
 async fn submit_all(client: &Client, count: u8) -> HashSet<String> {
     let mut ids = HashSet::new();
     for shade in 0..count {
@@ -70,7 +71,7 @@ fn ids(items: &[Value]) -> HashSet<String> {
 }
 
 #[tokio::test]
-async fn replay_after_a_cursor_and_then_live_has_no_gap_and_nothing_twice() {
+async fn replay_after_a_cursor_and_live_events_have_no_gap_and_no_duplicates() {
     let server = TestServer::start().await;
     let mut live = follow(&server).await;
     let submitted = submit_all(&server.client(), 12).await;
@@ -78,7 +79,7 @@ async fn replay_after_a_cursor_and_then_live_has_no_gap_and_nothing_twice() {
     assert_eq!(ids(&heard), submitted);
     let failed = heard.iter().filter(|item| item["detection"]["status"] == "FAILED").count();
     assert_eq!(failed, 4);
-    // From the middle, in a server that has never seen them finish.
+    // From the middle, on a server that started after they finished.
     let server = server.restart(&[]).await;
     let mut again = Socket::connect(&server).await;
     again.subscribe("1", FEED, json!({ "after": heard[4]["cursor"] })).await;
@@ -91,14 +92,14 @@ async fn replay_after_a_cursor_and_then_live_has_no_gap_and_nothing_twice() {
 }
 
 #[tokio::test]
-async fn an_older_detection_that_finishes_later_comes_later_and_is_not_missed() {
+async fn an_older_detection_that_finishes_later_is_delivered_later() {
     let (later, clock) = clock();
     let settings = [("FACEQL_JOBS_BACKOFF_MS", "600000"), ("FACEQL_JOBS_MAX_BACKOFF_MS", "600000")];
     let script = Script::failing(1);
     let server = TestServer::assemble(&settings, clock, script.encoder().await).await;
     let client = server.client();
     let mut live = follow(&server).await;
-    // Its first attempt fails, so that it waits while the next one overtakes it.
+    // Its first attempt fails, so that the next detection overtakes it.
     let older = text(&submit(&client, &drawn(1)).await["id"]);
     script.asked(1).await;
     let newer = text(&detect(&server, json!({ "image": picture(&drawn(2)) })).await["id"]);
@@ -113,7 +114,7 @@ async fn an_older_detection_that_finishes_later_comes_later_and_is_not_missed() 
 }
 
 #[tokio::test]
-async fn followers_that_come_in_the_middle_of_the_work_miss_nothing() {
+async fn subscribers_that_join_during_the_work_miss_nothing() {
     let server = TestServer::start().await;
     let (mark, client) = (mark(&server).await, server.client());
     let submitting = tokio::spawn(async move { submit_all(&client, 90).await });
@@ -128,13 +129,13 @@ async fn followers_that_come_in_the_middle_of_the_work_miss_nothing() {
     for socket in &mut followers {
         let heard = items(socket, 90).await;
         assert_eq!(ids(&heard), submitted);
-        assert_eq!(*order.get_or_insert_with(|| heard.clone()), heard, "all hear the same order");
+        assert_eq!(*order.get_or_insert_with(|| heard.clone()), heard, "all get the same order");
     }
     server.stop().await;
 }
 
 #[tokio::test]
-async fn without_a_cursor_nothing_is_told_that_finished_before() {
+async fn without_a_cursor_earlier_detections_are_not_delivered() {
     let server = TestServer::start().await;
     mark(&server).await;
     eventually(async || server.detections.feed.topic_count() == 0).await;
@@ -145,7 +146,7 @@ async fn without_a_cursor_nothing_is_told_that_finished_before() {
 }
 
 #[tokio::test]
-async fn a_thousand_followers_hear_every_one() {
+async fn a_thousand_subscribers_get_every_event() {
     let server = TestServer::start().await;
     let mark = mark(&server).await;
     let mut sockets = Vec::new();
@@ -170,7 +171,7 @@ async fn a_thousand_followers_hear_every_one() {
 }
 
 #[tokio::test]
-async fn cursors_that_are_too_old_or_not_of_this_feed_say_so() {
+async fn cursors_that_are_too_old_or_from_elsewhere_are_refused() {
     let (later, clock) = clock();
     let settings = [("FACEQL_DETECTION_RETENTION_SECONDS", "3600")];
     let server = TestServer::assemble(&settings, clock, real_encoder().await).await;
@@ -184,7 +185,7 @@ async fn cursors_that_are_too_old_or_not_of_this_feed_say_so() {
     server.stop_with_jobs().await;
 }
 
-/// Why nobody can follow the feed after this cursor.
+/// The error code of a subscription with this cursor.
 async fn refusal(server: &TestServer, after: &str) -> String {
     let mut socket = Socket::connect(server).await;
     socket.subscribe("1", FEED, json!({ "after": after })).await;
@@ -195,7 +196,7 @@ async fn refusal(server: &TestServer, after: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_a_clock_that_ran_ahead_removed_early_is_no_silent_gap() {
+async fn detections_removed_early_because_of_a_wrong_clock_are_reported_as_a_gap() {
     let (later, clock) = clock();
     let settings = [("FACEQL_DETECTION_RETENTION_SECONDS", "3600")];
     let server = TestServer::assemble(&settings, clock, real_encoder().await).await;
@@ -203,18 +204,18 @@ async fn what_a_clock_that_ran_ahead_removed_early_is_no_silent_gap() {
     let mut live = follow(&server).await;
     submit_all(&client, 3).await;
     let heard = items(&mut live, 3).await;
-    // One that is deleted on purpose is no gap.
+    // A detection that is deleted on purpose is not a gap.
     delete(&client, &text(&heard[1]["detection"]["id"])).await;
     let mut follower = Socket::connect(&server).await;
     follower.subscribe("1", FEED, json!({ "after": heard[0]["cursor"] })).await;
     assert_eq!(items(&mut follower, 1).await, heard[2..]);
     later.store(7200, Ordering::Relaxed);
-    server.detections.submissions.sweep(Duration::from_hours(1)).await.unwrap();
+    server.detections.tasks.sweep(Duration::from_hours(1)).await.unwrap();
     later.store(0, Ordering::Relaxed);
     for missed in &heard[..2] {
         assert_eq!(refusal(&server, &text(&missed["cursor"])).await, "CURSOR_EXPIRED");
     }
-    // Nothing is missing behind the last one, and who was there goes on.
+    // Nothing is missing after the last one, and existing subscribers continue.
     let mut replay = Socket::connect(&server).await;
     replay.subscribe("1", FEED, json!({ "after": heard[2]["cursor"] })).await;
     let id = text(&submit(&client, &drawn(50)).await["id"]);

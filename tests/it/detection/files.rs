@@ -1,4 +1,4 @@
-//! Signed links: what they lead to, how, and when no longer.
+//! Signed links: what they return, how, and when they stop working.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,7 +27,7 @@ async fn detected(server: &TestServer) -> Value {
 }
 
 #[tokio::test]
-async fn links_lead_to_the_pictures_without_a_key() {
+async fn links_return_the_images_without_a_key() {
     let server = TestServer::start().await;
     let ended = detected(&server).await;
     let original = get(ended["originalImageUrl"].as_str().unwrap(), &[]).await;
@@ -45,7 +45,7 @@ async fn links_lead_to_the_pictures_without_a_key() {
 }
 
 #[tokio::test]
-async fn parts_are_served_and_impossible_parts_refused() {
+async fn ranges_are_served_and_impossible_ranges_refused() {
     let server = TestServer::start().await;
     let url = text(&detected(&server).await["originalImageUrl"]);
     let (whole, size) = (photo("obama.jpg"), photo("obama.jpg").len());
@@ -65,7 +65,7 @@ async fn parts_are_served_and_impossible_parts_refused() {
         assert_eq!(part.bytes().await.unwrap(), whole[first..end], "{range}");
     }
     let head = http().head(&url).header(header::RANGE, "bytes=0-9").send().await.unwrap();
-    assert_eq!(head.status(), StatusCode::OK, "a part is of what GET gives");
+    assert_eq!(head.status(), StatusCode::OK, "ranges apply to GET only");
     let outside = get(&url, &[(header::RANGE, &format!("bytes={size}-"))]).await;
     assert_eq!(value(&outside, "cache-control"), "no-store");
     assert_eq!(outside.status(), StatusCode::RANGE_NOT_SATISFIABLE);
@@ -78,7 +78,7 @@ async fn parts_are_served_and_impossible_parts_refused() {
 }
 
 #[tokio::test]
-async fn what_is_known_already_is_not_sent_again() {
+async fn unchanged_files_are_not_sent_again() {
     let server = TestServer::start().await;
     let url = text(&detected(&server).await["originalImageUrl"]);
     let first = get(&url, &[]).await;
@@ -101,7 +101,7 @@ async fn what_is_known_already_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn links_that_are_forged_expired_deleted_or_anothers_lead_nowhere() {
+async fn forged_expired_deleted_and_foreign_links_return_nothing() {
     let later = Arc::new(AtomicI64::new(0));
     let seconds = later.clone();
     let start: DateTime<Utc> = "2026-01-31T12:00:00Z".parse().unwrap();
@@ -112,7 +112,10 @@ async fn links_that_are_forged_expired_deleted_or_anothers_lead_nowhere() {
     let status = async |url: &str| {
         let answer = get(url, &[]).await;
         let status = answer.status();
-        assert!(status == StatusCode::OK || answer.bytes().await.unwrap().is_empty(), "it says nothing");
+        assert!(
+            status == StatusCode::OK || answer.bytes().await.unwrap().is_empty(),
+            "the response is empty"
+        );
         status
     };
     assert_eq!(status(&url).await, StatusCode::OK);
@@ -145,14 +148,14 @@ async fn links_that_are_forged_expired_deleted_or_anothers_lead_nowhere() {
     server.stop().await;
 }
 
-/// The query of a link with the last digit of its signature changed.
+/// A link's query string with the last digit of the signature changed.
 fn with_another_digit(query: &str) -> String {
     let (rest, last) = query.split_at(query.len() - 1);
     format!("{rest}{}", if last == "0" { "1" } else { "0" })
 }
 
 #[tokio::test]
-async fn links_survive_a_restart_and_begin_with_the_public_address() {
+async fn links_survive_a_restart_and_start_with_the_public_url() {
     let server = TestServer::start().await;
     let url = text(&detected(&server).await["originalImageUrl"]);
     let old = server.address.to_string();

@@ -1,4 +1,4 @@
-//! A detection from its submission to its end.
+//! The life of a detection job.
 
 use serde_json::{Value, json};
 use vision::{ImageHeader, ImageLimits};
@@ -18,7 +18,7 @@ fn area(face: &Value) -> f64 {
 }
 
 #[tokio::test]
-async fn image_is_pending_at_once_and_its_faces_follow() {
+async fn image_is_pending_at_first_and_its_faces_follow() {
     let server = TestServer::start().await;
     let submitted = submit(&server.client(), &photo("obama.jpg")).await;
     assert_eq!(submitted["status"], "PENDING");
@@ -35,7 +35,7 @@ async fn image_is_pending_at_once_and_its_faces_follow() {
 }
 
 #[tokio::test]
-async fn largest_faces_come_first_and_no_more_than_asked_for() {
+async fn largest_faces_come_first_up_to_the_requested_number() {
     let server = TestServer::start().await;
     let image = picture(&two_faces());
     let all = detect(&server, json!({ "image": image })).await;
@@ -53,7 +53,7 @@ async fn largest_faces_come_first_and_no_more_than_asked_for() {
 }
 
 #[tokio::test]
-async fn annotated_picture_is_bounded_while_the_data_keeps_original_pixels() {
+async fn annotated_image_is_reduced_while_the_data_keeps_original_pixels() {
     let server = TestServer::start().await;
     let large = Canvas::photo("obama.jpg").reduced(2000).file();
     let ended = detect(&server, json!({ "image": picture(&large) })).await;
@@ -85,12 +85,12 @@ async fn each_change_is_streamed_until_the_end() {
         said == ["PENDING", "PROCESSING", "COMPLETED"] || said == ["PROCESSING", "COMPLETED"],
         "{said:?}"
     );
-    assert_eq!(super::states(&server, &id).await.len(), 1, "one who comes late hears the end alone");
+    assert_eq!(super::states(&server, &id).await.len(), 1, "a late subscriber gets only the end");
     server.stop().await;
 }
 
 #[tokio::test]
-async fn image_that_breaks_off_fails_and_an_engine_that_does_is_asked_again() {
+async fn truncated_image_fails_and_a_failing_engine_is_retried() {
     let script = Script::failing(2);
     let server = TestServer::assemble(&[], faceql::clock::Clock::system(), script.encoder().await).await;
     let mut cut = drawn(1);
@@ -106,7 +106,7 @@ async fn image_that_breaks_off_fails_and_an_engine_that_does_is_asked_again() {
 }
 
 #[tokio::test]
-async fn same_key_leads_to_the_same_detection_and_another_input_is_a_conflict() {
+async fn same_key_returns_the_same_detection_and_another_input_is_a_conflict() {
     let server = TestServer::start().await;
     let client = server.client();
     let input = |shade: u8, max_faces: i32| json!({ "image": picture(&drawn(shade)), "maxFaces": max_faces, "idempotencyKey": "once" });
@@ -116,12 +116,16 @@ async fn same_key_leads_to_the_same_detection_and_another_input_is_a_conflict() 
     assert_eq!(code(&try_submit(&client, input(2, 5)).await), "CONFLICT");
     assert_eq!(code(&try_submit(&client, input(1, 6)).await), "CONFLICT");
     delete(&client, &text(&first["id"])).await;
-    assert_ne!(submit_with(&client, input(2, 5)).await["id"], first["id"], "a deleted one's key is free");
+    assert_ne!(
+        submit_with(&client, input(2, 5)).await["id"],
+        first["id"],
+        "the key of a deleted detection can be reused"
+    );
     server.stop_with_jobs().await;
 }
 
 #[tokio::test]
-async fn deleting_stops_the_work_ends_subscriptions_and_leaves_nothing() {
+async fn deleting_a_detection_stops_its_work_and_leaves_no_data() {
     let script = Script::gated();
     let server = TestServer::assemble(&[], faceql::clock::Clock::system(), script.encoder().await).await;
     let client = server.client();
@@ -141,7 +145,7 @@ async fn deleting_stops_the_work_ends_subscriptions_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn detections_are_listed_newest_first_by_status() {
+async fn detections_are_listed_newest_first_and_by_status() {
     let server = TestServer::start().await;
     let client = server.client();
     let mut ids = Vec::new();

@@ -1,4 +1,4 @@
-//! Detection jobs: faces found in the background, pictures served by signed links, a feed that loses nothing.
+//! Detection jobs: faces found in the background, images served by signed links, a feed without gaps.
 
 mod bad_input;
 mod expiry;
@@ -30,7 +30,7 @@ async fn try_submit(client: &Client, input: Value) -> Value {
     client.send(&query, json!({ "input": input })).await
 }
 
-/// Submits an image; the detection as it was answered.
+/// Submits an image; returns the detection from the response.
 pub(crate) async fn submit(client: &Client, bytes: &[u8]) -> Value {
     submit_with(client, json!({ "image": picture(bytes) })).await
 }
@@ -47,7 +47,7 @@ pub(crate) async fn detect(server: &TestServer, input: Value) -> Value {
     states(server, &id).await.pop().unwrap()
 }
 
-/// All states of a detection until its end, the present one first.
+/// All states of a detection until its end, starting with the current one.
 async fn states(server: &TestServer, id: &str) -> Vec<Value> {
     let mut socket = Socket::connect(server).await;
     follow(&mut socket, id).await;

@@ -1,4 +1,4 @@
-//! Requests about people that make no sense: a clear error, and nothing half-done.
+//! Invalid requests about people: a clear error, and no partial changes.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::server::soon;
 use crate::support::{TestServer, code};
 
 #[tokio::test]
-async fn enrollments_that_make_no_sense_are_refused_as_a_whole() {
+async fn invalid_enrollments_are_refused_as_a_whole() {
     let server = TestServer::start().await;
     let client = server.client();
     let long = "x".repeat(10_000);
@@ -39,7 +39,7 @@ async fn enrollments_that_make_no_sense_are_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn names_in_every_script_are_kept_as_they_are() {
+async fn names_in_every_script_are_stored_unchanged() {
     let server = TestServer::start().await;
     let client = server.client();
     let (id, name) = ("ключ 名 🙂 \"'%", "名".repeat(255));
@@ -49,7 +49,7 @@ async fn names_in_every_script_are_kept_as_they_are() {
     assert!(response.get("errors").is_none(), "{response}");
     assert_eq!(person(&client, id).await["displayName"], name);
     let other_case = person(&client, &id.to_uppercase()).await;
-    assert_eq!(other_case, Value::Null, "an external id is what it is");
+    assert_eq!(other_case, Value::Null, "external ids are case-sensitive");
     server.stop().await;
 }
 
@@ -79,14 +79,14 @@ async fn searches_out_of_range_are_refused() {
         let input = json!({ "image": image("obama.jpg"), "maxFaces": faces });
         assert_eq!(client.refusal(all, json!({ "input": input })).await, "BAD_USER_INPUT", "{faces}");
     }
-    // What is no number at all has no form in JSON or GraphQL.
+    // NaN and infinity cannot be written in JSON or GraphQL.
     let written = "mutation { identifyPerson(input: {image: {base64: \"AAAA\"}, minSimilarity: NaN}) { searchedFaces } }";
     assert_eq!(client.refusal(written, json!({})).await, "BAD_USER_INPUT");
     server.stop().await;
 }
 
 #[tokio::test]
-async fn person_must_be_named_in_exactly_one_way() {
+async fn person_must_be_referenced_in_exactly_one_way() {
     let server = TestServer::start().await;
     let client = server.client();
     plant(&server, "default", "joe", None).await;
@@ -101,13 +101,13 @@ async fn person_must_be_named_in_exactly_one_way() {
 }
 
 #[tokio::test]
-async fn base64_of_200_megabytes_is_refused_while_it_streams_in() {
+async fn base64_of_200_megabytes_is_refused_while_it_is_being_received() {
     let server =
         TestServer::with(&[("FACEQL_MAX_REQUEST_BYTES", "1048576"), ("FACEQL_MAX_UPLOAD_BYTES", "65536")])
             .await;
     let head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Content-Length: 200000000\r\n\r\n{\"variables\": {\"base64\": \"";
-    // More than is taken, then nothing: only a server that counts on the way can answer.
+    // More than the limit, then nothing: only a server that counts while reading can respond.
     let request = [head.as_bytes(), &vec![b'A'; 1 << 21]].concat();
     let (status, answer) = soon(raw(server.address, &request)).await;
     assert_eq!((status, code(&answer)), (413, "PAYLOAD_TOO_LARGE"));
@@ -115,7 +115,7 @@ async fn base64_of_200_megabytes_is_refused_while_it_streams_in() {
 }
 
 #[tokio::test]
-async fn picture_over_the_limit_is_refused_in_base64_too() {
+async fn image_over_the_limit_is_refused_in_base64_too() {
     let server = TestServer::with(&[("FACEQL_MAX_UPLOAD_BYTES", "4096")]).await;
     let client = server.client();
     let input = json!({ "externalId": "joe", "images": [image("biden.jpg")], "consent": consent() });
@@ -124,7 +124,7 @@ async fn picture_over_the_limit_is_refused_in_base64_too() {
 }
 
 #[tokio::test]
-async fn deleting_while_identifying_gives_the_person_or_nobody() {
+async fn identifying_during_a_deletion_finds_the_person_or_no_one() {
     let server = TestServer::start().await;
     let client = server.client();
     for _ in 0..3 {

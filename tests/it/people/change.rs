@@ -1,11 +1,11 @@
-//! What is said of a person: kept, cleared and replaced.
+//! Changes of a person's fields: kept, cleared and replaced.
 
 use serde_json::{Value, json};
 
 use super::{consent, enroll, image, person, try_enroll};
 use crate::support::{Client, TestServer, code};
 
-/// Changes the person `barack`; the whole response.
+/// Updates the person `barack`; returns the whole response.
 async fn change(client: &Client, changes: Value) -> Value {
     let query =
         "mutation($input: UpdatePersonInput!) { updatePerson(input: $input) { person { id updatedAt } } }";
@@ -15,7 +15,7 @@ async fn change(client: &Client, changes: Value) -> Value {
 }
 
 #[tokio::test]
-async fn absent_stays_and_null_clears() {
+async fn absent_fields_are_kept_and_null_clears() {
     let server = TestServer::start().await;
     let client = server.client();
     enroll(&client, "barack", &["obama.jpg"]).await;
@@ -35,7 +35,7 @@ async fn absent_stays_and_null_clears() {
 }
 
 #[tokio::test]
-async fn omitted_variables_leave_a_person_as_it_is() {
+async fn omitted_variables_leave_a_person_unchanged() {
     let server = TestServer::start().await;
     let client = server.client();
     enroll(&client, "barack", &["obama.jpg"]).await;
@@ -74,7 +74,7 @@ async fn consent_is_replaced_as_a_whole_and_never_cleared() {
         json!({ "externalId": "barack", "images": [image("obama2.jpg")], "consent": later(Value::Null) });
     try_enroll(&client, again).await;
     assert_eq!(given().await["reference"], Value::Null);
-    // Without one, the former stays.
+    // Without a new consent, the old one is kept.
     change(&client, json!({ "consent": consent() })).await;
     try_enroll(&client, json!({ "externalId": "barack", "images": [image("obama3.jpg")] })).await;
     assert_eq!(given().await["reference"], "form 7");
@@ -82,7 +82,7 @@ async fn consent_is_replaced_as_a_whole_and_never_cleared() {
 }
 
 #[tokio::test]
-async fn every_change_moves_the_time_of_change_and_a_refusal_does_not() {
+async fn every_change_updates_the_time_of_change_and_a_refusal_does_not() {
     let server = TestServer::start().await;
     let client = server.client();
     let face = enroll(&client, "barack", &["obama.jpg", "obama2.jpg"]).await["accepted"][0]["id"].take();

@@ -1,4 +1,4 @@
-//! Which pictures are taken, and why the others are not.
+//! Which images are accepted, and why others are rejected.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{consent, enroll, image, picture, try_enroll};
 use crate::support::{TestServer, code};
 
 #[tokio::test]
-async fn good_pictures_are_taken_and_the_others_refused_with_reasons() {
+async fn good_images_are_accepted_and_others_rejected_with_reasons() {
     let server = TestServer::start().await;
     let client = server.client();
     let biden = enroll(&client, "joe", &["biden.jpg"]).await;
@@ -36,7 +36,7 @@ async fn good_pictures_are_taken_and_the_others_refused_with_reasons() {
 }
 
 #[tokio::test]
-async fn nobody_is_created_without_a_good_picture_or_consent() {
+async fn no_person_is_created_without_a_good_image_and_consent() {
     let server = TestServer::start().await;
     let client = server.client();
     let response = try_enroll(&client, json!({ "externalId": "joe", "images": [image("biden.jpg")] })).await;

@@ -1,4 +1,4 @@
-//! What is deleted is gone: from every search at once, and from every file soon afterwards.
+//! Deleted data disappears from every search immediately, and from every file soon afterwards.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use crate::support::server::files;
 use crate::support::socket::settle;
 use crate::support::{TestServer, photo};
 
-/// How much of a vector must not be found again anywhere.
+/// The length of the pieces of a vector that are searched for in the files.
 const PIECE: usize = 8;
 
-/// A server that has nothing to erase: what it erases afterwards was asked for by what is deleted.
+/// A server without pending erasure: whatever it erases later is due to a deletion of the test.
 async fn server() -> TestServer {
     let server = TestServer::start().await;
     server.people.database.erase_due().await.unwrap();
@@ -25,7 +25,7 @@ fn pieces(vectors: &[Vec<u8>]) -> HashSet<[u8; PIECE]> {
     vectors.iter().flat_map(|vector| vector.as_chunks::<PIECE>().0).copied().collect()
 }
 
-/// How many pieces of `vectors` the server's files still have, after it erased what was due.
+/// The number of pieces of `vectors` that are still in the server's files, after it erased what was due.
 async fn left(server: &TestServer, vectors: &[Vec<u8>]) -> usize {
     server.people.database.erase_due().await.unwrap();
     there(server, vectors)
@@ -33,7 +33,7 @@ async fn left(server: &TestServer, vectors: &[Vec<u8>]) -> usize {
 
 fn there(server: &TestServer, vectors: &[Vec<u8>]) -> usize {
     let wanted = pieces(vectors);
-    // A file that goes meanwhile holds nothing any more.
+    // A file that disappears meanwhile contains nothing any more.
     let content: Vec<Vec<u8>> =
         files(server.folder()).iter().filter_map(|path| std::fs::read(path).ok()).collect();
     let found = content.iter().flat_map(|content| content.windows(PIECE));
@@ -46,7 +46,7 @@ async fn templates(server: &TestServer) -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn deleted_person_cannot_be_found_by_anyone_or_in_any_file() {
+async fn deleted_person_is_in_no_search_result_and_no_file() {
     let server = server().await;
     let client = server.client();
     enroll(&client, "barack", &["obama.jpg", "obama2.jpg"]).await;
@@ -81,7 +81,7 @@ async fn deleted_and_replaced_faces_are_in_no_file() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_people_deleted_from_among_many() {
+async fn vectors_of_people_deleted_from_among_many_are_in_no_file() {
     let server = server().await;
     let client = server.client();
     let mut vectors = Vec::new();
@@ -89,7 +89,7 @@ async fn nothing_is_left_of_people_deleted_from_among_many() {
         vectors.push(plant(&server, "default", &number.to_string(), None).await);
     }
     let mut gone = Vec::new();
-    // 77 has no divisor in common with 120: everybody's turn comes once, in no order.
+    // 77 is coprime to 120, so each person is deleted once, in no particular order.
     for turn in 0..90 {
         let number = turn * 77 % 120;
         delete_person(&client, &number.to_string()).await;
@@ -119,7 +119,7 @@ async fn encodings_of_a_deleted_container_are_in_no_file() {
 }
 
 #[tokio::test]
-async fn a_name_that_was_changed_is_in_no_file() {
+async fn a_former_name_is_in_no_file() {
     let server = server().await;
     let client = server.client();
     plant(&server, "default", "joe", None).await;

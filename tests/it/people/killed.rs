@@ -1,5 +1,5 @@
-//! The real binary, killed in the middle of enrolling, replacing and deleting: what it has afterwards is what was
-//! before, or what was to be.
+//! The real binary, killed while it enrolls, replaces and deletes: afterwards it has either the state before or the
+//! state after the operation.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::{consent, identify, image, person};
-use crate::process::Binary;
+use crate::commands::process::Binary;
 use crate::support::Client;
 use crate::support::engine::Script;
 use crate::support::server::{config, files};
@@ -20,7 +20,7 @@ const ROUNDS: u64 = 5;
 const FACES: [usize; 3] = [2, 1, 0];
 const SETTINGS: [(&str, &str); 2] = [("FACEQL_RETAIN_CHIPS", "false"), ("FACEQL_DURABLE", "false")];
 
-/// Does the next thing with the person; `None` when the server is gone.
+/// Does the next step with the person; `None` when the server is gone.
 async fn act(client: &Client, step: usize) -> Option<Value> {
     let (query, variables) = match step % 3 {
         2 => {
@@ -66,12 +66,12 @@ async fn killed_at_any_moment_it_has_the_old_state_or_the_new() {
             }
             done
         });
-        // The moment itself is what is tried out: 20 to 900 ms, in no order.
+        // The moment varies, since it is what is being tested: 20 to 900 ms, in no order.
         tokio::time::sleep(Duration::from_millis(20 + round * 7919 % 880)).await;
         binary.kill();
         done = acting.await.unwrap();
     }
-    assert!(done > 0, "nothing was ever done");
+    assert!(done > 0, "no step was ever completed");
     let left = config(folder.path(), &[]);
     let app = App::new(left, Clock::system(), Script::failing(0).encoder().await).await.unwrap();
     let reader = app.database().reader();
@@ -82,7 +82,7 @@ async fn killed_at_any_moment_it_has_the_old_state_or_the_new() {
     assert!(files(&folder.path().join("blobs")).is_empty());
 }
 
-/// Sees that the server's state is that after `done` steps, or after the one that was under way. Returns which.
+/// Checks that the server has the state after `done` steps, or after the step that was interrupted. Returns which.
 async fn check(client: &Client, done: usize) -> usize {
     let count = |done: usize| if done == 0 { 0 } else { FACES[(done - 1) % 3] };
     let person = person(client, "barack").await;

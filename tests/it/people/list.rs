@@ -1,4 +1,4 @@
-//! People looked up, searched and paged through.
+//! People: lookup, search and pagination.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn found(client: &Client, search: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn search_is_by_the_beginning_of_name_or_external_id_in_any_case() {
+async fn search_is_by_prefix_of_name_or_external_id_ignoring_case() {
     let server = TestServer::start().await;
     let client = server.client();
     for (id, name) in [("Ada-1", None), ("ada-2", Some("Zoë")), ("x", Some("ADA")), ("y", Some("Not Ada"))] {
@@ -34,7 +34,7 @@ async fn search_is_by_the_beginning_of_name_or_external_id_in_any_case() {
 }
 
 #[tokio::test]
-async fn search_takes_every_letter_as_itself() {
+async fn search_takes_every_character_literally() {
     let server = TestServer::start().await;
     let client = server.client();
     for id in ["100%", "1000", "a_b", "acb", r"c\d", "c%d", "'; --", "名前"] {
@@ -52,7 +52,7 @@ async fn search_takes_every_letter_as_itself() {
 }
 
 #[tokio::test]
-async fn search_knows_the_capitals_of_every_script() {
+async fn search_ignores_case_in_every_script() {
     let server = TestServer::start().await;
     let client = server.client();
     plant(&server, "default", "1", None).await;
@@ -71,7 +71,7 @@ async fn search_knows_the_capitals_of_every_script() {
 }
 
 #[tokio::test]
-async fn pages_of_people_go_through_all_of_them_newest_first() {
+async fn pages_contain_all_people_newest_first() {
     let server = TestServer::start().await;
     let client = server.client();
     for number in 0..7 {
@@ -149,7 +149,7 @@ async fn people_and_faces_are_nodes_until_they_are_deleted() {
 
 #[tokio::test]
 async fn twenty_people_take_as_many_statements_as_two() {
-    // A worker that looks for jobs in between would be counted too.
+    // A worker that polls for jobs in between would be counted too.
     let server = TestServer::with(&[("FACEQL_JOBS_POLL_MS", "60000")]).await;
     let client = server.client();
     for number in 0..20 {

@@ -1,13 +1,13 @@
-//! People enrolled, recognised and forgotten, with the real models and the photos of the set-up: `obama`, `obama2` and
-//! `obama3` are one person, `biden` is another.
+//! People enrolled, recognised and deleted, with the real models and the setup's photos: `obama`, `obama2` and `obama3`
+//! show one person, `biden` another.
 
-mod again;
-mod apart;
 mod bad_input;
 mod change;
 mod chips;
 mod enroll;
 mod erased;
+mod galleries;
+mod idempotency;
 mod killed;
 mod list;
 mod names;
@@ -56,7 +56,7 @@ pub(crate) async fn try_enroll(client: &Client, input: Value) -> Value {
     client.send(&query, json!({ "input": input })).await
 }
 
-/// Enrolls the photos of `names` as `external_id`, with consent; what `enrollPerson` answers.
+/// Enrolls the photos of `names` as `external_id`, with consent; returns the result of `enrollPerson`.
 pub(crate) async fn enroll(client: &Client, external_id: &str, names: &[&str]) -> Value {
     let images: Vec<Value> = names.iter().map(|name| image(name)).collect();
     let input = json!({ "externalId": external_id, "images": images, "consent": consent() });
@@ -65,7 +65,7 @@ pub(crate) async fn enroll(client: &Client, external_id: &str, names: &[&str]) -
     response["data"]["enrollPerson"].take()
 }
 
-/// What `identifyPerson` answers about a photo.
+/// The result of `identifyPerson` for a photo.
 pub(crate) async fn identify(client: &Client, name: &str, more: Value) -> Value {
     let query = "mutation($input: IdentifyPersonInput!) { identifyPerson(input: $input) {
         searchedFaces face { confidence }
@@ -75,7 +75,7 @@ pub(crate) async fn identify(client: &Client, name: &str, more: Value) -> Value 
     client.data(query, json!({ "input": input })).await["identifyPerson"].take()
 }
 
-/// What `identifyPerson` answers about a picture.
+/// The result of `identifyPerson` for image bytes.
 async fn identify_picture(client: &Client, bytes: &[u8], gallery: &str) -> Value {
     let query = "mutation($input: IdentifyPersonInput!) { identifyPerson(input: $input) {
         searchedFaces candidates { person { externalId } face { id } match { decision } } } }";
@@ -83,7 +83,7 @@ async fn identify_picture(client: &Client, bytes: &[u8], gallery: &str) -> Value
     client.data(query, json!({ "input": input })).await["identifyPerson"].take()
 }
 
-/// The person by that key in the default gallery, or null.
+/// The person with that external id in the default gallery, or null.
 pub(crate) async fn person(client: &Client, external_id: &str) -> Value {
     let query = format!(
         "query($id: String!) {{ person(by: {{key: {{externalId: $id}}}}) {{ {FIELDS} updatedAt }} }}"
@@ -97,7 +97,7 @@ pub(crate) async fn delete_person(client: &Client, external_id: &str) -> Value {
     client.data(query, json!({ "id": external_id })).await["deletePerson"].take()
 }
 
-/// The codes of the pictures that an enrollment refused, each with its issues.
+/// The codes of the images that an enrollment rejected, each with its issues.
 fn refused(enrolled: &Value) -> Vec<(&str, Vec<&str>)> {
     let rejected = enrolled["rejected"].as_array().unwrap_or_else(|| panic!("{enrolled}"));
     rejected
@@ -109,7 +109,7 @@ fn refused(enrolled: &Value) -> Vec<(&str, Vec<&str>)> {
         .collect()
 }
 
-/// Puts a person with a made-up face into the database alone. Returns the bytes of the template.
+/// Inserts a person with a made-up face into the database only. Returns the bytes of the template.
 async fn plant(server: &TestServer, gallery: &str, external_id: &str, name: Option<&str>) -> Vec<u8> {
     let (now, tenant, model) = (server.people.clock.now(), caller().tenant, server.people.scale.model);
     let person = person::Model {
@@ -140,7 +140,7 @@ async fn plant(server: &TestServer, gallery: &str, external_id: &str, name: Opti
         chip_kept: false,
         created_at: now,
     };
-    // Every template is unlike every other in each of its bytes.
+    // Every template differs from every other in each of its bytes.
     let vector: Vec<u8> = (0..16).flat_map(|_| Sha256::digest(Uuid::now_v7())).collect();
     let template =
         template::Model { face_id: face.id, model_digest: model.to_string(), tenant, vector: vector.clone() };
@@ -155,7 +155,7 @@ async fn plant(server: &TestServer, gallery: &str, external_id: &str, name: Opti
         .await
         .unwrap();
     write.commit().await.unwrap();
-    // Gives the person keys and what is searched by.
+    // Sets the person's key and search columns.
     server.people.normalize_names().await.unwrap();
     vector
 }

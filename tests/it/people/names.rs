@@ -1,9 +1,9 @@
-//! Names in several Unicode forms: compared and searched as one, and returned as they were sent.
+//! Names in several Unicode forms: compared and searched as equal, and returned as they were sent.
 
 use entity::ids::PersonId;
 use faceql::app::App;
 use faceql::clock::Clock;
-use faceql::type_id;
+use faceql::ids;
 use migration::Migrator;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use sea_orm_migration::MigratorTrait;
@@ -42,7 +42,7 @@ async fn external_id_in_two_unicode_forms_is_one_person_who_keeps_the_first() {
 }
 
 #[tokio::test]
-async fn guided_enrollment_completes_the_person_whatever_the_form() {
+async fn guided_enrollment_finds_the_person_in_either_form() {
     let server = TestServer::start().await;
     let client = server.client();
     enroll(&client, DECOMPOSED, &["obama.jpg"]).await;
@@ -67,7 +67,7 @@ async fn gallery_in_two_unicode_forms_is_one_gallery() {
     assert_eq!(
         galleries["galleries"],
         json!([{ "name": "Cafe\u{301}", "personCount": 2, "faceCount": 2 }]),
-        "a gallery is called as its first person was enrolled"
+        "a gallery keeps the name with which its first person was enrolled"
     );
     for form in ["Cafe\u{301}", "Caf\u{e9}"] {
         let found = identify(&client, "obama2.jpg", json!({ "gallery": form })).await;
@@ -78,7 +78,7 @@ async fn gallery_in_two_unicode_forms_is_one_gallery() {
         let listed = "query($gallery: String!) { people(gallery: $gallery) { totalCount } }";
         assert_eq!(client.data(listed, json!({ "gallery": form })).await["people"]["totalCount"], 2);
     }
-    // After a restart the index is filled from the database.
+    // After a restart the index is loaded from the database.
     let server = server.restart(&[]).await;
     let found = identify(&server.client(), "obama2.jpg", json!({ "gallery": "Caf\u{e9}" })).await;
     assert_eq!(found["searchedFaces"], 2);
@@ -158,7 +158,7 @@ async fn nul_is_refused_wherever_text_is_stored_or_searched() {
     server.stop().await;
 }
 
-/// A database as FaceQL made it before names were normalised.
+/// A database as FaceQL created it before names were normalised.
 async fn old_database(folder: &TempDir) -> DatabaseConnection {
     let file = folder.path().join("faceql.db");
     let database = Database::connect(format!("sqlite:{}?mode=rwc", file.display())).await.unwrap();
@@ -166,12 +166,12 @@ async fn old_database(folder: &TempDir) -> DatabaseConnection {
     database
 }
 
-/// Rises with `number`.
+/// Increases with `number`.
 fn id(number: u8) -> PersonId {
     PersonId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000 + u128::from(number)))
 }
 
-/// Puts a person into an old database.
+/// Inserts a person into an old database.
 async fn insert(database: &DatabaseConnection, number: u8, gallery: &str, external_id: &str, name: &str) {
     let values: [sea_orm::Value; 5] =
         [id(number).into(), gallery.into(), external_id.into(), name.into(), name.to_lowercase().into()];
@@ -190,7 +190,7 @@ async fn in_gallery(client: &Client, gallery: &str, external_id: &str) -> Value 
 }
 
 #[tokio::test]
-async fn old_database_gets_normal_keys_and_what_collides_is_kept_apart() {
+async fn old_database_gets_normal_keys_and_colliding_names_stay_separate() {
     let folder = tempfile::tempdir().unwrap();
     let old = old_database(&folder).await;
     insert(&old, 1, "default", "plain", "Plain").await;
@@ -198,7 +198,7 @@ async fn old_database_gets_normal_keys_and_what_collides_is_kept_apart() {
     // The earlier one of these is not in the normal form.
     insert(&old, 3, "default", DECOMPOSED, "decomposed").await;
     insert(&old, 4, "default", COMPOSED, "composed").await;
-    // Of these none is.
+    // None of these is.
     insert(&old, 5, "default", "\u{212b}", "Angstrom").await;
     insert(&old, 6, "default", "A\u{30a}", "A with ring").await;
     // Two galleries, each with a person of the same key.
@@ -227,7 +227,7 @@ async fn old_database_gets_normal_keys_and_what_collides_is_kept_apart() {
     assert_eq!(found(&client, "zo\u{eb}").await, ["Zoe\u{308}"]);
     let galleries = client.data("{ galleries { name personCount } }", json!({})).await;
     assert_eq!(galleries["galleries"].as_array().unwrap().len(), 4, "{galleries}");
-    // Whoever is enrolled in a gallery that is kept apart is found there.
+    // A person enrolled in a separate gallery is found there.
     let input = json!({ "gallery": "Cafe\u{301}", "externalId": "2", "images": [image("biden.jpg")], "consent": consent() });
     try_enroll(&client, input).await;
     let searched = async |gallery| {
@@ -236,11 +236,11 @@ async fn old_database_gets_normal_keys_and_what_collides_is_kept_apart() {
     assert_eq!((searched("Cafe\u{301}").await, searched("Caf\u{e9}").await), (json!(1), json!(0)));
     let by_id = "query($id: ID!) { person(by: {id: $id}) { externalId } }";
     for (number, external_id) in [(3, DECOMPOSED), (4, COMPOSED), (6, "A\u{30a}"), (7, "1")] {
-        let found = client.data(by_id, json!({ "id": type_id::show(id(number)) })).await;
+        let found = client.data(by_id, json!({ "id": ids::show(id(number)) })).await;
         assert_eq!(found["person"]["externalId"], external_id);
     }
 
-    // Once the other one is gone, the one that is left gets the normal key.
+    // Once one of the two is deleted, the other gets the normal key.
     delete_person(&client, COMPOSED).await;
     let server = server.restart(&[]).await;
     let client = server.client();
@@ -250,14 +250,14 @@ async fn old_database_gets_normal_keys_and_what_collides_is_kept_apart() {
     server.stop().await;
 }
 
-/// Ends the service on the folder, so that a command can have it.
+/// Stops the service on the folder, so that a command can use the database.
 async fn migrate(folder: &TempDir) {
     let app = App::new(config(folder.path(), &[]), Clock::system(), real_encoder().await).await.unwrap();
     app.database().clone().close().await;
 }
 
 #[tokio::test]
-async fn collisions_are_named_by_doctor_and_by_the_check_of_the_index() {
+async fn collisions_are_reported_by_doctor_and_by_index_check() {
     let folder = tempfile::tempdir().unwrap();
     let old = old_database(&folder).await;
     insert(&old, 3, "default", DECOMPOSED, "decomposed").await;
@@ -268,7 +268,7 @@ async fn collisions_are_named_by_doctor_and_by_the_check_of_the_index() {
     migrate(&folder).await;
     for (code, arguments) in [(1, ["doctor"].as_slice()), (0, &["index", "check"])] {
         let told = crate::bulk::faceql(code, folder.path(), arguments);
-        let (one, other) = (type_id::show(id(3)), type_id::show(id(4)));
+        let (one, other) = (ids::show(id(3)), ids::show(id(4)));
         let people = format!("the external ids of {one} and {other} differ only in their Unicode form");
         assert!(told.contains(&people), "{told}");
         assert!(told.contains(r#"the gallery "Cafe\u{301}" of the tenant default is kept apart"#), "{told}");

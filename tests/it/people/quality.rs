@@ -1,11 +1,11 @@
-//! Whether a picture shows one face, and shows it well enough.
+//! Whether an image shows exactly one face, with sufficient quality.
 
 use serde_json::{Value, json};
 
 use super::{consent, picture, refused, try_enroll};
 use crate::support::{Canvas, Client, TestServer, drawn, photo};
 
-/// What becomes of pictures for somebody who is new.
+/// The results for images of a new person.
 async fn judged(client: &Client, external_id: &str, pictures: &[Vec<u8>]) -> Value {
     let images: Vec<Value> = pictures.iter().map(|bytes| picture(bytes)).collect();
     let input = json!({ "externalId": external_id, "images": images, "consent": consent() });
@@ -15,7 +15,7 @@ async fn judged(client: &Client, external_id: &str, pictures: &[Vec<u8>]) -> Val
 }
 
 #[tokio::test]
-async fn picture_of_nobody_and_picture_of_two_are_refused() {
+async fn images_with_no_face_and_with_two_faces_are_rejected() {
     let server = TestServer::start().await;
     let client = server.client();
     let two = Canvas::photo("obama.jpg").reduced(320).beside(&Canvas::photo("biden.jpg").reduced(320)).file();
@@ -26,7 +26,7 @@ async fn picture_of_nobody_and_picture_of_two_are_refused() {
 }
 
 #[tokio::test]
-async fn face_that_is_seen_badly_is_refused_with_what_is_wrong() {
+async fn face_of_poor_quality_is_rejected_with_its_issues() {
     let server = TestServer::start().await;
     let client = server.client();
     let photo = Canvas::photo("obama.jpg").reduced(480);
@@ -48,18 +48,18 @@ async fn face_that_is_seen_badly_is_refused_with_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn partial_faces_are_refused_with_what_is_wrong() {
+async fn partial_faces_are_rejected_with_their_issues() {
     let server = TestServer::start().await;
     let client = server.client();
     let pictures = [photo("obama_partial_face.jpg"), photo("obama_partial_face2.jpg")];
     let answer = judged(&client, "barack", &pictures).await;
-    // In the first, the detector takes something else for a second face.
+    // In the first, the detector mistakes something else for a second face.
     assert_eq!(refused(&answer), [("MULTIPLE_FACES", vec![]), ("POOR_QUALITY", vec!["CUT_OFF"])]);
     server.stop().await;
 }
 
 #[tokio::test]
-async fn png_with_transparency_is_read_as_any_other() {
+async fn png_with_transparency_is_accepted_like_any_other() {
     let server = TestServer::start().await;
     let client = server.client();
     let answer = judged(&client, "somebody", &[photo("32bit.png")]).await;
@@ -69,7 +69,7 @@ async fn png_with_transparency_is_read_as_any_other() {
 }
 
 #[tokio::test]
-async fn thresholds_are_settings() {
+async fn thresholds_are_configurable() {
     let small = Canvas::photo("obama.jpg").reduced(480).reduced(110).file();
     let lax = [
         ("FACEQL_LEAST_SIZE", "0"),
@@ -91,7 +91,7 @@ async fn thresholds_are_settings() {
 }
 
 #[tokio::test]
-async fn person_has_at_most_so_many_faces() {
+async fn number_of_faces_of_a_person_is_limited() {
     let server = TestServer::with(&[("FACEQL_FACES_PER_PERSON", "2")]).await;
     let client = server.client();
     let answer = judged(&client, "barack", &[photo("obama.jpg"), photo("obama2.jpg")]).await;
@@ -99,7 +99,7 @@ async fn person_has_at_most_so_many_faces() {
     let third = judged(&client, "barack", &[photo("obama3.jpg"), photo("obama.jpg")]).await;
     assert_eq!(refused(&third), [("FACE_LIMIT_REACHED", vec![])]);
     assert_eq!((&third["person"]["faceCount"], &third["accepted"][0]), (&json!(2), &answer["accepted"][0]));
-    // The faces that make way do not count.
+    // Faces that are replaced do not count.
     let images = [picture(&photo("obama3.jpg")), picture(&photo("obama2.jpg"))];
     let replace = json!({ "externalId": "barack", "images": images, "mode": "REPLACE" });
     let replaced = try_enroll(&client, replace).await;

@@ -1,4 +1,4 @@
-//! Whose face is it?
+//! Identification and verification.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{enroll, identify, image};
 use crate::support::TestServer;
 
 #[tokio::test]
-async fn a_third_photo_is_identified_and_a_stranger_is_not() {
+async fn a_third_photo_is_identified_and_an_unknown_person_is_not() {
     let server = TestServer::start().await;
     let client = server.client();
     enroll(&client, "barack", &["obama.jpg", "obama2.jpg"]).await;
@@ -23,7 +23,7 @@ async fn a_third_photo_is_identified_and_a_stranger_is_not() {
 }
 
 #[tokio::test]
-async fn a_person_is_verified_and_two_pictures_are_compared() {
+async fn a_person_is_verified_and_two_images_are_compared() {
     let server = TestServer::start().await;
     let client = server.client();
     enroll(&client, "barack", &["obama.jpg"]).await;

@@ -1,4 +1,4 @@
-//! What a score means, and which face of a picture is meant.
+//! The meaning of a score, and which face of an image is compared.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn identify_faces(client: &Client, bytes: &[u8], max_faces: usize) -> Valu
     client.data(FACES, json!({ "input": input })).await["identifyFaces"].take()
 }
 
-/// What a score says: similarity and decision follow from the distance and the standard pack's thresholds.
+/// Checks a score: similarity and decision follow from the distance and the standard pack's thresholds.
 fn check(score: &Value, matched: f64, possible: f64) {
     let (distance, similarity) = (score["distance"].as_f64().unwrap(), score["similarity"].as_f64().unwrap());
     let expected = 1.0 / (1.0 + (10.0 * (distance - 0.6)).exp());
@@ -41,7 +41,7 @@ async fn decisions_follow_from_the_packs_thresholds() {
         let input = json!({ "person": { "key": { "externalId": "barack" } }, "image": image(name) });
         check(&client.data(query, json!({ "input": input })).await["verifyPerson"]["match"], 0.6, 0.65);
     }
-    // One limit between two neighbours takes the nearer one alone, and a limit on a score keeps it.
+    // A limit between two candidates leaves only the nearer one, and a limit equal to a score includes it.
     let all = identify(&client, "obama2.jpg", json!({ "minSimilarity": 0 })).await["candidates"].take();
     let nearest = all[0]["match"]["similarity"].clone();
     let some = identify(&client, "obama2.jpg", json!({ "minSimilarity": nearest })).await;
@@ -72,7 +72,7 @@ async fn candidates_are_people_each_with_the_nearest_face() {
 }
 
 #[tokio::test]
-async fn person_without_faces_is_found_by_nobody() {
+async fn person_without_faces_is_never_found() {
     let server = TestServer::start().await;
     let client = server.client();
     let face = enroll(&client, "barack", &["obama.jpg"]).await["accepted"][0]["id"].take();
@@ -87,14 +87,14 @@ async fn person_without_faces_is_found_by_nobody() {
     assert_eq!(client.refusal(verify, json!({ "input": input })).await, "NOT_FOUND");
     let galleries = client.data("{ galleries { personCount faceCount } }", json!({})).await;
     assert_eq!(galleries["galleries"], json!([{ "personCount": 1, "faceCount": 0 }]));
-    // The person is still there, and may be enrolled again without another consent.
+    // The person still exists and can be enrolled again without another consent.
     enroll(&client, "barack", &["obama2.jpg"]).await;
     assert_eq!(person(&client, "barack").await["faceCount"], 1);
     server.stop().await;
 }
 
 #[tokio::test]
-async fn largest_face_is_meant_when_it_is_four_times_as_large_as_the_next() {
+async fn largest_face_is_used_if_it_is_four_times_as_large_as_the_next() {
     let server = TestServer::start().await;
     let client = server.client();
     enroll(&client, "barack", &["obama.jpg"]).await;
@@ -125,7 +125,7 @@ async fn largest_face_is_meant_when_it_is_four_times_as_large_as_the_next() {
 }
 
 #[tokio::test]
-async fn every_face_of_a_group_is_identified_the_largest_first() {
+async fn every_face_of_a_group_is_identified_largest_first() {
     let server = TestServer::start().await;
     let client = server.client();
     enroll(&client, "joe", &["biden.jpg"]).await;
@@ -154,7 +154,7 @@ async fn every_face_of_a_group_is_identified_the_largest_first() {
 }
 
 #[tokio::test]
-async fn nobody_is_found_in_an_empty_gallery() {
+async fn search_in_an_empty_gallery_has_no_candidates() {
     let server = TestServer::start().await;
     let answer = identify_picture(&server.client(), &photo("obama.jpg"), "nowhere").await;
     assert_eq!(answer, json!({ "searchedFaces": 0, "candidates": [] }));

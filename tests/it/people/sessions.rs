@@ -1,4 +1,5 @@
-//! Guided enrollment: frames judged at once, a person in the end, and nothing left of what was given up.
+//! Guided enrollment: frames are assessed immediately, the session ends with a person, and cancelled sessions leave no
+//! data.
 
 use chrono::{DateTime, Utc};
 use entity::enrollment_frame;
@@ -22,7 +23,7 @@ pub(super) async fn start(client: &Client, external_id: &str, frames: i32) -> St
     answer["startEnrollment"]["enrollment"]["id"].as_str().unwrap().to_owned()
 }
 
-/// The frame as it was judged.
+/// The assessment of the frame.
 pub(super) async fn frame(client: &Client, session: &str, image: Value) -> Value {
     let mut response = try_frame(client, session, image).await;
     assert!(response.get("errors").is_none(), "{response}");
@@ -42,12 +43,12 @@ pub(super) async fn end(client: &Client, how: &str, session: &str) -> Value {
 }
 
 async fn frames_kept(server: &TestServer) -> u64 {
-    let reader = server.verification.database.reader();
+    let reader = server.containers.database.reader();
     enrollment_frame::Entity::find().count(reader).await.unwrap()
 }
 
 #[tokio::test]
-async fn good_frames_make_a_person_who_is_found() {
+async fn good_frames_enroll_a_person_who_is_found() {
     let server = TestServer::start().await;
     let client = server.client();
     let session = start(&client, "barack", 2).await;
@@ -89,7 +90,7 @@ async fn each_change_of_a_session_is_streamed_until_its_end() {
     server.stop().await;
 }
 
-/// The session as it is now.
+/// The current state of the session.
 async fn follow(socket: &mut Socket, session: &str) -> Value {
     let query = "subscription($id: ID!) { enrollmentChanged(id: $id) { status frames { code } } }";
     socket.subscribe("1", query, json!({ "id": session })).await;
@@ -97,7 +98,7 @@ async fn follow(socket: &mut Socket, session: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_session_goes_on_after_a_restart() {
+async fn a_session_continues_after_a_restart() {
     let server = TestServer::start().await;
     let session = start(&server.client(), "barack", 2).await;
     frame(&server.client(), &session, image("obama.jpg")).await;
@@ -112,7 +113,7 @@ async fn a_session_goes_on_after_a_restart() {
 }
 
 #[tokio::test]
-async fn two_people_in_one_session_are_refused_and_so_is_somebody_known() {
+async fn two_people_in_one_session_are_refused_and_so_is_a_known_person() {
     let server = TestServer::start().await;
     let client = server.client();
     let session = start(&client, "somebody", 2).await;
@@ -130,7 +131,7 @@ async fn two_people_in_one_session_are_refused_and_so_is_somebody_known() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_cancelled_or_runs_out_leaves_nothing() {
+async fn a_session_that_is_cancelled_or_expires_leaves_no_data() {
     let now = Arc::new(Mutex::new("2026-01-31T12:00:00Z".parse::<DateTime<Utc>>().unwrap()));
     let clock = now.clone();
     let clock = Clock::from_fn(move || *clock.lock().unwrap());
@@ -157,7 +158,7 @@ async fn a_session_that_is_cancelled_or_runs_out_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn the_arguments_of_a_session_are_bounded() {
+async fn the_arguments_of_a_session_are_validated() {
     let server = TestServer::start().await;
     let client = server.client();
     let query =

@@ -1,4 +1,4 @@
-//! Who waits for an answer goes before background work.
+//! Requests that wait for a result take precedence over background work.
 
 use faceql::clock::Clock;
 use faceql::people::{PeopleError, Rejection};
@@ -9,7 +9,7 @@ use crate::support::pictures::wide;
 use crate::support::server::caller;
 
 #[tokio::test]
-async fn comparison_goes_before_the_images_that_wait_for_a_container() {
+async fn comparison_goes_before_images_that_wait_for_a_container() {
     let script = Script::gated();
     let engine = script.encoder().await;
     let server = TestServer::assemble(&[], Clock::system(), engine.clone()).await;
@@ -19,7 +19,7 @@ async fn comparison_goes_before_the_images_that_wait_for_a_container() {
     });
     script.asked(1).await;
     let (jobs, caller) = (client_of("a"), caller());
-    // Each is in the line before the next begins, and all before the gate opens.
+    // Each is queued before the next one starts, and all before the gate opens.
     let (second, third, compared, ()) = tokio::join!(
         engine.encode(&jobs, wide(2)),
         async {
@@ -38,7 +38,7 @@ async fn comparison_goes_before_the_images_that_wait_for_a_container() {
     assert!(matches!(compared, Err(PeopleError::Rejected(Rejection::NoFace))));
     assert!(second.is_ok() && third.is_ok() && at_work.await.unwrap().is_ok());
     let widths = script.widths();
-    // The two that are compared come at the same time.
+    // The two images to compare arrive at the same time.
     assert!(widths[0] == 1 && [10, 11].contains(&widths[1]), "{widths:?}");
     assert_eq!(widths[widths.len() - 2..], [2, 3], "{widths:?}");
     server.stop().await;

@@ -1,10 +1,10 @@
-//! Fewer open files than the configured connections need.
+//! A limit on open files that is too low for the configured number of connections.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::readiness;
-use crate::process::{Binary, faceql};
+use crate::commands::process::{Binary, faceql};
 use crate::support::disk::wrapped;
 use crate::support::photo;
 use crate::support::server::{eventually, soon};
@@ -12,12 +12,12 @@ use crate::support::server::{eventually, soon};
 const REQUEST: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[tokio::test]
-async fn connections_leave_open_files_for_database_and_blobs_and_the_log_says_how_many_there_are() {
+async fn connections_leave_open_files_for_database_and_blobs_and_the_log_reports_the_reduced_maximum() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [("FACEQL_SHUTDOWN_GRACE_SECONDS", "1"), ("FACEQL_ADDRESS_SHARE_PERCENT", "100")];
     let command = faceql(folder.path(), "serve", &settings);
     let server = Binary::spawn(wrapped(&["prlimit", "--nofile=256:256", "--"], &command)).await;
-    eventually(async || server.log().contains("only 64 connections are taken at once and not 30000")).await;
+    eventually(async || server.log().contains("only 64 concurrent connections are accepted")).await;
     // All places but two are taken, and more clients wait.
     let mut others = Vec::new();
     for _ in 0..62 {
@@ -42,7 +42,7 @@ async fn connections_leave_open_files_for_database_and_blobs_and_the_log_says_ho
     assert!(server.terminate().success());
 }
 
-/// Asks whether the server lives, and reads the beginning of the answer.
+/// Requests the server's liveness and reads the beginning of the response.
 async fn status(stream: &mut TcpStream) -> [u8; 12] {
     stream.write_all(REQUEST).await.unwrap();
     let mut answer = [0; 12];

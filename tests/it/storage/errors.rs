@@ -1,32 +1,32 @@
-//! I/O errors: the size that the process may give a file is taken down while it runs, which SQLite reports as a failed
-//! write, and up again.
+//! I/O errors: the process's file size limit is lowered while it runs, which SQLite reports as a failed write, and
+//! raised again.
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::{assert_are_there, create_containers, until_not_ready, until_ready};
+use crate::commands::process::{Binary, faceql};
 use crate::people::{enroll, person};
-use crate::process::{Binary, faceql};
 use crate::support::client::{code, text};
 use crate::support::disk::wrapped;
 use crate::support::photo;
 use crate::support::server::{eventually, soon};
 
-/// A server to which the system reports a file that is too large as an error, and not by a signal.
+/// A server for which the system reports a file that is too large as an error, not as a signal.
 async fn serve(folder: &TempDir) -> Binary {
     let command = faceql(folder.path(), "serve", &[]);
     Binary::spawn(wrapped(&["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"], &command)).await
 }
 
-/// Lets the server make no file larger than this.
+/// Sets the maximum size of the files that the server writes.
 fn limit_files(server: &Binary, size: Option<u64>) {
     let limit = Rlimit { current: size, maximum: None };
     prlimit(Pid::from_raw(server.id()), Resource::Fsize, limit).unwrap();
 }
 
 #[tokio::test]
-async fn after_failed_writes_the_server_goes_on_and_loses_nothing() {
+async fn after_failed_writes_the_server_recovers_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(&folder).await;
     let client = &server.client;
@@ -49,7 +49,7 @@ async fn after_failed_writes_the_server_goes_on_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn index_holds_nobody_whose_enrollment_was_not_committed() {
+async fn index_contains_no_person_whose_enrollment_was_not_committed() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(&folder).await;
     let client = &server.client;
@@ -71,7 +71,7 @@ async fn index_holds_nobody_whose_enrollment_was_not_committed() {
 }
 
 #[tokio::test]
-async fn vectors_are_not_shown_while_nothing_can_be_noted_and_what_was_shown_is_noted_later() {
+async fn vectors_are_refused_while_no_entry_can_be_written_and_earlier_reads_are_recorded_later() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(&folder).await;
     let client = &server.client;

@@ -1,4 +1,4 @@
-//! A disk that fills and empties.
+//! A disk that fills up and is emptied.
 
 use std::process::Output;
 
@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{assert_are_there, create_containers, until_not_ready, until_ready};
 use crate::bulk::CONSENT;
+use crate::commands::process::{Binary, faceql};
 use crate::people::{delete_person, enroll, person};
-use crate::process::{Binary, faceql};
 use crate::support::client::text;
 use crate::support::disk::Disk;
 use crate::support::server::eventually;
@@ -38,7 +38,7 @@ fn complaint(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn what_is_acknowledged_on_a_disk_that_fills_and_empties_is_there_after_a_restart() {
+async fn data_acknowledged_on_a_disk_that_fills_and_empties_is_there_after_a_restart() {
     let Some(disk) = Disk::of_megabytes(8) else { return };
     let key = standard_output(&run(&disk, &["keys", "create", "--scopes", "read+write+admin"]));
     let other = standard_output(&run(&disk, &["keys", "create", "--label", "other"]));
@@ -51,17 +51,17 @@ async fn what_is_acknowledged_on_a_disk_that_fills_and_empties_is_there_after_a_
 
     disk.fill();
     let mut acknowledged = create_containers(&client, 40).await;
-    assert!(acknowledged.len() < 40, "there was room for all");
+    assert!(acknowledged.len() < 40, "there was space for all");
     let reason = until_not_ready(&client).await;
     assert!(reason.contains("full"), "{reason}");
     let told = complaint(&run(&disk, &["keys", "revoke", other_id]));
-    assert!(told.contains("was NOT revoked and still lets in"), "{told}");
+    assert!(told.contains("was NOT revoked and is still valid"), "{told}");
     holder.data("{ __typename }", json!({})).await;
 
     disk.free();
     until_ready(&client).await;
     let more = create_containers(&client, 40).await;
-    assert_eq!(more.len(), 40, "there is room again");
+    assert_eq!(more.len(), 40, "there is space again");
     acknowledged.extend(more);
     enroll(&client, "joe", &["biden.jpg"]).await;
     delete_person(&client, "barack").await;
@@ -83,7 +83,7 @@ async fn what_is_acknowledged_on_a_disk_that_fills_and_empties_is_there_after_a_
 }
 
 #[tokio::test]
-async fn detections_that_were_submitted_before_the_disk_was_full_end_once_there_is_room() {
+async fn detections_submitted_before_the_disk_was_full_finish_once_there_is_space() {
     let Some(disk) = Disk::of_megabytes(8) else { return };
     let server = serve(&disk, None).await;
     let client = &server.client;
@@ -92,7 +92,7 @@ async fn detections_that_were_submitted_before_the_disk_was_full_end_once_there_
         submitted.push(text(&crate::detection::submit(client, &photo("obama.jpg")).await["id"]));
     }
     disk.fill();
-    assert!(create_containers(client, 20).await.len() < 20, "there was room for all");
+    assert!(create_containers(client, 20).await.len() < 20, "there was space for all");
     until_not_ready(client).await;
     disk.free();
     until_ready(client).await;
@@ -108,9 +108,9 @@ async fn detections_that_were_submitted_before_the_disk_was_full_end_once_there_
 }
 
 #[tokio::test]
-async fn bulk_enrollment_on_a_full_disk_counts_nobody_and_says_that_it_failed() {
+async fn bulk_enrollment_on_a_full_disk_enrolls_no_one_and_reports_failure() {
     let Some(disk) = Disk::of_megabytes(8) else { return };
-    // Makes the database.
+    // Creates the database.
     assert!(serve(&disk, None).await.terminate().success());
     let tree = crate::bulk::tree();
     let people = tree.path().join("people");

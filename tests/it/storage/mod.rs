@@ -1,5 +1,5 @@
-//! What becomes of a server whose storage takes no more, or goes away: nothing that it has acknowledged is lost, it is not
-//! ready meanwhile, and it goes on by itself.
+//! Storage that is full or disappears: acknowledged data is not lost, the server is not ready meanwhile, and it
+//! recovers by itself.
 
 mod descriptors;
 mod errors;
@@ -12,7 +12,7 @@ use crate::support::Client;
 use crate::support::client::text;
 use crate::support::server::eventually;
 
-/// What `/health/ready` answers.
+/// The status of `/health/ready`.
 async fn readiness(client: &Client) -> u16 {
     let url = format!("http://{}/health/ready", client.address);
     client.http.get(url).send().await.unwrap().status().as_u16()
@@ -34,7 +34,7 @@ async fn until_not_ready(client: &Client) -> String {
     text(&database().await["detail"])
 }
 
-/// The id of a new container with four kilobytes of metadata, or the code by which it was refused.
+/// The id of a new container with four kilobytes of metadata, or the error code.
 async fn create_large_container(client: &Client) -> Result<String, String> {
     let query = "mutation($data: JSON) { createContainer(input: {metadata: $data}) { container { id } } }";
     let response = client.send(query, json!({ "data": "x".repeat(4000) })).await;
@@ -44,7 +44,7 @@ async fn create_large_container(client: &Client) -> Result<String, String> {
     }
 }
 
-/// Tries `count` times; those that were acknowledged. The others were refused for the storage.
+/// Tries `count` times; returns the acknowledged containers. The others must be refused because of the storage.
 async fn create_containers(client: &Client, count: usize) -> Vec<String> {
     let mut acknowledged = Vec::new();
     for _ in 0..count {

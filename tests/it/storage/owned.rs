@@ -1,13 +1,14 @@
-//! One process has the database, whatever becomes of its lock file; and what it writes is what the next one will find.
+//! One process owns the database even if its lock file is removed, and a server whose database files were replaced
+//! acknowledges nothing.
 
 use serde_json::json;
 
 use super::{create_large_container, until_not_ready};
-use crate::process::{Binary, faceql};
+use crate::commands::process::{Binary, faceql};
 use crate::support::server::eventually;
 
 #[tokio::test]
-async fn second_server_is_refused_although_the_lock_files_were_removed() {
+async fn second_server_is_refused_even_if_the_lock_files_were_removed() {
     let folder = tempfile::tempdir().unwrap();
     let first = Binary::serve(folder.path(), &[]).await;
     let refused = |settings: &[(&str, &str)]| {
@@ -18,9 +19,9 @@ async fn second_server_is_refused_although_the_lock_files_were_removed() {
     std::fs::remove_file(folder.path().join("faceql.lock")).unwrap();
     std::fs::remove_file(folder.path().join("blobs/.lock")).unwrap();
     let told = refused(&[("FACEQL_BLOB_FOLDER", "other")]);
-    assert!(told.contains("another FaceQL has the database open"), "{told}");
+    assert!(told.contains("another FaceQL process has the database open"), "{told}");
     let told = refused(&[("DATABASE_URL", "sqlite:other.db")]);
-    assert!(told.contains("another FaceQL keeps its bytes in blobs"), "{told}");
+    assert!(told.contains("another FaceQL process uses the blob folder blobs"), "{told}");
     // Commands that work beside a server still do.
     let made = faceql(folder.path(), "keys", &[]).arg("create").output().unwrap();
     assert!(made.status.success(), "{made:?}");

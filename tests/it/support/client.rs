@@ -1,4 +1,4 @@
-//! GraphQL over HTTP, as clients speak it.
+//! A client of GraphQL over HTTP.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ const DELETE: &str =
     "mutation($id: ID!) { deleteContainer(input: {containerId: $id}) { deletedContainerId } }";
 const IMAGE: &str = "image { id status revision attempts error { code } encodings { vector } }";
 
-/// Speaks to one server with one key, or with none.
+/// Sends requests to one server, with a key or without.
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) http: reqwest::Client,
@@ -48,7 +48,7 @@ impl Client {
         response["data"].take()
     }
 
-    /// The code of the response's error.
+    /// The code of the response's error, which must have one.
     pub(crate) async fn refusal(&self, query: &str, variables: Value) -> String {
         code(&self.send(query, variables).await).to_owned()
     }
@@ -59,7 +59,7 @@ impl Client {
         response.get("errors").map(|_| code(&response).to_owned())
     }
 
-    /// The key that it speaks with.
+    /// The key that it sends.
     pub(crate) fn key(&self) -> &str {
         self.key.as_deref().unwrap_or_default()
     }
@@ -72,20 +72,20 @@ impl Client {
         self.data(DELETE, json!({ "id": id })).await;
     }
 
-    /// Uploads by multipart; the image as PROCESSING.
+    /// Uploads by multipart; returns the image, which is PROCESSING.
     pub(crate) async fn upload(&self, container: &str, bytes: Vec<u8>) -> Value {
         let mut response = self.try_upload(container, bytes, None).await;
         assert!(response.get("errors").is_none(), "{response}");
         response["data"]["uploadImage"]["image"].take()
     }
 
-    /// Uploads by multipart; the whole response.
+    /// Uploads by multipart; returns the whole response.
     pub(crate) async fn try_upload(&self, container: &str, bytes: Vec<u8>, key: Option<&str>) -> Value {
         let form = upload_form(container, key).part("file", Part::bytes(bytes).file_name("photo.jpg"));
         read(self.post().multipart(form).send().await.unwrap()).await
     }
 
-    /// Uploads by multipart to a server that may die; the id of the image when it was acknowledged.
+    /// Uploads by multipart to a server that may die; returns the id of the image if it was acknowledged.
     pub(crate) async fn upload_while_alive(&self, container: &str, bytes: Vec<u8>) -> Option<String> {
         let form = upload_form(container, None).part("file", Part::bytes(bytes).file_name("photo.jpg"));
         let answer = self.post().multipart(form).send().await.ok()?.bytes().await.ok()?;
@@ -93,7 +93,7 @@ impl Client {
         Some(text(&answer["data"]["uploadImage"]["image"]["id"]))
     }
 
-    /// Uploads by base64; the whole response.
+    /// Uploads by base64; returns the whole response.
     pub(crate) async fn try_upload_base64(&self, container: &str, text: &str) -> Value {
         let query = format!(
             "mutation($id: ID!, $text: String!) {{
@@ -115,9 +115,9 @@ impl Client {
     }
 }
 
-/// A client that trusts the one TLS provider there is.
+/// An HTTP client with the process's TLS provider.
 pub(crate) fn http() -> reqwest::Client {
-    // A second test in this process finds it installed.
+    // Already installed if another test of this process ran before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }
@@ -153,10 +153,10 @@ pub(crate) async fn read(response: Response) -> Value {
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
 }
 
-/// Sends bytes as they are, and reads the status and the body of the answer while the connection stays open.
+/// Sends raw bytes, and reads the status and the body of the response while the connection stays open.
 pub(crate) async fn raw(address: SocketAddr, request: &[u8]) -> (u16, Value) {
     let (receive, mut send) = TcpStream::connect(address).await.unwrap().into_split();
-    // The server may answer and close before it has read all.
+    // The server may respond and close the connection before it has read everything.
     let _ = send.write_all(request).await;
     let (mut receive, mut line, mut length) = (BufReader::new(receive), String::new(), 0);
     receive.read_line(&mut line).await.unwrap();

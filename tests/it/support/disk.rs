@@ -1,4 +1,4 @@
-//! A real file system with a few megabytes, which a test fills and frees.
+//! A real file system of a few megabytes, which a test fills and frees.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -10,13 +10,13 @@ use tempfile::TempDir;
 /// A tmpfs, mounted until this is dropped.
 pub(crate) struct Disk {
     folder: TempDir,
-    /// Without root: a process that holds the namespaces in which it is mounted.
+    /// Without root: the process that holds the namespaces in which it is mounted.
     holder: Option<Child>,
 }
 
 impl Disk {
-    /// `None` where none can be mounted, after saying so.
-    #[expect(clippy::print_stdout, reason = "whoever runs the tests is told what was skipped, and why")]
+    /// `None` if no tmpfs can be mounted; prints the reason.
+    #[expect(clippy::print_stdout, reason = "reports which test was skipped, and why")]
     pub(crate) fn of_megabytes(size: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mount = format!("mount -t tmpfs -o size={size}m,mode=700 tmpfs '{}'", folder.path().display());
@@ -37,22 +37,22 @@ impl Disk {
         None
     }
 
-    /// Where it is for the processes of [`Self::beside`].
+    /// Its path for the processes of [`Self::beside`].
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// `command` as a process that sees the disk.
+    /// `command` as a process that can access the disk.
     pub(crate) fn beside(&self, command: Command) -> Command {
         let Some(holder) = &self.holder else { return command };
         let (id, folder) = (holder.id().to_string(), self.folder().to_str().unwrap());
         let enter: [&str; 7] = ["nsenter", "-t", &id, "-U", "-m", "--preserve-credentials", "--"];
-        // The folder that a process begins in is still the one below the mount.
+        // The process's working directory is still the one below the mount point.
         let within: [&str; 4] = ["sh", "-c", "cd \"$0\" && exec \"$@\"", folder];
         wrapped(&[enter.as_slice(), within.as_slice()].concat(), &command)
     }
 
-    /// Leaves no byte free.
+    /// Fills the disk completely.
     pub(crate) fn fill(&self) {
         let mut filler = OpenOptions::new().create(true).append(true).open(self.filler()).unwrap();
         for size in [1 << 16, 1 << 12, 1] {
@@ -60,7 +60,7 @@ impl Disk {
         }
     }
 
-    /// Gives back what [`Self::fill`] took.
+    /// Frees what [`Self::fill`] occupied.
     pub(crate) fn free(&self) {
         std::fs::remove_file(self.filler()).unwrap();
     }
@@ -87,7 +87,7 @@ impl Drop for Disk {
     }
 }
 
-/// Whether there was room for so many bytes.
+/// Whether that many bytes could be written.
 fn write(file: &mut File, size: usize) -> bool {
     match file.write_all(&vec![0; size]) {
         Ok(()) => true,
@@ -102,7 +102,7 @@ fn shell(script: &str) -> Command {
     shell
 }
 
-/// `command` begun by `wrapper`, with the same folder and environment and piped outputs.
+/// `command` started through `wrapper`, with the same folder and environment and piped outputs.
 pub(crate) fn wrapped(wrapper: &[&str], command: &Command) -> Command {
     let mut outer = Command::new(wrapper[0]);
     outer.args(&wrapper[1..]).arg(command.get_program()).args(command.get_args()).env_clear();

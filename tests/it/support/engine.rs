@@ -1,4 +1,4 @@
-//! A face engine that finds no face, fails as often as it is told, and waits at a gate.
+//! A face engine that finds no faces, fails a given number of times, and blocks at a gate.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,11 +8,11 @@ use entity::ids::Tenant;
 use faceql::inference::{Client, EmbeddedEncoder, EngineConfig};
 use tokio::sync::watch;
 use vision::{
-    Chip, DetectOptions, DetectedFace, Embedding, EngineError, FaceEngine, ImageLimits, Landmarks,
-    LeastScores, Matching, Metric, ModelCard, ModelDigest, ModelRole, Picture, SimilarityCurve, Thresholds,
+    Chip, DetectOptions, DetectedFace, Embedding, EngineError, FaceEngine, ImageLimits, Landmarks, Matching,
+    Metric, MinScores, ModelCard, ModelDigest, ModelRole, Picture, SimilarityCurve, Thresholds,
 };
 
-/// How the engine behaves, and what it has been asked.
+/// How the engine behaves, and what it has received.
 pub(crate) struct Script {
     failures: AtomicUsize,
     asked: watch::Sender<usize>,
@@ -26,7 +26,7 @@ pub(crate) fn client_of(tenant: &str) -> Client {
     Client::job(&Tenant::parse(tenant).unwrap())
 }
 
-/// Returns once so many images wait for the engine.
+/// Returns once that many images wait for the engine.
 pub(crate) async fn in_line(encoder: &EmbeddedEncoder, images: usize) {
     while encoder.waiting().iter().map(|(_, images)| images).sum::<usize>() < images {
         tokio::task::yield_now().await;
@@ -41,7 +41,7 @@ impl Script {
         Arc::new(Self { failures, asked, widths, shut, opened: Condvar::new() })
     }
 
-    /// Waits with every image until [`Script::open`].
+    /// Blocks on every image until [`Script::open`].
     pub(crate) fn gated() -> Arc<Self> {
         let script = Self::failing(0);
         *script.shut.lock().unwrap() = true;
@@ -58,17 +58,17 @@ impl Script {
         self.opened.notify_all();
     }
 
-    /// Returns once the engine has been given `images`.
+    /// Returns once the engine has received `images`.
     pub(crate) async fn asked(&self, images: usize) {
         self.asked.subscribe().wait_for(|asked| *asked >= images).await.unwrap();
     }
 
-    /// How wide the pictures were that the engine has been given, in their order.
+    /// The widths of the images that the engine has received, in order.
     pub(crate) fn widths(&self) -> Vec<u32> {
         self.widths.lock().unwrap().clone()
     }
 
-    /// An encoder of one thread that acts by this script.
+    /// An encoder of one thread that behaves by this script.
     pub(crate) async fn encoder(self: &Arc<Self>) -> EmbeddedEncoder {
         let config = EngineConfig {
             runtime: PathBuf::new(),
@@ -76,7 +76,7 @@ impl Script {
             threads: 1,
             queue: 64,
             limits: ImageLimits { max_bytes: 1 << 20, max_pixels: 1 << 20, max_decode_bytes: 1 << 28 },
-            least_scores: LeastScores::default(),
+            min_scores: MinScores::default(),
         };
         let script = self.clone();
         let make = move || Ok(Box::new(FakeEngine::new(script.clone())) as Box<dyn FaceEngine>);

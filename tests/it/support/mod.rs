@@ -1,4 +1,4 @@
-//! What the tests stand on: a server in this process, clients of it, images, and engines that fail on purpose.
+//! Test infrastructure: a server in this process, its clients, images, and engines that fail on purpose.
 
 pub(crate) mod client;
 pub(crate) mod disk;

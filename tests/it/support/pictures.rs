@@ -1,24 +1,24 @@
-//! Image files: the set-up's photos, and small ones drawn by hand.
+//! Image files: the setup's photos, and small ones drawn by code.
 
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use vision::{ImageLimits, Picture};
 
-/// What `make prepare` has laid out.
+/// The folder that `make prepare` installs into.
 pub(crate) fn home() -> PathBuf {
     let home = Path::new(env!("CARGO_MANIFEST_DIR")).join(".faceql");
     assert!(home.join("photos").is_dir(), "{} is incomplete: run `make prepare`", home.display());
     home
 }
 
-/// The bytes of one of the set-up's photos.
+/// The bytes of one of the setup's photos.
 pub(crate) fn photo(name: &str) -> Vec<u8> {
     let path = home().join("photos").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run `make prepare`", path.display()))
 }
 
-/// A BMP of 64x64 pixels without a face; every `shade` is another file.
+/// A BMP of 64x64 pixels without a face; every `shade` gives a different file.
 pub(crate) fn drawn(shade: u8) -> Vec<u8> {
     let mut file = bmp_header(64, 64);
     let row = |y: u8| (0..64).flat_map(move |x| [shade, y * 4, x * 4]);
@@ -26,7 +26,7 @@ pub(crate) fn drawn(shade: u8) -> Vec<u8> {
     file
 }
 
-/// A picture of one row and so many columns.
+/// An image with one row and that many columns.
 pub(crate) fn wide(columns: u8) -> Bytes {
     let mut file = bmp_header(columns.into(), 1);
     file.resize(file.len() + usize::from(columns).next_multiple_of(4) * 3, 0);
@@ -47,7 +47,7 @@ pub(crate) fn bmp_header(width: i32, height: i32) -> Vec<u8> {
     header
 }
 
-/// A photo's pixels, to be drawn over; [`Canvas::file`] is a picture again.
+/// A photo's pixels, to be drawn over; [`Canvas::file`] makes an image of them.
 #[derive(Clone)]
 pub(crate) struct Canvas {
     width: usize,
@@ -55,7 +55,7 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A photo of the set-up.
+    /// A photo of the setup.
     pub(crate) fn photo(name: &str) -> Self {
         let limits = ImageLimits { max_bytes: 1 << 24, max_pixels: 1 << 26, max_decode_bytes: 1 << 30 };
         let picture = Picture::decode(&photo(name), &limits).unwrap();
@@ -67,7 +67,7 @@ impl Canvas {
         self.pixels.len() / self.width
     }
 
-    /// `width` pixels wide, by leaving pixels out.
+    /// Reduced to `width` pixels by leaving out pixels.
     pub(crate) fn reduced(&self, width: usize) -> Self {
         let height = self.height() * width / self.width;
         let pixel =
@@ -75,7 +75,7 @@ impl Canvas {
         Self { width, pixels: each_pixel(width, height, pixel) }
     }
 
-    /// About as large as before, but of only every `side`th pixel in both directions.
+    /// About the same size as before, but made only of every `side`th pixel in both directions.
     pub(crate) fn blurred(&self, side: usize) -> Self {
         let small = self.reduced(self.width / side);
         let pixel = |x: usize, y: usize| {
@@ -92,13 +92,13 @@ impl Canvas {
         Self { width, pixels: each_pixel(width, height, pixel) }
     }
 
-    /// Each channel through `change`.
+    /// Each channel value replaced by `change`.
     pub(crate) fn with(mut self, change: impl Fn(u8) -> u8) -> Self {
         self.pixels.iter_mut().flatten().for_each(|channel| *channel = change(*channel));
         self
     }
 
-    /// With `other` to the right of it, on black.
+    /// With `other` to its right, on black.
     pub(crate) fn beside(&self, other: &Self) -> Self {
         let (width, height) = (self.width + other.width, self.height().max(other.height()));
         let row = |picture: &Self, y: usize| {
@@ -109,7 +109,7 @@ impl Canvas {
         Self { width, pixels }
     }
 
-    /// The picture as a BMP file.
+    /// The image as a BMP file.
     pub(crate) fn file(&self) -> Vec<u8> {
         let padding = (4 - self.width * 3 % 4) % 4;
         let mut file = bmp_header(i32::try_from(self.width).unwrap(), i32::try_from(self.height()).unwrap());

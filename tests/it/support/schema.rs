@@ -1,4 +1,4 @@
-//! The schema as a server tells it, for tests that call every field there is and not a list of names.
+//! The schema as a server reports it, for tests that call every existing field instead of a list of names.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const INTROSPECTION: &str = "{ __schema {
 fragment t on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType {
     kind name } } } } } }";
 
-/// Settings under which everything may be asked for at once.
+/// Settings that allow everything to be selected at once.
 pub(crate) const UNLIMITED: [(&str, &str); 6] = [
     ("FACEQL_MAX_QUERY_COST", "1000000000"),
     ("FACEQL_RATE_COST_PER_SECOND", "0"),
@@ -29,7 +29,7 @@ pub(crate) const UNLIMITED: [(&str, &str); 6] = [
     ("FACEQL_MAX_QUERY_BYTES", "1000000"),
 ];
 
-/// How deep the fields of an answer are asked for.
+/// How deep the fields of a response are selected.
 const DEPTH: usize = 4;
 
 /// Every type by its name.
@@ -38,7 +38,7 @@ pub(crate) struct Schema {
     types: BTreeMap<String, Value>,
 }
 
-/// A field of an operation's root.
+/// A root field of an operation.
 pub(crate) struct RootField<'schema> {
     pub(crate) operation: &'static str,
     pub(crate) name: &'schema str,
@@ -46,11 +46,11 @@ pub(crate) struct RootField<'schema> {
     field: &'schema Value,
 }
 
-/// What an argument is filled with, by its name and type.
+/// The values of arguments, by their name and type.
 pub(crate) trait Fill {
-    /// The value of a scalar; `None` leaves it out where that is possible.
+    /// The value of a scalar; `None` omits it where that is possible.
     fn scalar(&self, name: &str, of: &str) -> Option<Value>;
-    /// Which of its fields an input object that takes exactly one gets.
+    /// Which field is set in an input object that takes exactly one.
     fn choice<'a>(&self, of: &str, fields: &[&'a str]) -> &'a str;
 }
 
@@ -70,7 +70,7 @@ impl Schema {
         fields.iter().map(of).collect()
     }
 
-    /// All that can be asked for without arguments, so many levels down.
+    /// Everything that can be selected without arguments, down to that many levels.
     fn selection(&self, of: &str, depth: usize) -> String {
         let of = &self.types[of];
         match of["kind"].as_str().unwrap() {
@@ -94,7 +94,7 @@ impl Schema {
             if needs_arguments || (!is_leaf && depth == 0) {
                 return None;
             }
-            // Fields of one name may differ in type among the variants of a union.
+            // Fields of the same name may differ in type among the variants of a union.
             let (variant, field) = (name(of), name(field));
             Some(format!("{variant}_{field}: {field} {}", self.selection(inner, depth.saturating_sub(1))))
         });
@@ -108,7 +108,7 @@ impl Schema {
             }
             "NON_NULL" => self.value(name_of, &of["ofType"], fill),
             "LIST" => Some(json!([self.value(name_of, &of["ofType"], fill)?])),
-            // One that may be left out narrows the answer.
+            // An optional argument would narrow the result.
             "ENUM" => None,
             "INPUT_OBJECT" => {
                 let fields = list(&self.types[name(of)]["inputFields"]);
@@ -127,7 +127,7 @@ impl Schema {
 }
 
 impl RootField<'_> {
-    /// A document that calls this field and asks for all that it gives, with its variables.
+    /// A document that calls this field and selects everything in it, with its variables.
     pub(crate) fn call(&self, fill: &dyn Fill) -> (String, Value) {
         let (mut declared, mut passed, mut variables) = (Vec::new(), Vec::new(), Map::new());
         for argument in list(&self.field["args"]) {
@@ -165,7 +165,7 @@ fn is_required(input: &Value) -> bool {
     input["type"]["kind"] == "NON_NULL" && input["defaultValue"].is_null()
 }
 
-/// The type as a variable's declaration has it.
+/// The type as written in a variable's declaration.
 fn written(of: &Value) -> String {
     match of["kind"].as_str().unwrap() {
         "NON_NULL" => format!("{}!", written(&of["ofType"])),

@@ -1,4 +1,4 @@
-//! A whole FaceQL in this process, with a folder of its own and the one shared engine.
+//! A complete FaceQL in this process, with its own folder and the one shared engine.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use entity::job_status::JobStatus;
 use entity::{contour, detection, image, job};
+use faceql::access::caller::{Caller, Scopes};
+use faceql::actor::Actor;
 use faceql::app::{App, AppError, embedded_encoder};
-use faceql::caller::{Actor, Caller, Scopes};
 use faceql::clock::Clock;
-use faceql::config::{Config, Settings};
+use faceql::config::Config;
+use faceql::containers::Containers;
 use faceql::contours::Contours;
 use faceql::detection::Detections;
 use faceql::inference::{EmbeddedEncoder, Engines};
 use faceql::people::People;
-use faceql::verification::Verification;
+use faceql::settings::Settings;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -25,19 +27,32 @@ use tokio_util::sync::CancellationToken;
 use super::client::Client;
 use super::pictures::home;
 
-/// Settings over those of [`config`].
+/// Settings that override those of [`config`].
 pub(crate) type Overrides<'a> = &'a [(&'a str, &'a str)];
 
-/// A running server; [`TestServer::stop`] ends it and sees that nothing is left over.
+/// A running server; [`TestServer::stop`] stops it and checks that nothing is left over.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
-    pub(crate) verification: Verification,
+    pub(crate) containers: Containers,
     pub(crate) people: People,
     pub(crate) detections: Detections,
     pub(crate) contours: Contours,
     folder: TempDir,
     stop: CancellationToken,
     running: JoinHandle<Result<(), AppError>>,
+    must_stop: MustStop,
+}
+
+/// Fails a test that forgets to stop its server, and with it the checks of what is left over.
+struct MustStop {
+    is_stopped: bool,
+}
+
+impl Drop for MustStop {
+    fn drop(&mut self) {
+        let is_failing = std::thread::panicking();
+        assert!(self.is_stopped || is_failing, "end the test with `server.stop().await`");
+    }
 }
 
 impl TestServer {
@@ -51,7 +66,7 @@ impl TestServer {
         Self::assemble(overrides, Clock::system(), real_encoder().await).await
     }
 
-    /// With an engine of its own, of one thread, by these settings.
+    /// With its own engine of one thread, by these settings.
     pub(crate) async fn with_engine_of(overrides: Overrides<'_>) -> Self {
         let unused = tempfile::tempdir().unwrap();
         let one_thread =
@@ -69,13 +84,13 @@ impl TestServer {
         Self::open(tempfile::tempdir().unwrap(), overrides, clock, engines).await
     }
 
-    /// Ends the server, and starts another one on its folder.
+    /// Stops the server, and starts another one on its folder.
     pub(crate) async fn restart(self, overrides: Overrides<'_>) -> Self {
         let folder = self.stop_with_jobs().await;
         Self::open(folder, overrides, Clock::system(), real_encoder().await).await
     }
 
-    /// On a folder that may hold a database.
+    /// On a folder that may contain a database.
     pub(crate) async fn open(
         folder: TempDir,
         overrides: Overrides<'_>,
@@ -86,10 +101,20 @@ impl TestServer {
         let app = App::new(config, clock, engines).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let (verification, people) = (app.verification().clone(), app.people().clone());
+        let (containers, people) = (app.containers().clone(), app.people().clone());
         let (detections, contours) = (app.detections().clone(), app.contours().clone());
         let running = tokio::spawn(app.run(listener, stop.clone()));
-        Self { address, verification, people, detections, contours, folder, stop, running }
+        Self {
+            address,
+            containers,
+            people,
+            detections,
+            contours,
+            folder,
+            stop,
+            running,
+            must_stop: MustStop { is_stopped: false },
+        }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -105,22 +130,22 @@ impl TestServer {
         files(&self.folder.path().join("blobs"))
     }
 
-    /// Where it keeps everything.
+    /// Its data folder.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// How many images, jobs and files there are.
+    /// The numbers of images, jobs and files.
     pub(crate) async fn holdings(&self) -> (u64, u64, usize) {
-        let reader = self.verification.database.reader();
+        let reader = self.containers.database.reader();
         let images = image::Entity::find().count(reader).await.unwrap();
         let jobs = job::Entity::find().count(reader).await.unwrap();
         (images, jobs, self.blobs().len())
     }
 
-    /// Ends the server: no job is left, and no bytes but those that a row keeps.
+    /// Stops the server: no job may be left, and no bytes without a row.
     pub(crate) async fn stop(self) {
-        let reader = self.verification.database.reader();
+        let reader = self.containers.database.reader();
         assert_eq!(job::Entity::find().count(reader).await.unwrap(), 0, "jobs are left over");
         let images = image::Entity::find().filter(image::Column::BytesKept.eq(true));
         let finished = detection::Entity::find().filter(detection::Column::Status.eq(JobStatus::Completed));
@@ -135,14 +160,15 @@ impl TestServer {
     }
 
     /// Ends the server, whatever it is at. Returns its folder.
-    pub(crate) async fn stop_with_jobs(self) -> TempDir {
+    pub(crate) async fn stop_with_jobs(mut self) -> TempDir {
+        self.must_stop.is_stopped = true;
         self.stop.cancel();
         self.running.await.unwrap().unwrap();
         self.folder
     }
 }
 
-/// A configuration that keeps everything in `folder` and retries fast.
+/// A configuration that stores everything in `folder` and retries fast.
 pub(crate) fn config(folder: &Path, overrides: Overrides<'_>) -> Config {
     let path = |name: &str| folder.join(name).display().to_string();
     let defaults = [
@@ -176,13 +202,13 @@ pub(crate) async fn real_encoder() -> EmbeddedEncoder {
     ENCODER.get_or_init(|| start).await.clone()
 }
 
-/// The tenant of those who need no key.
+/// The tenant of requests without a key.
 pub(crate) fn caller() -> Caller {
-    let tenant = entity::ids::Tenant::parse(faceql::caller::ANONYMOUS_TENANT).unwrap();
+    let tenant = entity::ids::Tenant::parse(faceql::access::caller::ANONYMOUS_TENANT).unwrap();
     Caller::lasting(tenant, Scopes::ALL, Actor::Anonymous)
 }
 
-/// All files below `folder`; a hidden one is the house's own.
+/// All files below `folder`, except hidden ones, which are internal.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let shown = entries.flatten().filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
@@ -190,12 +216,12 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// What `wanted` gives, within a time that no healthy server needs.
+/// The result of `wanted`, within a time that a healthy server never needs.
 pub(crate) async fn soon<T>(wanted: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(1), wanted).await.expect("it did not happen within a minute")
 }
 
-/// The least of what some counts say: what the house does by itself in between is counted too, but not each time.
+/// The minimum of several counts: background work in between is counted too, but not every time.
 pub(crate) async fn fewest(count: impl AsyncFn() -> u64) -> u64 {
     let mut least = u64::MAX;
     for _ in 0..4 {
@@ -204,7 +230,7 @@ pub(crate) async fn fewest(count: impl AsyncFn() -> u64) -> u64 {
     least
 }
 
-/// Waits until `holds` says so, within a time that no healthy server needs.
+/// Waits until `holds` returns true, within a time that a healthy server never needs.
 pub(crate) async fn eventually(holds: impl AsyncFn() -> bool) {
     soon(async {
         while !holds().await {

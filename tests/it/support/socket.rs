@@ -18,7 +18,7 @@ const FOLLOW: &str = "subscription($id: ID!, $settled: Boolean, $min: Int) {
     }
 }";
 
-/// What a subscription hears.
+/// An event of a subscription.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The image.
@@ -29,7 +29,7 @@ pub(crate) enum Event {
     Complete,
 }
 
-/// A connection that has been let in.
+/// An acknowledged connection.
 pub(crate) struct Socket(WebSocketStream<TcpStream>);
 
 impl Socket {
@@ -50,7 +50,7 @@ impl Socket {
         (answer["type"] == "connection_ack").then_some(socket)
     }
 
-    /// Follows a container, without end.
+    /// Follows a container without an end.
     pub(crate) async fn follow(&mut self, container: &str) {
         self.subscribe("1", FOLLOW, json!({ "id": container })).await;
     }
@@ -71,7 +71,7 @@ impl Socket {
         self.send(json!({ "id": operation, "type": "complete" })).await;
     }
 
-    /// What happens next, to whichever operation.
+    /// The next event of any operation.
     pub(crate) async fn next(&mut self) -> Event {
         let mut message = self.message().await.expect("the socket was closed");
         let payload = &mut message["payload"];
@@ -85,7 +85,7 @@ impl Socket {
         }
     }
 
-    /// What the next event says, whatever is followed; `None` at the end of the subscription.
+    /// The data of the next event, whatever is followed; `None` at the end of the subscription.
     pub(crate) async fn said(&mut self) -> Option<Value> {
         let mut message = self.message().await.expect("the socket was closed");
         if message["type"] == "complete" {
@@ -122,7 +122,7 @@ impl Socket {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    /// `None` once the server has closed.
+    /// `None` once the server has closed the connection.
     pub(crate) async fn message(&mut self) -> Option<Value> {
         loop {
             match soon(self.0.next()).await? {
@@ -134,7 +134,7 @@ impl Socket {
     }
 }
 
-/// All that happens to a container's images until it has `min` of them and all are settled.
+/// All changes of a container's images until it has `min` of them and all are settled.
 pub(crate) async fn settle(server: &TestServer, container: &str, min: i32) -> Vec<Value> {
     let mut socket = Socket::connect(server).await;
     socket.follow_until_settled("1", container, min).await;

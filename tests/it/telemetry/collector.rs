@@ -1,4 +1,4 @@
-//! A collector of traces, as operators run one: OTLP over HTTP, protobuf.
+//! A trace collector like those of operators: OTLP over HTTP, protobuf.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-/// What arrived.
+/// The requests that arrived.
 #[derive(Default)]
 struct Arrived {
     requests: Vec<(HeaderMap, Bytes)>,
@@ -24,14 +24,14 @@ struct Arrived {
     services: Vec<String>,
 }
 
-/// Takes traces at [`Collector::url`].
+/// Receives traces at [`Collector::url`].
 #[derive(Clone)]
 pub(super) struct Collector {
     pub(super) url: String,
     arrived: Arc<Mutex<Arrived>>,
 }
 
-/// A span as it arrived.
+/// A received span.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     pub(super) name: String,
@@ -48,7 +48,7 @@ impl Collector {
         let arrived = Arc::<Mutex<Arrived>>::default();
         let routes = Router::new().route("/v1/traces", post(take)).with_state(arrived.clone());
         let (tell, told) = oneshot::channel();
-        // A thread of its own, since a test may wait for a process that waits for the collector.
+        // A separate thread, since a test may wait for a process that waits for the collector.
         std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
@@ -70,12 +70,12 @@ impl Collector {
         self.spans().into_iter().filter(|span| span.trace == id).collect()
     }
 
-    /// The names of the services that sent something.
+    /// The names of the services that sent spans.
     pub(super) fn services(&self) -> Vec<String> {
         self.arrived.lock().unwrap().services.clone()
     }
 
-    /// The headers and the bytes of everything that has arrived.
+    /// The headers and bodies of everything that arrived.
     pub(super) fn requests(&self) -> Vec<(HeaderMap, Bytes)> {
         self.arrived.lock().unwrap().requests.clone()
     }

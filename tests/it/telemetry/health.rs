@@ -1,4 +1,4 @@
-//! `/health/live` and `/health/ready`: open to everybody, and silent but for yes or no.
+//! `/health/live` and `/health/ready`: public, and without details.
 
 use faceql::clock::Clock;
 use faceql::inference::EmbeddedEncoder;
@@ -9,7 +9,7 @@ use crate::support::server::real_encoder;
 
 const KEYS: (&str, &str) = ("FACEQL_API_KEY", "acme:0123456789abcdef");
 
-/// The status and all that an outsider is told beside it.
+/// The status, and everything else in the response.
 async fn told(server: &TestServer, path: &str) -> (u16, Vec<String>, String) {
     let url = format!("http://{}/health/{path}", server.address);
     let answer = server.client().http.get(url).send().await.unwrap();
@@ -19,12 +19,12 @@ async fn told(server: &TestServer, path: &str) -> (u16, Vec<String>, String) {
 }
 
 #[tokio::test]
-async fn outsiders_are_told_yes_and_nothing_else() {
+async fn unauthenticated_clients_get_the_status_and_nothing_else() {
     let server = TestServer::with(&[KEYS]).await;
     for path in ["live", "ready"] {
         let (status, headers, body) = told(&server, path).await;
         assert_eq!((status, body.as_str()), (204, ""), "{path}");
-        // For web pages, whatever is answered.
+        // For web pages, whatever the status.
         let of_cors = ["vary", "access-control-expose-headers"];
         assert!(headers.iter().all(|name| of_cors.contains(&&**name)), "{headers:?}");
     }
@@ -32,7 +32,7 @@ async fn outsiders_are_told_yes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn server_whose_engine_is_gone_lives_and_is_not_ready_and_says_why_to_callers_alone() {
+async fn server_without_an_engine_is_live_but_not_ready_and_gives_reasons_only_in_the_api() {
     let real = real_encoder().await;
     let gone = EmbeddedEncoder::idle(real.detector().clone(), real.model().clone());
     let server = TestServer::assemble(&[KEYS], Clock::system(), gone).await;
@@ -49,7 +49,7 @@ async fn server_whose_engine_is_gone_lives_and_is_not_ready_and_says_why_to_call
     };
     assert_eq!(service["ready"], false);
     assert_eq!(state("engine"), (false, "embedded, 0 thread(s), 0 image(s) waiting".into()));
-    assert_eq!(state("jobs"), (true, "0 job(s) waiting or at work".into()));
+    assert_eq!(state("jobs"), (true, "0 job(s) queued or running".into()));
     assert!(state("database").0 && state("blobs").0);
     server.stop().await;
 }
@@ -69,14 +69,14 @@ async fn server_that_cannot_store_is_not_ready() {
 }
 
 #[tokio::test]
-async fn all_who_ask_within_a_moment_are_answered_by_one_look() {
-    // The workers do not look at their queues meanwhile.
+async fn concurrent_readiness_requests_share_one_check() {
+    // The workers do not poll their queues meanwhile.
     let server = TestServer::with(&[("FACEQL_JOBS_POLL_MS", "60000")]).await;
-    let before = server.verification.database.statements();
+    let before = server.containers.database.statements();
     for _ in 0..200 {
         assert_eq!(told(&server, "ready").await.0, 204);
     }
-    let statements = server.verification.database.statements() - before;
+    let statements = server.containers.database.statements() - before;
     assert!(statements < 100, "{statements}");
     server.stop().await;
 }

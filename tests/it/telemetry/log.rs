@@ -1,21 +1,21 @@
-//! The log: one line a request, which tells all that operators ask for first.
+//! The log: one line per request, with what operators need first.
 
 use std::collections::BTreeMap;
 
 use reqwest::header;
 use serde_json::{Value, json};
 
-use crate::process::Binary;
+use crate::commands::process::Binary;
 use crate::support::server::eventually;
 use crate::support::{Event, Socket};
 
-/// A server that logs as JSON.
+/// A server that logs in JSON.
 async fn server(folder: &std::path::Path, settings: &[(&str, &str)]) -> Binary {
     let json = [("FACEQL_LOG_FORMAT", "json")];
     Binary::serve(folder, &json.into_iter().chain(settings.iter().copied()).collect::<Vec<_>>()).await
 }
 
-/// The lines with this message, read.
+/// The lines with this message, parsed.
 fn lines(binary: &Binary, message: &str) -> Vec<Value> {
     let lines = binary.log();
     let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -32,7 +32,7 @@ async fn line_of(binary: &Binary, id: &str) -> Value {
     line
 }
 
-/// What a line says beside its time and its request.
+/// The fields of a line, except its time and request id.
 fn said(line: &Value) -> BTreeMap<&str, &Value> {
     let fields = line.as_object().unwrap().iter();
     let of_all = ["timestamp", "level", "target", "message", "span", "spans", "elapsed_ms"];
@@ -40,7 +40,7 @@ fn said(line: &Value) -> BTreeMap<&str, &Value> {
 }
 
 #[tokio::test]
-async fn every_request_is_told_in_one_line() {
+async fn every_request_is_logged_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let binary = server(folder.path(), &[("FACEQL_MAX_BATCH", "2")]).await;
     let query = |text: &str| json!({ "query": text });
@@ -87,7 +87,7 @@ async fn every_request_is_told_in_one_line() {
 }
 
 #[tokio::test]
-async fn requests_beside_the_api_are_told_without_what_follows_their_path() {
+async fn other_requests_are_logged_without_what_follows_their_path() {
     let folder = tempfile::tempdir().unwrap();
     let binary = server(folder.path(), &[]).await;
     let long = format!("/{}", "x".repeat(2000));
@@ -100,7 +100,7 @@ async fn requests_beside_the_api_are_told_without_what_follows_their_path() {
         let url = format!("http://{}{path}", binary.client.address);
         let request = binary.client.http.request(method.parse().unwrap(), url);
         let answer = request.send().await.unwrap();
-        // The server gives an id to who brings none.
+        // The server generates an id for a client that sends none.
         let id = answer.headers()["x-request-id"].to_str().unwrap();
         let method = if method == "GET" { method } else { "_OTHER" };
         let line = line_of(&binary, id).await;
@@ -111,7 +111,7 @@ async fn requests_beside_the_api_are_told_without_what_follows_their_path() {
 }
 
 #[tokio::test]
-async fn socket_is_told_when_it_opens_and_with_its_counts_when_it_closes() {
+async fn socket_is_logged_when_it_opens_and_with_its_counts_when_it_closes() {
     let folder = tempfile::tempdir().unwrap();
     let binary = server(folder.path(), &[]).await;
     let mut socket = Socket::open(binary.client.address, json!({})).await.unwrap();
@@ -122,7 +122,7 @@ async fn socket_is_told_when_it_opens_and_with_its_counts_when_it_closes() {
     drop(socket);
     eventually(async || !lines(&binary, "socket closed").is_empty()).await;
     let [closed] = &*lines(&binary, "socket closed") else { panic!("several lines") };
-    // The acknowledgement, then an answer and its end for each of two operations.
+    // The acknowledgement, then a result and a complete message for each of two operations.
     assert_eq!((&closed["operations"], &closed["messages"]), (&json!(2), &json!(5)), "{closed}");
     let opened = line_of(&binary, closed["span"]["request.id"].as_str().unwrap()).await;
     assert_eq!(opened["status"], 101);
@@ -130,7 +130,7 @@ async fn socket_is_told_when_it_opens_and_with_its_counts_when_it_closes() {
 }
 
 #[tokio::test]
-async fn events_are_told_when_they_begin() {
+async fn event_streams_are_logged_when_they_begin() {
     let folder = tempfile::tempdir().unwrap();
     let binary = server(folder.path(), &[]).await;
     let request = binary.client.post().header(header::ACCEPT, "text/event-stream");

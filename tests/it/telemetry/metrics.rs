@@ -1,4 +1,4 @@
-//! `/metrics`: what it counts, by which names, and who is told.
+//! `/metrics`: what it counts, under which names, and who may read it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ async fn scrape(client: &Client, headers: &[(&str, &str)]) -> Response {
     headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
 }
 
-/// The samples that are whole numbers, by their names and labels.
+/// The samples that are integers, by their names and labels.
 async fn samples(client: &Client) -> HashMap<String, u64> {
     let text = scrape(client, &[]).await.text().await.unwrap();
     let sample = |line: &str| {
@@ -30,12 +30,12 @@ async fn samples(client: &Client) -> HashMap<String, u64> {
     text.lines().filter(|line| !line.starts_with('#')).filter_map(sample).collect()
 }
 
-/// A server whose engine acts by `script`.
+/// A server whose engine behaves by `script`.
 async fn server(script: &Arc<Script>) -> TestServer {
     TestServer::assemble(&[], Clock::system(), script.encoder().await).await
 }
 
-/// A server whose engine holds the image of that container until it may go on.
+/// A server whose engine holds that container's image until the gate opens.
 async fn busy() -> (Arc<Script>, TestServer, String) {
     let script = Script::gated();
     let server = server(&script).await;
@@ -46,7 +46,7 @@ async fn busy() -> (Arc<Script>, TestServer, String) {
 }
 
 #[tokio::test]
-async fn operations_are_counted_by_type_and_outcome_whatever_carries_them() {
+async fn operations_are_counted_by_type_and_outcome_over_every_transport() {
     let server = TestServer::with(&[("FACEQL_MAX_BATCH", "5")]).await;
     let client = server.client();
     let version = "{ service { version } }";
@@ -69,7 +69,7 @@ async fn operations_are_counted_by_type_and_outcome_whatever_carries_them() {
     assert_eq!(operations("unknown", "GRAPHQL_PARSE_FAILED"), 1);
     assert_eq!(operations("unknown", "UNSUPPORTED_MEDIA_TYPE"), 1);
     assert_eq!(samples["faceql_operation_duration_seconds_count{operation=\"query\"}"], 4);
-    // What is not parsed or not valid has no cost.
+    // Documents that do not parse or are not valid have no cost.
     assert_eq!(samples["faceql_operation_cost_count{operation=\"query\"}"], 3);
     assert_eq!(samples["faceql_operation_cost_count{operation=\"mutation\"}"], 1);
     assert_eq!(samples["faceql_http_requests_total{route=\"/graphql\",status=\"200\"}"], 4);
@@ -106,7 +106,7 @@ async fn sockets_and_subscriptions_are_counted_while_they_are_open() {
 }
 
 #[tokio::test]
-async fn queue_is_counted_as_it_is_and_attempts_by_how_they_ended() {
+async fn queue_is_counted_in_its_current_state_and_attempts_by_outcome() {
     let (script, server, container) = busy().await;
     let client = server.client();
     let queue = |samples: &HashMap<String, u64>, state| {
@@ -118,7 +118,7 @@ async fn queue_is_counted_as_it_is_and_attempts_by_how_they_ended() {
     script.open();
     settle(&server, &container, 1).await;
 
-    // The queue is counted anew after two seconds.
+    // The queue is counted again after two seconds.
     eventually(async || queue(&samples(&client).await, "running") == 0).await;
     let idle = samples(&client).await;
     assert_eq!(queue(&idle, "waiting"), 0);
@@ -135,7 +135,7 @@ async fn queue_is_counted_as_it_is_and_attempts_by_how_they_ended() {
 }
 
 #[tokio::test]
-async fn faces_that_can_be_found_and_each_step_of_the_engine_are_counted() {
+async fn faces_in_the_index_and_each_step_of_the_engine_are_counted() {
     let server = TestServer::start().await;
     let query = r#"mutation($image: ImageInput!) { enrollPerson(input: { externalId: "barack", images: [$image],
         consent: { grantedAt: "2026-01-31T12:00:00Z", reference: "form 7" } }) { person { id } } }"#;
@@ -152,7 +152,7 @@ async fn faces_that_can_be_found_and_each_step_of_the_engine_are_counted() {
 }
 
 #[tokio::test]
-async fn pictures_that_wait_for_the_engine_are_counted() {
+async fn images_that_wait_for_the_engine_are_counted() {
     let (script, server, container) = busy().await;
     let client = server.client();
     client.upload(&container, drawn(1)).await;
@@ -165,7 +165,7 @@ async fn pictures_that_wait_for_the_engine_are_counted() {
 }
 
 #[tokio::test]
-async fn client_that_goes_away_is_counted_as_well() {
+async fn client_that_disconnects_is_counted_as_well() {
     let script = Script::gated();
     let server = server(&script).await;
     let client = server.client();
@@ -185,7 +185,7 @@ async fn client_that_goes_away_is_counted_as_well() {
 }
 
 #[tokio::test]
-async fn metrics_are_told_to_admins_alone() {
+async fn metrics_need_an_admin_key() {
     let keys = "acme:0123456789abcdef,acme:reads-0123456789:read,acme:rules-0123456789:read+write+admin";
     let server = TestServer::with(&[("FACEQL_API_KEY", keys)]).await;
     let client = server.client();
@@ -209,7 +209,7 @@ async fn metrics_are_told_to_admins_alone() {
 }
 
 #[tokio::test]
-async fn metrics_need_no_key_at_an_address_of_their_own_where_nothing_else_is() {
+async fn metrics_need_no_key_at_their_own_address_which_serves_nothing_else() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
@@ -217,7 +217,7 @@ async fn metrics_need_no_key_at_an_address_of_their_own_where_nothing_else_is() 
     let keys = ("FACEQL_API_KEY", "acme:0123456789abcdef");
     let server = TestServer::with(&[keys, ("FACEQL_METRICS_LISTEN", &listen)]).await;
     let get = async |path: &str| http().get(format!("http://{address}{path}")).send().await.unwrap();
-    // Who is answered at the one address is answered at the other.
+    // Requests at one address respond the same at the other.
     scrape(&server.client(), &[]).await;
     assert!(get("/metrics").await.text().await.unwrap().contains("faceql_build_info"));
     for path in ["/graphql", "/health/ready", "/"] {
@@ -232,7 +232,7 @@ async fn every_metric_is_documented_and_every_documented_one_is_exposed() {
     let server = server(&script).await;
     let client = server.client();
     let container = client.create_container().await;
-    // Of what has never happened there is nothing to tell.
+    // Metrics appear only after something has happened.
     let mut socket = Socket::connect(&server).await;
     socket.follow(&container).await;
     client.upload(&container, drawn(0)).await;
@@ -251,7 +251,7 @@ async fn every_metric_is_documented_and_every_documented_one_is_exposed() {
     let names = reference.map(|code| code.split('{').next().unwrap());
     let documented = names.filter(|name| name.starts_with("faceql_") || name.starts_with("process_"));
     let mut documented: BTreeSet<String> = documented.map(ToOwned::to_owned).collect();
-    // Only who encodes elsewhere has it.
+    // Exists only with an external encoding service.
     assert!(documented.remove("faceql_encoding_service_duration_seconds"));
     assert_eq!(told, documented);
     drop(socket);

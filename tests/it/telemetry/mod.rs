@@ -1,4 +1,4 @@
-//! What the server tells of itself: metrics, log and traces, and what none of them holds.
+//! Metrics, logs and traces, and what none of them contains.
 
 mod collector;
 mod health;

@@ -1,5 +1,5 @@
-//! What clients entrust to the server is in no line of its log and in no trace, however much is logged and whatever goes
-//! wrong.
+//! No data that clients entrust to the server is in its log or traces, at any log level and whatever
+//! fails.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use reqwest::multipart::Part;
 use serde_json::{Value, json};
 
 use super::collector::Collector;
-use crate::process::Binary;
+use crate::commands::process::Binary;
 use crate::support::client::upload_form;
 use crate::support::{Client, Event, Socket, drawn, photo};
 
@@ -22,7 +22,7 @@ const FILE_NAME: &str = "PlantedFileName.jpg";
 const OPERATION: &str = "PlantedOperation";
 const VARIABLE: &str = "plantedVariable";
 
-/// What the client sends, well and badly. Returns what else must not be told: vectors, and the bytes of images.
+/// Sends valid and invalid requests. Returns more texts that must not be logged: vectors, and the bytes of images.
 async fn use_it(client: &Client) -> Vec<String> {
     let person = json!({
         "externalId": EXTERNAL_ID, "displayName": DISPLAY_NAME, "gallery": GALLERY,
@@ -72,7 +72,8 @@ async fn use_it(client: &Client) -> Vec<String> {
     secrets
 }
 
-/// Uploads a file under a name of the client's, and waits until it has ended. Returns the numbers of its vectors as text.
+/// Uploads a file under a name of the client's, and waits until it is settled. Returns the numbers of its vectors as
+/// text.
 async fn upload(client: &Client, name: &str, bytes: &[u8]) -> Vec<String> {
     let query = format!(
         "mutation {{ createContainer(input: {{ metadata: {{ note: \"{METADATA}\" }} }}) {{ container {{ id }} }} }}"
@@ -89,7 +90,7 @@ async fn upload(client: &Client, name: &str, bytes: &[u8]) -> Vec<String> {
     numbers.take(8).map(Value::to_string).collect()
 }
 
-/// The same over a socket, and messages that are none.
+/// The same over a WebSocket, and messages that are invalid.
 async fn by_socket(client: &Client, enroll: &str, person: &Value) {
     assert!(Socket::open(client.address, json!({ "X-API-Key": WRONG_KEY })).await.is_none());
     let mut socket = Socket::open(client.address, json!({ "X-API-Key": KEY })).await.unwrap();
@@ -102,7 +103,7 @@ async fn by_socket(client: &Client, enroll: &str, person: &Value) {
 }
 
 #[tokio::test]
-async fn nothing_entrusted_is_in_the_log_or_in_a_trace() {
+async fn entrusted_data_is_neither_in_the_log_nor_in_a_trace() {
     let (folder, collector) = (tempfile::tempdir().unwrap(), Collector::start().await);
     let keys = format!("acme:{KEY}");
     let settings = [
@@ -115,7 +116,7 @@ async fn nothing_entrusted_is_in_the_log_or_in_a_trace() {
     let mut secrets = use_it(&client).await;
     let log = binary.log_at_its_end();
 
-    assert!(log.contains("answered") && log.contains("DEBUG"), "not enough is logged to tell: {log}");
+    assert!(log.contains("answered") && log.contains("DEBUG"), "too little is logged for this test: {log}");
     let sent: Vec<u8> = collector.requests().into_iter().flat_map(|(_, body)| body).collect();
     let traces = String::from_utf8_lossy(&sent);
     assert!(traces.contains("mutation enrollPerson"), "nothing was traced");
@@ -132,10 +133,10 @@ async fn nothing_entrusted_is_in_the_log_or_in_a_trace() {
         VARIABLE,
     ];
     secrets.extend(planted.map(ToOwned::to_owned));
-    assert!(secrets.len() > 20, "no vector was planted");
+    assert!(secrets.len() > 20, "no vector was used");
     for secret in secrets {
         let line = log.lines().find(|line| line.contains(&secret));
-        assert_eq!(line, None, "the log tells {secret}");
-        assert!(!traces.contains(&secret), "a trace tells {secret}");
+        assert_eq!(line, None, "the log contains {secret}");
+        assert!(!traces.contains(&secret), "a trace contains {secret}");
     }
 }

@@ -1,4 +1,4 @@
-//! One trace from a request to the end of its job, told to a real collector.
+//! One trace from a request to the end of its job, sent to a real collector.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,7 +8,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::collector::{Collector, Span};
-use crate::process::Binary;
+use crate::commands::process::Binary;
 use crate::support::client::{read, upload_form};
 use crate::support::engine::Script;
 use crate::support::{Client, Event, Socket, TestServer, drawn, photo};
@@ -22,7 +22,7 @@ async fn traced(folder: &std::path::Path, collector: &Collector, more: &[(&str, 
     Binary::serve(folder, &settings.into_iter().chain(more.iter().copied()).collect::<Vec<_>>()).await
 }
 
-/// Uploads a photo by a request with these headers, and waits for the end of its image.
+/// Uploads a photo in a request with these headers, and waits until its image is settled.
 async fn upload(client: &Client, headers: &[(&str, &str)]) {
     let container = client.create_container().await;
     let form = upload_form(&container, None).part("file", Part::bytes(photo("obama.jpg")).file_name("x.jpg"));
@@ -38,7 +38,7 @@ fn names(spans: &[Span]) -> BTreeSet<&str> {
     spans.iter().map(|span| span.name.as_str()).collect()
 }
 
-/// The name of each span's parent; that of the caller's span is "caller".
+/// The name of each span's parent; "caller" for the caller's span.
 fn parents(spans: &[Span]) -> HashMap<&str, &str> {
     let name_of = |id: &str| match spans.iter().find(|span| span.id == id) {
         Some(span) => span.name.as_str(),
@@ -54,7 +54,7 @@ async fn upload_is_one_trace_from_its_caller_to_completed() {
     let binary = traced(folder.path(), &collector, &[("OTEL_EXPORTER_OTLP_HEADERS", "x-team=faces")]).await;
     let traceparent = format!("00-{TRACE}-{CALLER}-01");
     upload(&binary.client, &[("traceparent", &traceparent), ("X-Request-Id", "mine")]).await;
-    // Ending it sends what was not sent yet.
+    // Stopping it flushes the remaining spans.
     assert!(binary.terminate().success());
 
     let spans = collector.trace(TRACE);
@@ -80,7 +80,7 @@ async fn upload_is_one_trace_from_its_caller_to_completed() {
 }
 
 #[tokio::test]
-async fn request_that_belongs_to_no_trace_begins_one_and_so_does_each_operation_of_a_socket() {
+async fn request_without_a_trace_starts_one_and_so_does_each_operation_of_a_socket() {
     let (folder, collector) = (tempfile::tempdir().unwrap(), Collector::start().await);
     let binary = traced(folder.path(), &collector, &[]).await;
     upload(&binary.client, &[]).await;
@@ -107,13 +107,13 @@ async fn request_that_belongs_to_no_trace_begins_one_and_so_does_each_operation_
 }
 
 #[tokio::test]
-async fn caller_who_traces_nothing_is_not_traced() {
+async fn caller_that_does_not_sample_is_not_traced() {
     let (folder, collector) = (tempfile::tempdir().unwrap(), Collector::start().await);
     let binary = traced(folder.path(), &collector, &[]).await;
     upload(&binary.client, &[("traceparent", &format!("00-{TRACE}-{CALLER}-00"))]).await;
     assert!(binary.terminate().success());
     assert_eq!(collector.trace(TRACE).len(), 0);
-    // What the upload needed beside it was traced: its container.
+    // The upload's preparation was traced: its container.
     assert!(names(&collector.spans()).contains("mutation createContainer"));
 }
 
@@ -134,15 +134,15 @@ async fn failure_is_marked_in_the_trace() {
 
     let spans = collector.spans();
     let wrong = spans.iter().find(|span| span.attributes.contains_key("error.type")).unwrap();
-    // The field is none of the schema: it could be anything.
+    // The field is not in the schema: it could be any text.
     assert_eq!((&*wrong.name, &*wrong.attributes["error.type"]), ("query", "GRAPHQL_VALIDATION_FAILED"));
-    assert!(!wrong.failed, "the caller's mistake is no failure of the server");
+    assert!(!wrong.failed, "a mistake of the caller is not a failure of the server");
     let job = spans.iter().find(|span| span.name == "encode_image").unwrap();
     assert_eq!((job.failed, &*job.attributes["outcome"]), (true, "failed"));
 }
 
 #[tokio::test]
-async fn encoding_service_goes_on_with_the_trace() {
+async fn encoding_service_continues_the_trace() {
     let (folder, collector) = (tempfile::tempdir().unwrap(), Collector::start().await);
     let service_folder = tempfile::tempdir().unwrap();
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str());
@@ -160,7 +160,7 @@ async fn encoding_service_goes_on_with_the_trace() {
 }
 
 #[tokio::test]
-async fn without_a_collector_nothing_is_traced_and_no_job_belongs_to_a_trace() {
+async fn without_a_collector_nothing_is_traced_and_jobs_have_no_trace() {
     let script = Script::gated();
     let server = TestServer::assemble(&[], faceql::clock::Clock::system(), script.encoder().await).await;
     let container = server.client().create_container().await;
@@ -168,7 +168,7 @@ async fn without_a_collector_nothing_is_traced_and_no_job_belongs_to_a_trace() {
     let request = server.client().post().header("traceparent", format!("00-{TRACE}-{CALLER}-01"));
     let answer: Value = read(request.multipart(form).send().await.unwrap()).await;
     assert!(answer.get("errors").is_none(), "{answer}");
-    let jobs = job::Entity::find().all(server.verification.database.reader()).await.unwrap();
+    let jobs = job::Entity::find().all(server.containers.database.reader()).await.unwrap();
     assert_eq!(jobs.iter().map(|job| job.traceparent.clone()).collect::<Vec<_>>(), [None]);
     script.open();
     crate::support::socket::settle(&server, &container, 1).await;

@@ -1,5 +1,5 @@
-//! A map of a megapixel with 20 regions: from labels to the drawing, against imageproc's border following of each region
-//! and nothing more. Then the maps that would cost the most if nothing bounded it, against the same.
+//! A map of one megapixel with 20 regions: from labels to the drawing, compared with imageproc's border following of
+//! each region alone. Then the maps that would be most expensive without limits, compared with the same.
 
 use std::io::Cursor;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub(crate) fn bench() {
     bench_hard_maps(followed);
 }
 
-/// Borders as long as they can be, at the limit of pixels and at that of borders; turns, arcs and specks without number.
+/// Borders of maximum length, at the limit of pixels and at that of borders; very many turns, arcs and specks.
 fn bench_hard_maps(unit: Duration) {
     let maps: [(&str, &dyn Fn() -> SegmentationMap, u32); 7] = [
         ("50 MP, a spiral", &|| spiral(LARGE_SIDE), 1),
@@ -76,7 +76,7 @@ fn drawn_with(map: &SegmentationMap, least_area: u32) -> Contours {
     draw(&ContourRequest { width, height, landmarks, style, least_area }, map, None).unwrap()
 }
 
-/// Five by four fields with wavy borders, each a region, on a rim of background.
+/// Five by four fields with wavy borders, each a region, on a margin of background.
 fn levels() -> GrayImage {
     GrayImage::from_fn(SIDE, SIDE, |x, y| {
         let wave = |along: u32| (f64::from(along) / 17.0).sin() * 12.0;

@@ -14,7 +14,7 @@ use crate::{medians, row, timed};
 const LIMITS: ImageLimits =
     ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000, max_decode_bytes: 1 << 30 };
 const TURNS: usize = 9;
-/// Three parts by four, as the sensor of a phone.
+/// An aspect ratio of three to four, as in the sensor of a phone.
 const WIDTH: u16 = 3000;
 const HEIGHT: u16 = 4000;
 
@@ -61,7 +61,7 @@ fn photo() -> Vec<u8> {
     file
 }
 
-/// An engine that looks for the same smallest faces, in pixels, but does not reduce the picture before.
+/// An engine that searches for faces of the same minimum size in pixels, but does not reduce the picture first.
 fn engine_that_searches_whole_pictures() -> EmbeddedEngine {
     let folder = std::env::temp_dir().join(format!("faceql-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

@@ -1,18 +1,18 @@
-//! Paints shapes with soft edges into RGB pixels. What lies outside of the picture is cut off.
+//! Paints anti-aliased shapes into RGB pixels. Whatever lies outside the picture is clipped.
 
 use std::ops::Range;
 
 use crate::geometry::{BoundingBox, Point};
 use crate::image::Picture;
 
-/// What can be painted. Sizes are in pixels.
+/// A shape to paint. Sizes are in pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
-    /// The outline of a rectangle with round corners; its line lies half inside, half outside.
+    /// The outline of a rectangle with rounded corners; the line is half inside, half outside.
     Frame { bounds: BoundingBox, radius: f32, width: f32 },
-    /// A rectangle with round corners.
+    /// A rectangle with rounded corners.
     Plate { bounds: BoundingBox, radius: f32 },
-    /// A full circle.
+    /// A filled circle.
     Disc { centre: Point, radius: f32 },
 }
 
@@ -37,7 +37,7 @@ impl<'picture> Brush<'picture> {
         self.height as f32
     }
 
-    /// Lays a colour over the pixels of a shape. opacity: 0 to 1.
+    /// Blends a colour over the pixels of a shape. opacity: 0 to 1.
     pub(super) fn paint(&mut self, shape: &Shape, colour: [u8; 3], opacity: f32) {
         for area in shape.areas().iter().flatten() {
             let rows = clipped(area.y, area.bottom(), self.height);
@@ -51,7 +51,7 @@ impl<'picture> Brush<'picture> {
         }
     }
 
-    /// Lays a colour over one pixel, if the picture has it. cover: 0 to 1.
+    /// Blends a colour over one pixel, if it is in the picture. cover: 0 to 1.
     pub(super) fn blend(&mut self, x: usize, y: usize, colour: [u8; 3], cover: f32) {
         if cover <= 0.0 || x >= self.width || y >= self.height {
             return;
@@ -65,7 +65,7 @@ impl<'picture> Brush<'picture> {
 }
 
 impl Shape {
-    /// The part of a pixel that the shape covers, 0 to 1, by how far its middle is from the edge.
+    /// The fraction of a pixel that the shape covers, 0 to 1, by the distance of its centre from the edge.
     fn cover(&self, pixel: Point) -> f32 {
         let distance = match self {
             Self::Frame { bounds, radius, width } => {
@@ -77,7 +77,7 @@ impl Shape {
         (0.5 - distance).clamp(0.0, 1.0)
     }
 
-    /// Rectangles without overlap that hold the shape: for a frame its four sides, because its inside is large.
+    /// Non-overlapping rectangles that contain the shape: for a frame its four sides, because its inside is large.
     fn areas(&self) -> [Option<BoundingBox>; 4] {
         match self {
             Self::Frame { bounds, radius, width } => sides(bounds, width / 2.0 + 1.0, *radius).map(Some),
@@ -90,7 +90,7 @@ impl Shape {
     }
 }
 
-// Above, below, left and right: whole pixels, so that none is in two.
+// Above, below, left and right: whole pixels, so that no pixel is in two of them.
 fn sides(bounds: &BoundingBox, reach: f32, radius: f32) -> [BoundingBox; 4] {
     let outer = grown(bounds, reach);
     let (left, top) = (outer.x.floor(), outer.y.floor());
@@ -113,8 +113,8 @@ fn grown(bounds: &BoundingBox, by: f32) -> BoundingBox {
     BoundingBox { x: x - by, y: y - by, width: width + 2.0 * by, height: height + 2.0 * by }
 }
 
-/// Pixels from a point to the edge of a rectangle with round corners, negative inside. Source: Inigo Quilez, "2D distance
-/// functions".
+/// Distance in pixels from a point to the edge of a rectangle with rounded corners, negative inside. Source: Inigo
+/// Quilez, "2D distance functions".
 fn distance_to_edge(bounds: &BoundingBox, radius: f32, point: Point) -> f32 {
     let (half_width, half_height) = (bounds.width / 2.0, bounds.height / 2.0);
     let radius = radius.min(half_width).min(half_height).max(0.0);

@@ -1,38 +1,38 @@
-//! Short texts in Noto Sans Mono, at the sizes that its crate holds drawn: needs neither a font file nor a rasterizer.
+//! Text in Noto Sans Mono at the prerendered sizes of its crate: needs neither a font file nor a rasterizer.
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
 use super::brush::Brush;
 use crate::geometry::Point;
 
-/// Letters are about this part of a picture's long side.
+/// Text size as a fraction of a picture's long side.
 const LETTER: f32 = 1.0 / 45.0;
 const WEIGHT: FontWeight = FontWeight::Bold;
 const SIZES: [RasterHeight; 4] =
     [RasterHeight::Size32, RasterHeight::Size24, RasterHeight::Size20, RasterHeight::Size16];
 
-/// Letters of one size.
+/// A font of one size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Font(RasterHeight);
 
 impl Font {
-    /// The largest size that is in proportion to a picture, or else the smallest that there is.
+    /// The largest size that is in proportion to a picture, or else the smallest one available.
     pub(super) fn for_side(long_side: f32) -> Self {
         let fits = |size: &RasterHeight| size.val() as f32 <= long_side * LETTER;
         Self(SIZES.into_iter().find(fits).unwrap_or(RasterHeight::Size16))
     }
 
-    /// Pixels of a line, with room above and below.
+    /// Height of a line in pixels, including the spacing above and below.
     pub(super) fn height(self) -> f32 {
         self.0.val() as f32
     }
 
-    /// Pixels from the first letter's left to the last one's right.
+    /// Width of the text in pixels, from the first letter's left edge to the last one's right edge.
     pub(super) fn width_of(self, text: &str) -> f32 {
         (text.chars().count() * get_raster_width(WEIGHT, self.0)) as f32
     }
 
-    /// Writes ASCII from its upper left corner on; other letters are left out.
+    /// Draws ASCII text, starting at its upper left corner; other characters are skipped.
     pub(super) fn write(self, brush: &mut Brush<'_>, corner: Point, text: &str, colour: [u8; 3]) {
         let (left, top) = (corner.x as usize, corner.y as usize);
         for (place, letter) in text.chars().enumerate() {

@@ -1,10 +1,10 @@
-//! Cuts the borders of a map into arcs: each runs between two places where more than two regions meet, or is closed,
-//! and lies between the same two regions all along. What is done to an arc is done to both its regions, which is why
-//! neighbours keep one border however it is simplified and smoothed. Arcs end in the corners of the map, too, so that
-//! smoothing does not round them off.
+//! Cuts the borders of a map into arcs. Each arc runs between two points where more than two regions meet, or is
+//! closed, and separates the same two regions along its whole length. Whatever is done to an arc applies to both
+//! regions, so neighbours keep one border however it is simplified and smoothed. Arcs also end in the corners of the
+//! map, so that smoothing does not round them.
 //!
-//! Borders follow the sides of pixels. Where two regions touch each other crosswise in a corner, four arcs meet there
-//! and none is drawn through it: pixels that share nothing but a corner are not joined.
+//! Borders follow the sides of pixels. Where two regions touch diagonally in a corner, four arcs meet there and none is
+//! drawn through it: pixels that share only a corner are not connected.
 
 use super::crossing::{Corner, Crossing, Heading};
 use super::grid::Grid;
@@ -12,41 +12,41 @@ use super::polyline;
 use super::position::Position;
 use super::simplify::simplify;
 
-/// Points after which a map is too detailed for a drawing: several times what fits into one.
+/// Number of points above which a map is too detailed for a drawing: several times what fits into one.
 const MAX_POINTS: usize = 100_000;
 
-/// Pixels that all borders may be long together before a map is too detailed: what smoothing them costs grows with their
-/// length, however few their turns, and a spiral can be as long as the map has pixels.
+/// Total length of all borders in pixels above which a map is too detailed. The cost of smoothing grows with the
+/// length, however few turns there are, and a spiral can be as long as the map has pixels.
 const MAX_LENGTH: usize = 2_000_000;
 
-/// Turns of a single border after which a map is too detailed, lest following it takes more memory than all else.
+/// Number of turns of a single border above which a map is too detailed, since following it would dominate memory use.
 const MAX_CORNERS: usize = 200_000;
 
 /// A border between two regions.
 #[derive(Debug)]
 pub(super) struct Arc {
     pub(super) ends: [End; 2],
-    /// The regions to the left and to the right of who goes from the first end to the second; 0 is background.
+    /// The regions to the left and to the right in the direction from the first end to the second; 0 is background.
     pub(super) sides: (u8, u8),
-    /// Whether it meets no other arc. The ends are one place then, which is the first of the points alone.
+    /// Whether it meets no other arc. Both ends are then the same position, which is only the first of the points.
     pub(super) is_closed: bool,
     /// In pixels of the picture, within half a pixel of the sides of cells, ends included.
     pub(super) points: Vec<Position>,
 }
 
-/// Where an arc ends.
+/// The end of an arc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct End {
     pub(super) corner: Corner,
-    /// The way that leads from here into the arc.
+    /// The direction that leads from here into the arc.
     pub(super) inwards: Heading,
 }
 
-/// All borders of a map; `None` when they are too detailed to be drawn.
+/// All borders of a map; `None` if they are too detailed to be drawn.
 pub(super) fn trace(grid: &Grid, tolerance_cells: f64) -> Option<Vec<Arc>> {
     let mut tracer = Tracer::over(grid);
     let (mut arcs, mut points) = (Vec::new(), 0);
-    // Closed borders are what is left when all others have been walked.
+    // Closed borders are what is left after all others have been walked.
     for is_closed in [false, true] {
         for corner in corners(grid) {
             let crossing = Crossing::at(grid, corner);
@@ -76,7 +76,7 @@ fn corners(grid: &Grid) -> impl Iterator<Item = Corner> + use<> {
 
 struct Tracer<'grid> {
     grid: &'grid Grid,
-    /// Which sides have been walked, by corner: bit 0 the one to the east, bit 1 the one to the south.
+    /// The sides that have been walked, by corner: bit 0 the one to the east, bit 1 the one to the south.
     walked: Vec<u8>,
     /// How many more sides may be walked.
     sides_left: usize,
@@ -88,7 +88,7 @@ impl<'grid> Tracer<'grid> {
         Self { grid, walked, sides_left: MAX_LENGTH / grid.pixels_per_cell() as usize }
     }
 
-    /// Follows a border to where it ends, or back to where it began; `None` as soon as it is too detailed.
+    /// Follows a border to its end, or back to its start; `None` as soon as it is too detailed.
     fn walk(&mut self, start: Corner, heading: Heading) -> Option<Trail> {
         let mut trail = Trail { corners: vec![start], first: heading, last: heading };
         let mut at = start;

@@ -1,13 +1,14 @@
-//! Colours of regions, which stay apart for eyes that see no red, no green or no blue.
+//! Region colours that remain distinguishable with any kind of colour blindness.
 
-/// The colour of the region with this place in the order of labels, as `#rrggbb`.
+/// The colour of the region with this index in the order of labels, as `#rrggbb`.
 pub(super) fn of_region(index: usize) -> &'static str {
     PALETTE[index % PALETTE.len()]
 }
 
-/// The eight colours of Okabe and Ito, 2008, and then, one by one, the colour that is farthest from all before it as seen
-/// by who sees all colours or lacks one of the three (Machado et al. 2009, distance in CIE Lab). Any two of the first 20
-/// are at least 16 apart for everybody, any two of all at least 8.9; 2.3 can just be told apart.
+/// The eight colours of Okabe and Ito, 2008, followed by colours that were chosen one by one to be as far as possible
+/// from all previous ones, with normal vision or without one of the three cone types (Machado et al. 2009, distance in
+/// CIE Lab). Any two of the first 20 are at least 16 apart for every observer, any two of all at least 8.9; 2.3 is just
+/// noticeable.
 #[rustfmt::skip]
 const PALETTE: [&str; 64] = [
     "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#000000",

@@ -1,4 +1,4 @@
-//! The corners of cells, the four ways that lead away from each, and which of them are borders.
+//! The corners of cells, the four directions that lead away from each, and which of them are borders.
 
 use super::grid::Grid;
 
@@ -27,7 +27,7 @@ impl Corner {
     }
 }
 
-/// A way along the sides of cells.
+/// A direction along the sides of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Heading {
     East,
@@ -53,7 +53,7 @@ impl Heading {
     }
 }
 
-/// What meets in a corner: the regions of the cells to the north-west, north-east, south-east and south-west.
+/// The cells around a corner: the regions to the north-west, north-east, south-east and south-west.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Crossing([u8; 4]);
 
@@ -65,7 +65,7 @@ impl Crossing {
         Self([cells[north_east - 1], cells[north_east], cells[south_east], cells[south_east - 1]])
     }
 
-    /// The regions to the left and to the right of who goes away in a direction.
+    /// The regions to the left and to the right when leaving in a direction.
     pub(super) fn sides(self, heading: Heading) -> (u8, u8) {
         let right = (heading as usize + 2) % 4;
         (self.0[(right + 3) % 4], self.0[right])
@@ -82,7 +82,7 @@ impl Crossing {
         Heading::ALL.into_iter().filter(|heading| self.is_border(*heading)).count() > 2
     }
 
-    /// Where the border goes on for who comes in a direction, when it is the only one that does.
+    /// The direction in which the border continues when arriving in a direction, if there is only one.
     pub(super) fn onward(self, heading: Heading) -> Heading {
         [heading.left(), heading.right()].into_iter().find(|turn| self.is_border(*turn)).unwrap_or(heading)
     }

@@ -1,8 +1,9 @@
-//! The cells of a segmentation map with a rim of background, so that every corner of a cell has four cells around it.
+//! The cells of a segmentation map with a margin of background, so that every corner of a cell has four cells around
+//! it.
 
 use super::map::SegmentationMap;
 
-/// Cells that say which region they belong to: 0 is background.
+/// Cells with the number of their region: 0 is background.
 #[derive(Debug, Clone)]
 pub(super) struct Grid {
     width: usize,
@@ -27,7 +28,8 @@ impl Grid {
         Self { width, height, pixels_per_cell, cells: vec![0; (width + 2) * (height + 2)] }
     }
 
-    /// Half as many columns and rows. A cell takes the region that most of the four have; of as many, the first.
+    /// A grid with half as many columns and rows. A cell takes the most frequent region of its four; if tied, the
+    /// first.
     pub(super) fn halved(&self) -> Self {
         let mut half = Self::blank(self.width.div_ceil(2), self.height.div_ceil(2), self.pixels_per_cell * 2);
         for y in 0..half.height {
@@ -59,17 +61,17 @@ impl Grid {
         (x == 0 || x == self.width) && (y == 0 || y == self.height)
     }
 
-    /// How many cells further the cell below is.
+    /// The distance from a cell to the one below it in [`Grid::cells`].
     pub(super) fn stride(&self) -> usize {
         self.width + 2
     }
 
-    /// Where a cell is in [`Grid::cells`].
+    /// The index of a cell in [`Grid::cells`].
     pub(super) fn index(&self, x: usize, y: usize) -> usize {
         (y + 1) * self.stride() + x + 1
     }
 
-    /// All cells, the rim's included.
+    /// All cells, including the margin.
     pub(super) fn cells(&self) -> &[u8] {
         &self.cells
     }

@@ -1,4 +1,4 @@
-//! How a picture is turned so that the face in it stands level: from landmarks to six numbers. Knows no pixels.
+//! Computes the rotation that makes a face upright: from landmarks to six numbers. Does not access pixels.
 
 use std::ops::Range;
 
@@ -6,19 +6,19 @@ use super::error::LandmarkFault;
 use super::position::Position;
 use super::template;
 
-/// More landmarks than any scheme has.
+/// More landmarks than any known scheme has.
 pub(super) const MAX_LANDMARKS: usize = 1024;
-/// Eyes that are nearer than this point in no direction, in pixels.
+/// Minimum distance between the eyes in pixels; nearer ones determine no direction.
 const LEAST_EYE_DISTANCE: f64 = 1.0;
-/// Where 68 landmarks in iBUG's order have the eyes: the one on the left of the picture, and the other.
+/// The eyes in 68 landmarks in iBUG's order: the one on the left of the picture, and the other.
 const EYES_OF_68: [Range<usize>; 2] = [36..42, 42..48];
-/// What a side may exceed a whole number of pixels by without growing: rounding, not picture.
+/// How much a side may exceed a whole number of pixels without being enlarged: this is rounding, not content.
 const ROUNDING_PIXELS: f64 = 1e-3;
 
-/// A turn of a picture about its eyes' midpoint, moved so that nothing of it lies left of or above the origin.
+/// A rotation of a picture about the midpoint of the eyes, shifted so that nothing lies left of or above the origin.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Levelling {
-    /// Columns and rows of the levelled picture, which holds all corners of the given one.
+    /// Size of the levelled picture, which contains all corners of the given one.
     pub(super) width: u32,
     pub(super) height: u32,
     /// a, b, c, d, e, f: x' = ax + cy + e, y' = bx + dy + f.
@@ -30,9 +30,9 @@ pub(super) struct Levelling {
 impl Levelling {
     /// Levels by the landmarks of a picture of `width` x `height` pixels.
     ///
-    /// Five landmarks in the order of [`crate::Landmarks`] and 68 in iBUG's are fitted to a template: the rotation is
-    /// that of the similarity with the least squared distance; its scale is left at 1. Of any other number the first two
-    /// are the eyes, in either order, and the smaller turn that brings them level is taken.
+    /// Five landmarks in the order of [`crate::Landmarks`] and 68 in iBUG's order are fitted to a template: the
+    /// rotation is that of the similarity with the least squared distance; its scale is fixed at 1. Of any other
+    /// number, the first two are the eyes, in either order, and the smaller rotation that levels them is used.
     pub(super) fn of(landmarks: &[Position], width: u32, height: u32) -> Result<Self, LandmarkFault> {
         check_places(landmarks, width, height)?;
         let eyes = eyes(landmarks);
@@ -47,7 +47,7 @@ impl Levelling {
         Ok(Self::turned(radians, Position::mean(&eyes), width, height))
     }
 
-    /// Where a place of the given picture is in the levelled one.
+    /// Maps a position of the given picture to the levelled one.
     pub(super) fn apply(&self, at: Position) -> Position {
         let [x_to_x, x_to_y, y_to_x, y_to_y, right, down] = self.transform;
         Position::new(x_to_x * at.x + y_to_x * at.y + right, x_to_y * at.x + y_to_y * at.y + down)
@@ -55,7 +55,7 @@ impl Levelling {
 
     // radians: clockwise.
     fn turned(radians: f64, centre: Position, width: u32, height: u32) -> Self {
-        // Adding zero makes a plain zero of a negative one, which would be told as "-0".
+        // Adding zero turns a negative zero into a positive one, which would be printed as "-0".
         let radians = radians + 0.0;
         let (sine, cosine) = radians.sin_cos();
         let mut levelling = Self {
@@ -75,7 +75,7 @@ impl Levelling {
         levelling
     }
 
-    // Makes room for all four corners.
+    // Enlarges the picture to contain all four corners.
     fn grow(&mut self) {
         let (right, bottom) = (f64::from(self.width), f64::from(self.height));
         let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)];
@@ -115,13 +115,13 @@ fn eyes(landmarks: &[Position]) -> [Position; 2] {
     }
 }
 
-/// Radians by which the line through the eyes falls to the right, -90 to 90 degrees.
+/// The angle in radians by which the line through the eyes falls to the right, -90 to 90 degrees.
 fn tilt([first, second]: [Position; 2]) -> f64 {
     let (left, right) = if first.x <= second.x { (first, second) } else { (second, first) };
     (right.y - left.y).atan2(right.x - left.x)
 }
 
-/// Radians by which points are turned, clockwise, in the similarity that lays them nearest to a template. Source:
+/// The angle in radians, clockwise, of the similarity that maps the points as near as possible to a template. Source:
 /// Umeyama 1991, in the plane, where the rotation has a closed form.
 fn fit(points: &[Position], template: &[Position]) -> Result<f64, LandmarkFault> {
     let (centre, origin) = (Position::mean(points), Position::mean(template));
@@ -132,7 +132,7 @@ fn fit(points: &[Position], template: &[Position]) -> Result<f64, LandmarkFault>
         dot += x * wanted_x + y * wanted_y;
         cross += x * wanted_y - y * wanted_x;
     }
-    // Of points that lie as a face does it is their number times a good part of the distance between the eyes.
+    // For points arranged like a face, this is their number times a large part of the distance between the eyes.
     if dot.hypot(cross) < LEAST_EYE_DISTANCE {
         return Err(LandmarkFault::NoFace { found: points.len() });
     }

@@ -1,4 +1,4 @@
-//! Files into segmentation maps: one byte a pixel that says which region it belongs to.
+//! Decodes files into segmentation maps: one byte per pixel with the number of its region.
 
 use std::collections::HashSet;
 
@@ -7,12 +7,12 @@ use image::DynamicImage;
 use super::error::{ContourError, SegmentationFault};
 use crate::image::{self as pictures, ImageLimits};
 
-/// The most regions of a map. More are not parts of a face, but the noise of a lossy format.
+/// Maximum number of regions. A map with more does not show parts of a face but the noise of a lossy format.
 pub(super) const MAX_REGIONS: usize = 64;
-/// How far too many regions are counted.
+/// The number up to which excess regions are counted.
 const MAX_COUNTED: usize = 10_000;
 
-/// Which region every pixel of an image belongs to.
+/// The region of every pixel of an image.
 #[derive(Debug, Clone)]
 pub struct SegmentationMap {
     width: u32,
@@ -24,12 +24,12 @@ pub struct SegmentationMap {
 }
 
 impl SegmentationMap {
-    /// Reads a map from an image file, at full size and turned upright. The limits are those of pictures.
+    /// Reads a map from an image file, at full size and rotated upright. The limits are those of pictures.
     ///
-    /// The label of a pixel is its grey level when every pixel of the map is a shade of grey, however the file stores
-    /// it, and else its colour as 0xRRGGBB; 0 (black) is background. A palette is resolved and alpha is ignored. Grey
-    /// levels of 16 bits count as they are, to 65,535; of 1 to 4 bits as they are shown, so that white is 255. Colours
-    /// of 16 bits a channel are refused, for telling them by 8 could make one region of two.
+    /// If every pixel of the map is grey, however the file stores it, the label of a pixel is its grey level; otherwise
+    /// it is its colour as 0xRRGGBB. 0 (black) is background. A palette is resolved and alpha is ignored. 16-bit grey
+    /// levels are used unchanged, up to 65,535; those of 1 to 4 bits are scaled, so that white is 255. Colours with 16
+    /// bits per channel are refused, since reducing them to 8 bits could merge two regions.
     pub fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ContourError> {
         let image = pictures::decode_whole(bytes, limits).map_err(ContourError::UnreadableMap)?;
         Ok(Self::of_image(&image)?)
@@ -44,13 +44,13 @@ impl SegmentationMap {
         Ok(Self::of_labels(width, height, labels.iter().copied())?)
     }
 
-    /// Columns.
+    /// Width in pixels.
     #[must_use]
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Rows.
+    /// Height in pixels.
     #[must_use]
     pub fn height(&self) -> u32 {
         self.height
@@ -98,7 +98,7 @@ impl SegmentationMap {
                 height,
                 rgba.pixels().map(|pixel| [pixel.0[0], pixel.0[1], pixel.0[2]]),
             ),
-            // Floating-point colours, which none of the formats stores.
+            // Floating-point colours, which none of the supported formats stores.
             _ => Err(SegmentationFault::DeepColours),
         }
     }
@@ -135,7 +135,7 @@ impl SegmentationMap {
         pixels: impl Iterator<Item = u32> + Clone,
     ) -> Result<Self, SegmentationFault> {
         let labels = distinct(pixels.clone())?;
-        // Neighbours mostly have the same label.
+        // Neighbouring pixels mostly have the same label.
         let mut last = (0, 0);
         let cell = |label: u32| {
             if label != last.0 {
@@ -167,7 +167,7 @@ fn distinct(pixels: impl Iterator<Item = u32> + Clone) -> Result<Vec<u32>, Segme
     if labels.is_empty() { Err(SegmentationFault::NoRegions) } else { Ok(labels) }
 }
 
-// Beyond the last that is counted nothing more is to be learnt, and a photo has millions.
+// Counting stops at the maximum; a photo has millions of values.
 fn count_distinct(pixels: impl Iterator<Item = u32>) -> usize {
     let mut labels = HashSet::new();
     for label in pixels.filter(|&label| label != 0) {

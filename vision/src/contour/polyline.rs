@@ -1,18 +1,19 @@
-//! Lines through the corners of cells, with the steps of slopes evened out. Ends of open lines never move.
+//! Lines through the corners of cells, with the steps of slopes smoothed out. Ends of open lines never move.
 
 use super::crossing::Corner;
 use super::position::Position;
 
-/// Borders of at most so many sides of cells keep every corner: they are too short to tell a slope from a shape, and the
-/// outline of a single pixel is one of them.
+/// Borders with at most this many cell sides keep every corner: they are too short to distinguish a slope from a shape,
+/// and the outline of a single pixel is one of them.
 const MAX_SHORT_SIDES: u32 = 8;
-/// In straight runs longer than twice this, the line keeps to the run up to so many cells from either end.
+/// In straight runs longer than twice this, the line stays on the run except for this many cells at either end.
 const MAX_SLOPE_CELLS: f64 = 4.0;
 
-/// A line along a border, in cells. corners: where the border turns, both ends included, which are one when it is closed.
+/// A line along a border, in cells. corners: where the border turns, including both ends, which are the same if it is
+/// closed.
 ///
-/// A slope is a staircase on a map, whose true line goes through the middle of its steps, not along their corners. Corners
-/// between two runs of more than a cell are no stairs, and stay.
+/// On a map, a slope is a staircase. The true line goes through the middle of its steps, not along their corners.
+/// Corners between two runs of more than one cell are not part of a staircase and are kept.
 pub(super) fn through(corners: &[Corner], is_closed: bool) -> impl Iterator<Item = Position> {
     let lengths = corners.windows(2).map(|run| run[0].steps_to(run[1]));
     let is_short = lengths.clone().sum::<u32>() <= MAX_SHORT_SIDES;
@@ -27,7 +28,7 @@ pub(super) fn through(corners: &[Corner], is_closed: bool) -> impl Iterator<Item
     points.flatten().chain(corners.last().filter(|_| !is_closed).copied().map(place))
 }
 
-/// The points of a run that keep the line to it when it leaves out the corners.
+/// The points of a run that keep the line on it when its corners are left out.
 fn middle(start: Position, end: Position) -> [Option<Position>; 2] {
     let length = start.distance(end);
     if length > 2.0 * MAX_SLOPE_CELLS {

@@ -1,12 +1,12 @@
-//! Puts arcs together to closed outlines, each with its region on the left.
+//! Joins arcs into closed outlines, each with its region on the left.
 
 use std::collections::HashMap;
 
 use super::arcs::{Arc, End};
 use super::position::Position;
 
-/// The outlines of every region of a map, outer ones and those of holes, by the region's number; those of the
-/// background, number 0, are left out. An outline that has shrunk to a line is left out too.
+/// The outlines of every region of a map, outer ones and those of holes, by the number of the region. The background
+/// (region 0) is omitted, as are outlines that have shrunk to a line.
 pub(super) fn assemble(arcs: &[Arc], lines: &[Vec<Position>], regions: usize) -> Vec<Vec<Vec<Position>>> {
     let mut outlines = vec![Vec::new(); regions + 1];
     let walk = Walk::over(arcs);
@@ -36,7 +36,7 @@ pub(super) fn assemble(arcs: &[Arc], lines: &[Vec<Position>], regions: usize) ->
 #[derive(Debug, Clone, Copy)]
 struct Side {
     arc: usize,
-    /// From the second end to the first.
+    /// Whether it runs from the second end to the first.
     is_reversed: bool,
 }
 
@@ -46,7 +46,7 @@ impl Side {
         if self.is_reversed { right } else { left }
     }
 
-    /// Marks it as used; whether it was already.
+    /// Marks it as used; returns whether it already was.
     fn take(self, is_used: &mut [[bool; 2]]) -> bool {
         std::mem::replace(&mut is_used[self.arc][usize::from(self.is_reversed)], true)
     }
@@ -62,7 +62,7 @@ impl Side {
     }
 }
 
-/// Which way outlines go where arcs meet.
+/// Which way outlines continue where arcs meet.
 struct Walk<'arcs> {
     arcs: &'arcs [Arc],
     leaving: HashMap<End, Side>,
@@ -78,7 +78,7 @@ impl<'arcs> Walk<'arcs> {
         Self { arcs, leaving }
     }
 
-    /// The side that goes on where this one ends: the leftmost, which keeps to the same cell for as long as it can.
+    /// The side that continues where this one ends: the leftmost, which follows the same cell for as long as possible.
     fn onward(&self, side: Side) -> Option<Side> {
         let arc = &self.arcs[side.arc];
         if arc.is_closed {

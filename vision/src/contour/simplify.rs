@@ -1,12 +1,12 @@
-//! Leaves out the points of a line that are not seen. Holds no more than a stretch of the line besides what is kept.
+//! Removes the points of a line that are not visible. Besides the result it holds only a stretch of the line in memory.
 
 use super::position::Position;
 
-/// Points that are simplified at once. The search may be as slow as their square, which nobody should be able to ask for
-/// with a spiral of millions; a point more in so many is not seen.
+/// Number of points that are simplified at once. The search may take quadratic time, which a spiral with millions of
+/// points must not be able to exploit; one extra point per stretch is not visible.
 const MAX_SPAN: usize = 256;
 
-/// Leaves out points without which the line stays within `tolerance` of them. The ends of an open line are kept, and so
+/// Removes points such that all of them stay within `tolerance` of the line. The ends of an open line are kept, and so
 /// is the first point of a closed one, which is not repeated at the end. Source: Douglas and Peucker 1973.
 pub(super) fn simplify(
     points: impl IntoIterator<Item = Position>,
@@ -31,7 +31,7 @@ pub(super) fn simplify(
     line
 }
 
-/// Leaves out points of what follows `start`, which is kept, and so is the last.
+/// Simplifies what follows `start`, which is kept, as is the last point.
 fn thin_out(line: &mut Vec<Position>, start: usize, tolerance: f64) {
     let mut is_kept = [false; MAX_SPAN + 1];
     mark_kept(&line[start..], &mut is_kept, tolerance);

@@ -1,19 +1,20 @@
-//! Evens lines out by a Gaussian along them. Looks at a line through a window, so that no line is ever held in samples.
+//! Smooths lines with a Gaussian along them. A line is processed through a window, so its samples are never held in
+//! full.
 
 use std::collections::VecDeque;
 
 use super::position::Position;
 use super::simplify::simplify;
 
-/// A line is smoothed by less when it is shorter than this many times the smoothing, lest small shapes shrink away.
+/// A line shorter than this multiple of the smoothing is smoothed less, so that small shapes do not shrink away.
 const LEAST_LENGTH: f64 = 24.0;
-/// How far to both sides smoothing looks, in standard deviations.
+/// How far smoothing reaches to both sides, in standard deviations.
 const REACH: f64 = 3.0;
-/// Samples of a line in a standard deviation, but never more than one a pixel: what is smoothed has no detail between.
+/// Samples per standard deviation, but at most one per pixel: a smoothed line has no finer detail.
 const SAMPLES: f64 = 4.0;
 
-/// Evens a line out by a Gaussian along it, and leaves out points without which the result stays within `tolerance`.
-/// deviation: its standard deviation in pixels, less on short lines.
+/// Smooths a line with a Gaussian along it, and removes points such that the result stays within `tolerance`.
+/// deviation: its standard deviation in pixels, reduced on short lines.
 pub(super) fn smooth(points: &[Position], is_closed: bool, deviation: f64, tolerance: f64) -> Vec<Position> {
     let length = (0..segments(points, is_closed)).map(|index| length_of(segment(points, index))).sum::<f64>();
     let deviation = deviation.min(length / LEAST_LENGTH);
@@ -27,22 +28,23 @@ pub(super) fn smooth(points: &[Position], is_closed: bool, deviation: f64, toler
     let line = before.into_iter().chain(samples).chain(after);
     let mut smooth = simplify(blend(line, &weights(steps, reach)), is_closed, tolerance);
     if let ([first, .., last], [start, .., end], false) = (points, &mut smooth[..], is_closed) {
-        // Other lines end in the very same places, which rounding may have moved.
+        // Other lines end in exactly the same positions, which rounding may have moved.
         (*start, *end) = (*first, *last);
     }
     smooth
 }
 
-/// A line at even steps. The samples of an open line include both ends, those of a closed one only its first point.
+/// A line sampled at equal steps. The samples of an open line include both ends, those of a closed one only its first
+/// point.
 #[derive(Debug, Clone)]
 struct Samples<'points> {
     points: &'points [Position],
     is_closed: bool,
     step: f64,
     count: usize,
-    /// Which sample is the next.
+    /// The index of the next sample.
     next: usize,
-    /// The segment that the last sample was in, and how far the line goes before it.
+    /// The segment of the last sample, and the length of the line before it.
     segment: usize,
     walked: f64,
 }
@@ -54,8 +56,8 @@ impl<'points> Samples<'points> {
         Self { points, is_closed, step: length / steps, count, next: 0, segment: 0, walked: 0.0 }
     }
 
-    /// What comes before and after a line, `reach` samples of each: a closed one goes round, an open one goes on as its
-    /// own mirror image through the end, which leaves the end where it is when the line is smoothed.
+    /// The continuation of a line at both ends, `reach` samples each: a closed line continues around, an open one
+    /// continues as its mirror image through the end, so that smoothing does not move the end.
     fn beyond(&self, reach: usize) -> [Vec<Position>; 2] {
         let stretch = |next: usize| Self { next, ..self.clone() }.take(reach).collect::<Vec<_>>();
         if self.is_closed {
@@ -94,7 +96,7 @@ impl Iterator for Samples<'_> {
     }
 }
 
-/// The means of all windows of a line that are as long as the weights.
+/// The weighted means of all windows of a line, as long as the weights.
 fn blend(line: impl Iterator<Item = Position>, weights: &[f64]) -> impl Iterator<Item = Position> {
     let mut window = VecDeque::with_capacity(weights.len());
     line.filter_map(move |point| {
@@ -111,7 +113,7 @@ fn blend(line: impl Iterator<Item = Position>, weights: &[f64]) -> impl Iterator
     })
 }
 
-/// A Gaussian, `reach` to both sides. deviation: in samples.
+/// A Gaussian that reaches `reach` to both sides. deviation: in samples.
 fn weights(deviation: f64, reach: usize) -> Vec<f64> {
     let weight = |index: usize| (-0.5 * ((index as f64 - reach as f64) / deviation).powi(2)).exp();
     let weights: Vec<f64> = (0..=2 * reach).map(weight).collect();

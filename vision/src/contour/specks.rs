@@ -1,13 +1,13 @@
-//! Takes specks out of a map: what is too small to be part of a face, such as the noise of a network's output.
+//! Removes specks from a map: parts too small to belong to a face, such as noise in a network's output.
 
 use super::grid::Grid;
 use super::map::MAX_REGIONS;
 
-/// Drops every part of a region that has fewer than `least_area` cells, diagonal neighbours counted as one part, and
-/// says how many there were. A dropped part goes to the region (or background) that it has the longest border with, so
-/// that it leaves no hole; a part among nothing but specks becomes background.
+/// Removes every part of a region that has fewer than `least_area` cells, where diagonal neighbours are connected, and
+/// returns their number. A removed part is added to the region (or background) with which it has the longest border, so
+/// that it leaves no hole; a part surrounded only by specks becomes background.
 ///
-/// The work does not grow with the size of parts: a search ends when it has seen enough, or has met something kept.
+/// The work does not grow with the size of parts: a search ends when it has found enough cells, or a cell that is kept.
 pub(super) fn drop_specks(grid: &mut Grid, least_area: usize) -> usize {
     let mut search = Search::over(grid, least_area);
     for start in 0..grid.cells().len() {
@@ -27,13 +27,13 @@ pub(super) fn drop_specks(grid: &mut Grid, least_area: usize) -> usize {
     count
 }
 
-/// What is known of a cell.
+/// The state of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Of the rim.
+    /// In the margin.
     Outside,
     Unseen,
-    /// In the part that is looked at.
+    /// In the part that is being examined.
     Gathered,
     /// Background, or in a part that is large enough.
     Kept,
@@ -43,9 +43,9 @@ enum State {
 struct Search {
     least_area: usize,
     states: Vec<State>,
-    /// The cells of the part that is looked at.
+    /// The cells of the part that is being examined.
     part: Vec<usize>,
-    /// Steps to the eight cells around one; the first four share a side with it.
+    /// Offsets of the eight neighbours of a cell; the first four share a side with it.
     steps: [isize; 8],
 }
 
@@ -63,8 +63,8 @@ impl Search {
         Self { least_area, states, part: Vec::new(), steps }
     }
 
-    /// Gathers the cells of the part around an unseen cell, as far as is needed to say what it is: kept, when there are
-    /// enough cells or when it holds a cell already known to be kept. Around a cell of a speck, gathers the speck.
+    /// Collects the cells of the part around an unseen cell, as far as needed to decide: it is kept if there are enough
+    /// cells or one of them is already known to be kept. Otherwise it is a speck, and all its cells are collected.
     fn gather(&mut self, grid: &Grid, start: usize) -> State {
         let (region, state) = (grid.cells()[start], self.states[start]);
         self.part.clear();
@@ -100,7 +100,7 @@ impl Search {
         }
     }
 
-    /// Gives the cells of a speck to the kept neighbour with the longest common border.
+    /// Adds the cells of a speck to the kept neighbour with the longest common border.
     fn give_away(&mut self, grid: &mut Grid) {
         let mut borders = [0_usize; MAX_REGIONS + 1];
         for &cell in &self.part {

@@ -1,4 +1,4 @@
-//! Writes outlines as a standalone SVG document. Called by [`super::draw`]; knows no maps.
+//! Writes outlines as a standalone SVG document. Called by [`super::draw`]; does not depend on maps.
 
 use std::fmt::{self, Write};
 
@@ -12,11 +12,11 @@ use super::{Region, Style};
 const DASH: f64 = 4.0;
 const GAP: f64 = 3.0;
 
-/// A picture to lay under the outlines.
+/// A picture to embed under the outlines.
 pub(super) struct Backdrop {
     /// A JPEG file.
     pub(super) jpeg: Vec<u8>,
-    /// The size of the picture that was given, which may be more than the file has.
+    /// The size of the original picture, which may be larger than that of the file.
     pub(super) width: u32,
     pub(super) height: u32,
 }
@@ -25,7 +25,7 @@ pub(super) struct Backdrop {
 pub(super) fn paths(regions: &[Region], style: &Style) -> String {
     let mut svg = String::new();
     for region in regions {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write_path(&mut svg, region, style);
     }
     svg

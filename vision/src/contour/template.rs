@@ -1,10 +1,10 @@
-//! The face that landmarks are levelled to: upright, symmetrical, in the proportions that drawing schools teach.
+//! The face that landmarks are fitted to: upright, symmetrical, in the proportions taught in drawing schools.
 //!
-//! The unit is the distance between the pupils; the origin lies halfway between them, y grows downwards. A face is five
-//! eye widths wide and two of them lie between the pupils; the chin is as far below the eyes as the crown is above;
-//! the nose ends halfway between brows and chin; the mouth lies a third of the way from there to the chin. What the
-//! canon leaves open was chosen plainly. Only the direction of the fit is used, for which symmetry matters and the
-//! proportions hardly do.
+//! The unit is the distance between the pupils; the origin is halfway between them, and y grows downwards. A face is
+//! five eye widths wide, and two of them lie between the pupils. The chin is as far below the eyes as the crown is
+//! above. The nose ends halfway between brows and chin, and the mouth lies a third of the way from there to the chin.
+//! What this canon leaves open was chosen simply. Only the direction of the fit is used, for which symmetry matters and
+//! the proportions hardly do.
 
 use super::position::Position;
 
@@ -59,7 +59,7 @@ const HALVES: [(usize, &[Position]); 10] = [
     (67, &[at(-0.13, 1.05)]),
 ];
 
-/// Points of the right half, each with the one of the left half that it mirrors.
+/// Points of the right half, each with the point of the left half that it mirrors.
 const MIRRORED: [(usize, usize); 29] = [
     (9, 7),
     (10, 6),

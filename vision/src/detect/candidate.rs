@@ -1,8 +1,8 @@
-//! Boxes that may hold a face, and the rule by which overlapping ones give way to the best.
+//! Boxes that may contain a face, and non-maximum suppression of overlapping ones.
 
 use crate::geometry::BoundingBox;
 
-/// A box and how sure a network is that it holds a face, 0 to 1.
+/// A box and a network's probability that it contains a face, 0 to 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate {
     pub(super) bounds: BoundingBox,
@@ -15,12 +15,12 @@ impl AsRef<Candidate> for Candidate {
     }
 }
 
-/// What two boxes' common area is measured against.
+/// What the common area of two boxes is divided by.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Overlap {
-    /// The area that either covers.
+    /// The area of their union.
     Union,
-    /// The area of the smaller box, so that a box inside of another gives way however small it is.
+    /// The area of the smaller box, so that a box inside another is suppressed however small it is.
     Smaller,
 }
 
@@ -34,7 +34,7 @@ impl Overlap {
     }
 }
 
-/// Non-maximum suppression: keeps, best first, each item that overlaps no better one by more than `threshold`.
+/// Non-maximum suppression: keeps, best first, each item that does not overlap a better one by more than `threshold`.
 pub(super) fn keep_best<T: AsRef<Candidate>>(mut items: Vec<T>, threshold: f32, overlap: Overlap) -> Vec<T> {
     items.sort_by(|a, b| b.as_ref().score.total_cmp(&a.as_ref().score));
     let mut kept: Vec<T> = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn keep_best<T: AsRef<Candidate>>(mut items: Vec<T>, threshold: f32, 
     kept
 }
 
-/// Moves the four sides by parts of the width and height: left, top, right, bottom.
+/// Moves the four sides by fractions of the width and height: left, top, right, bottom.
 pub(super) fn regress(bounds: &BoundingBox, [left, top, right, bottom]: [f32; 4]) -> BoundingBox {
     let (width, height) = (bounds.width, bounds.height);
     BoundingBox {

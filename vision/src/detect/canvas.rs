@@ -1,4 +1,4 @@
-//! The picture at the size in which faces are searched, and cuts of it at the sizes that networks take.
+//! The picture at the size at which faces are detected, and crops of it at the input sizes of the networks.
 
 use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -7,7 +7,7 @@ use crate::engine::EngineError;
 use crate::geometry::BoundingBox;
 use crate::image::Picture;
 
-/// RGB pixels that are scaled from a [`Picture`]. The memory is kept from one picture to the next.
+/// RGB pixels scaled from a [`Picture`]. The memory is reused for the next picture.
 #[derive(Debug, Default)]
 pub(super) struct Canvas {
     width: u32,
@@ -28,7 +28,7 @@ impl Canvas {
         &self.pixels
     }
 
-    /// Takes the picture at a size of `width` x `height`.
+    /// Scales the picture to `width` x `height`.
     pub(super) fn draw(
         &mut self,
         picture: &Picture,
@@ -41,7 +41,7 @@ impl Canvas {
         self.fill(&source, width, height, scaler)
     }
 
-    /// Takes another canvas at a size of `width` x `height`.
+    /// Scales another canvas to `width` x `height`.
     pub(super) fn shrink(
         &mut self,
         canvas: &Self,
@@ -52,7 +52,7 @@ impl Canvas {
         self.fill(&canvas.view()?, width, height, scaler)
     }
 
-    /// Cuts `area` out, scaled to side x side, into `cut` (RGB8). What lies outside of the canvas is black.
+    /// Crops `area`, scaled to side x side, into `cut` (RGB8). Whatever lies outside the canvas is black.
     pub(super) fn cut(
         &self,
         area: &BoundingBox,
@@ -74,7 +74,7 @@ impl Canvas {
         scaler.resizer.resize(&self.view()?, &mut inside, &crop).map_err(failed)
     }
 
-    /// Becomes black.
+    /// Fills it with black.
     pub(super) fn blacken(&mut self, width: u32, height: u32) {
         self.pixels.clear();
         self.pixels.resize(width as usize * height as usize * 3, 0);
@@ -101,13 +101,13 @@ impl Canvas {
     }
 }
 
-/// Scales so that every pixel of the source counts. Keeps its buffers.
+/// A scaler that takes every pixel of the source into account. Keeps its buffers.
 #[derive(Debug)]
 pub(super) struct Scaler {
     resizer: Resizer,
     /// Nearer pixels count more.
     smooth: ResizeOptions,
-    /// All pixels that fall on one count the same: a third faster, and as good where many do.
+    /// All pixels that contribute to one are weighted equally: a third faster, and as good where there are many.
     average: ResizeOptions,
 }
 
@@ -118,7 +118,7 @@ impl Default for Scaler {
     }
 }
 
-/// Along one axis: which pixels of a cut the canvas covers, and from which part of the canvas they come.
+/// Along one axis: the pixels of a crop that the canvas covers, and the part of the canvas that they come from.
 #[derive(Debug)]
 struct Span {
     start: u32,

@@ -1,8 +1,8 @@
-//! MTCNN: a small network looks for faces everywhere and in all sizes, a second throws most of what it found out, a
-//! third decides and places the landmarks. Source: Zhang et al. 2016, "Joint Face Detection and Alignment Using
+//! MTCNN: a small network searches for faces at all positions and sizes, a second one discards most candidates, and a
+//! third one decides and places the landmarks. Source: Zhang et al. 2016, "Joint Face Detection and Alignment Using
 //! Multi-task Cascaded Convolutional Networks".
 //!
-//! All three see the picture reduced to its working size; only the encoder's chip is cut from the full one.
+//! All three process the picture reduced to its working size; only the encoder's chip is cut from the full one.
 
 use super::FoundFace;
 use super::candidate::{Candidate, Overlap, keep_best, regress, square};
@@ -13,17 +13,17 @@ use crate::image::Picture;
 use crate::pack::{DetectorPart, MtcnnSettings};
 use crate::session::{Network, Runtime};
 
-/// Pixels of the window that `PNet` slides over a picture, and of its steps.
+/// Size of the window that `PNet` slides over a picture, and of its steps, in pixels.
 const PNET_WINDOW: u32 = 12;
 const PNET_STEP: u32 = 2;
-/// Pixels of the squares that the other networks take.
+/// Side of the square inputs of the other networks, in pixels.
 const RNET_SIDE: u32 = 24;
 const ONET_SIDE: u32 = 48;
-/// Candidates that a network sees in one run. Measured from 4 to 64: with eight, what lies between the layers stays in
-/// the processor's cache, which is worth more than fewer runs.
+/// Number of candidates per run of a network. Measured from 4 to 64: with eight, the intermediate results stay in the
+/// processor's cache, which saves more than fewer runs do.
 const BATCH: usize = 8;
-/// Candidates that are looked at more closely, the most probable first. A crowd of a hundred faces has about this many;
-/// a picture made to look like faces everywhere must not have more.
+/// Maximum number of candidates for the second network, the most probable first. A crowd of a hundred faces has about
+/// this many; a picture crafted to look like faces everywhere must not have more.
 const MAX_CANDIDATES: usize = 1000;
 
 /// The three networks, and the memory they work in.
@@ -79,7 +79,7 @@ impl Mtcnn {
         Ok(())
     }
 
-    /// `PNet` over the pyramid: squares, in pixels of the working size, that may hold a face.
+    /// `PNet` over the pyramid: squares, in pixels of the working size, that may contain a face.
     fn propose(&mut self) -> Result<Vec<Candidate>, EngineError> {
         let mut candidates = Vec::new();
         for (step, (width, height)) in self.pyramid().into_iter().enumerate() {
@@ -94,7 +94,7 @@ impl Mtcnn {
         Ok(kept.iter().map(Proposal::square).collect())
     }
 
-    /// The sizes at which a window of `PNet` holds a face, from the smallest face that is looked for to the largest.
+    /// The scales at which a window of `PNet` fits a face, from the smallest requested face to the largest.
     fn pyramid(&self) -> Vec<(u32, u32)> {
         let first = f64::from(PNET_WINDOW) / f64::from(self.settings.minimum_face);
         let scales = std::iter::successors(Some(first), |scale| Some(scale * self.settings.pyramid_factor));
@@ -122,7 +122,7 @@ impl Mtcnn {
         Ok(likely.map(proposal).collect())
     }
 
-    /// `RNet` on what `PNet` proposed: fewer squares, nearer to the faces.
+    /// `RNet` on the candidates of `PNet`: fewer squares, nearer to the faces.
     fn refine(&mut self, squares: &[Candidate]) -> Result<Vec<Candidate>, EngineError> {
         let mut refined = Vec::new();
         for batch in squares.chunks(BATCH) {
@@ -144,7 +144,7 @@ impl Mtcnn {
         Ok(kept.iter().map(Proposal::square).collect())
     }
 
-    /// `ONet` on what `RNet` left: faces with landmarks, in pixels of the working size.
+    /// `ONet` on the remaining candidates of `RNet`: faces with landmarks, in pixels of the working size.
     fn decide(&mut self, squares: &[Candidate]) -> Result<Vec<Face>, EngineError> {
         let mut faces = Vec::new();
         for batch in squares.chunks(BATCH) {
@@ -177,7 +177,7 @@ impl Mtcnn {
     }
 }
 
-/// A candidate, and how far a network thinks its sides are off.
+/// A candidate, and the network's corrections of its sides.
 #[derive(Debug, Clone, Copy)]
 struct Proposal {
     candidate: Candidate,
@@ -229,7 +229,7 @@ impl AsRef<Candidate> for Face {
     }
 }
 
-/// `PNet`'s answer for a picture: one cell per window.
+/// `PNet`'s output for a picture: one cell per window.
 #[derive(Debug, Clone, Copy)]
 struct Map {
     columns: usize,
@@ -238,7 +238,7 @@ struct Map {
 
 impl Map {
     fn of_picture(width: u32, height: u32) -> Self {
-        // A convolution of 3, a pool of 2 that rounds up, and two convolutions of 3.
+        // A convolution of 3, a pooling of 2 that rounds up, and two convolutions of 3.
         let cells = |side: u32| (side as usize - 1) / 2 - 4;
         Self { columns: cells(width), rows: cells(height) }
     }
@@ -247,7 +247,7 @@ impl Map {
         self.columns * self.rows
     }
 
-    /// The window that a cell looks through, scaled to the working size.
+    /// The window of a cell, scaled to the working size.
     fn window(self, cell: usize, scale_x: f32, scale_y: f32) -> BoundingBox {
         let (column, row) = (cell % self.columns, cell / self.columns);
         let (step, window) = (PNET_STEP as f32, PNET_WINDOW as f32);
@@ -260,14 +260,14 @@ impl Map {
     }
 }
 
-/// The size with the same proportions whose long side is `long_side`; a smaller picture keeps its own.
+/// The size with the same proportions whose long side is `long_side`; a smaller picture keeps its size.
 fn fit(width: u32, height: u32, long_side: u32) -> (u32, u32) {
     let scale = f64::from(long_side) / f64::from(width.max(height));
     let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     if scale < 1.0 { (scaled(width), scaled(height)) } else { (width, height) }
 }
 
-/// Landmarks that a network gives as parts of its square: five x, then five y.
+/// Landmarks that a network gives as fractions of its square: five x, then five y.
 fn placed(square: &BoundingBox, parts: &[f32; 10]) -> [Point; 5] {
     std::array::from_fn(|index| {
         Point::new(square.x + parts[index] * square.width, square.y + parts[index + 5] * square.height)

@@ -1,7 +1,7 @@
-//! What decoding a file will cost, told from its header: before anything is allocated, and before a thread is bound.
+//! The cost of decoding a file, computed from its header, before anything is allocated or a thread is occupied.
 //!
-//! No decoder is stopped in its middle. None of them could be between two looks at a clock, and a clock would refuse on a
-//! busy machine what it takes on an idle one. The bounds here come from the file alone:
+//! Decoders cannot be interrupted: none of them could check a clock often enough, and a time limit would refuse on a
+//! busy machine what it accepts on an idle one. These limits depend on the file alone:
 //!
 //! | format | time grows with | memory grows with |
 //! |---|---|---|
@@ -11,25 +11,25 @@
 //! | GIF | pixels of the first frame, bytes | pixels, two copies |
 //! | BMP | pixels | pixels |
 //!
-//! What is told is no less than what is held at the worst, and at most a third more: half of a small server's memory must
-//! do for what it can decode. `tests/decoding` holds both against the allocator.
+//! The estimate is never below the actual peak, and at most a third above it, since half of a small server's memory
+//! must suffice for the images that it can decode. `tests/decoding` checks both against the allocator.
 
 use image::metadata::Orientation;
 
-/// What decoding a file costs at most.
+/// The maximum cost of decoding a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeCost {
     /// Bytes that [`super::Picture::decode`] holds at once, besides the file itself.
     pub memory_bytes: u64,
-    /// Bytes that it takes to decode a segmentation map, besides the file itself.
+    /// Bytes that decoding a segmentation map takes, besides the file itself.
     pub map_memory_bytes: u64,
-    /// Samples that are visited: of each channel, and again for each scan.
+    /// Number of samples visited: of each channel, and again for each scan.
     pub samples: u64,
-    /// About how long it takes on one processor. Orders work; nothing is refused for it.
+    /// Approximate time on one processor. Used for scheduling; nothing is refused because of it.
     pub nanoseconds: u64,
 }
 
-/// About what a sample takes, and a byte of the file. Measured on a server's processor of 2023.
+/// Approximate time per sample, and per byte of the file. Measured on a server's processor of 2023.
 pub(super) struct Pace {
     pub(super) of_sample: u64,
     pub(super) of_byte: u64,
@@ -44,42 +44,43 @@ impl Pace {
 /// What every decoder may hold besides pixels: tables, buffers, metadata.
 pub(super) const BESIDES_PIXELS: u64 = 1 << 20;
 
-/// What a segmentation map takes for each pixel once it is decoded: its cells.
+/// Memory per pixel of a decoded segmentation map: its cells.
 pub(super) const CELL_BYTES: u64 = 1;
 
-/// A decoder makes the whole picture before anything else is done with it.
+/// A decoder that produces the whole picture before anything else is done with it.
 pub(super) struct WholePicture {
     pub(super) pixels: u64,
-    /// What the decoder holds at the worst, the picture among it.
+    /// The decoder's peak memory, including the picture.
     pub(super) decoding_bytes: u64,
-    /// Bytes for each pixel of what it gives.
+    /// Bytes per pixel of its output.
     pub(super) stored: u64,
     /// Whether that is RGB already.
     pub(super) is_rgb: bool,
-    /// How often it is held while it is turned upright.
+    /// How many copies are held while it is rotated upright.
     pub(super) copies: u64,
-    /// By what it is reduced then.
+    /// The factor by which it is then reduced.
     pub(super) divisor: u64,
 }
 
 impl WholePicture {
     pub(super) fn cost(&self) -> DecodeCost {
         let &Self { pixels, decoding_bytes, stored, is_rgb, copies, divisor } = self;
-        let turning = pixels * stored * copies;
-        let converting = if is_rgb { 0 } else { pixels * (stored + RGB_BYTES) };
-        let reduced = if divisor > 1 { pixels * RGB_BYTES / (divisor * divisor) } else { 0 };
-        let reducing = pixels * RGB_BYTES + reduced;
+        let turning = pixels.saturating_mul(stored * copies);
+        let converting = if is_rgb { 0 } else { pixels.saturating_mul(stored + RGB_BYTES) };
+        let reduced = if divisor > 1 { pixels.saturating_mul(RGB_BYTES) / (divisor * divisor) } else { 0 };
+        let reducing = pixels.saturating_mul(RGB_BYTES).saturating_add(reduced);
         let decoding = decoding_bytes.max(turning);
         DecodeCost {
-            memory_bytes: BESIDES_PIXELS + decoding.max(converting).max(reducing),
-            map_memory_bytes: BESIDES_PIXELS + decoding.max(pixels * (stored + CELL_BYTES)),
-            samples: pixels * stored,
+            memory_bytes: BESIDES_PIXELS.saturating_add(decoding.max(converting).max(reducing)),
+            map_memory_bytes: BESIDES_PIXELS
+                .saturating_add(decoding.max(pixels.saturating_mul(stored + CELL_BYTES))),
+            samples: pixels.saturating_mul(stored),
             nanoseconds: 0,
         }
     }
 }
 
-/// How often a picture is held at once while it is turned upright: a quarter turn takes a copy.
+/// How many copies of a picture are held while it is rotated upright: a quarter turn needs a second one.
 pub(super) fn copies_to_turn(orientation: Orientation) -> u64 {
     if is_on_its_side(orientation) { 2 } else { 1 }
 }
@@ -90,5 +91,5 @@ pub(super) fn is_on_its_side(orientation: Orientation) -> bool {
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
-/// What a pixel of a [`super::Picture`] takes.
+/// Bytes per pixel of a [`super::Picture`].
 pub(super) const RGB_BYTES: u64 = 3;

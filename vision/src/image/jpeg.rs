@@ -1,11 +1,13 @@
-//! JPEG, by two decoders: zune-jpeg for a picture at full size, and jpeg-decoder for a large one, because it can leave
-//! out the detail that nobody will look at while it decodes.
+//! JPEG, by two decoders: zune-jpeg for a picture at full size, and jpeg-decoder for a large one, because it can decode
+//! at a reduced scale.
 //!
 //! Measured on 12 megapixels: the same time or up to a third less, and a quarter of the memory; at full size zune-jpeg
-//! is half again as fast. `benches/engine.rs` repeats the comparison. It is built to compute samples by itself (its feature
-//! `rayon`): else threads of its own do, which it does not wait for, and all coefficients may lie before them.
+//! is half again as fast. `benches/engine.rs` repeats the comparison. jpeg-decoder is built without its feature
+//! `rayon`: with
+//! it, threads of its own compute the samples, and since it does not wait for them, all coefficients may be queued in
+//! memory.
 //!
-//! Pictures are written by jpeg-encoder.
+//! jpeg-encoder writes pictures.
 
 mod layout;
 
@@ -22,14 +24,14 @@ use self::layout::Layout;
 use super::cost::{BESIDES_PIXELS, CELL_BYTES, DecodeCost, RGB_BYTES, copies_to_turn};
 use super::{ImageError, ImageFormat, ImageHeader, MIN_REDUCED_SIDE, Picture, divisor};
 
-/// Scans of a file, however small its picture is. Ordinary encoders write about ten, the most thorough thirty.
+/// Maximum number of scans, however small the picture is. Ordinary encoders write about ten, the most thorough thirty.
 const MAX_SCANS: usize = 100;
 
-/// A coefficient before it becomes a sample.
+/// Bytes of a coefficient before it becomes a sample.
 const COEFFICIENT_BYTES: u64 = 2;
-/// What a decoder holds for each sample of a row of blocks, before and after it is sampled up.
+/// Bytes that a decoder holds per sample of a row of blocks, before and after upsampling.
 const ROW_SAMPLE_BYTES: u64 = 8;
-/// What is read of metadata is there once more when its parts are put together.
+/// Metadata is copied once more when its parts are joined.
 const METADATA_COPIES: u64 = 2;
 
 pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, ImageError> {
@@ -42,7 +44,7 @@ pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, Imag
     Ok(Picture::from_rgb(image.width(), image.height(), image.into_raw())?.reduced_from(header))
 }
 
-/// All pixels in RGB, turned upright.
+/// All pixels in RGB, rotated upright.
 pub(super) fn decode_whole(bytes: &[u8]) -> Result<DynamicImage, ImageError> {
     Ok(DynamicImage::ImageRgb8(decode_full(bytes)?.upright()?))
 }
@@ -62,7 +64,7 @@ pub(super) fn encode(rgb: &[u8], width: u32, height: u32, quality: u8) -> Result
 }
 
 pub(super) fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
-    // First, as it bounds how many segments the decoder looks at.
+    // First, since it limits how many segments the decoder reads.
     let layout = Layout::read(bytes)?;
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(bytes), options());
     decoder.decode_headers().map_err(refusal)?;
@@ -85,7 +87,7 @@ fn cost((width, height): (u32, u32), layout: &Layout, copies: u64) -> DecodeCost
         BESIDES_PIXELS + ROW_SAMPLE_BYTES * layout.row_samples + METADATA_COPIES * layout.metadata_bytes;
     let kept = if layout.is_progressive || layout.scans > 1 { coefficients } else { 0 };
     let rgb = RGB_BYTES * pixels;
-    // What is decoded is turned when its decoder has gone.
+    // The picture is rotated after its decoder has been dropped.
     let whole = besides + (kept + rgb).max(rgb * copies);
     let divisor = u64::from(divisor(width, height));
     let is_reduced = divisor > 1 && matches!(layout.components, 1 | 3);
@@ -99,7 +101,7 @@ fn cost((width, height): (u32, u32), layout: &Layout, copies: u64) -> DecodeCost
 
 fn reduced(pixels: u64, layout: &Layout, divisor: u64, copies: u64) -> u64 {
     let kept = if layout.is_progressive { layout.samples * COEFFICIENT_BYTES } else { 0 };
-    // The coefficients of a component whose scans leave it unfinished are copied at the end.
+    // The coefficients of a component that its scans leave incomplete are copied at the end.
     let again = layout.unfinished_samples * COEFFICIENT_BYTES;
     // Samples become a picture in their own colours; a grey one is copied into RGB.
     let samples = if layout.components == 1 { pixels } else { layout.samples };
@@ -107,7 +109,7 @@ fn reduced(pixels: u64, layout: &Layout, divisor: u64, copies: u64) -> u64 {
     (kept + again + picture).max(RGB_BYTES * pixels * copies / (divisor * divisor))
 }
 
-/// Pixels as the file holds them, before they are turned upright.
+/// Pixels as the file stores them, before they are rotated upright.
 struct Stored {
     width: u32,
     height: u32,
@@ -132,7 +134,7 @@ fn decode_full(bytes: &[u8]) -> Result<Stored, ImageError> {
     Ok(Stored { width: u32_from(width)?, height: u32_from(height)?, rgb, orientation })
 }
 
-// None for colours that jpeg-decoder does not turn into RGB (CMYK, 16 bits); those are rare and take the full way.
+// None for colours that jpeg-decoder does not convert to RGB (CMYK, 16 bits); those are rare and decoded at full size.
 fn decode_reduced(bytes: &[u8]) -> Result<Option<Stored>, ImageError> {
     let mut decoder = jpeg_decoder::Decoder::new(bytes);
     decoder.read_info().map_err(reduced_refusal)?;
@@ -140,7 +142,8 @@ fn decode_reduced(bytes: &[u8]) -> Result<Option<Stored>, ImageError> {
     if !matches!(full.pixel_format, PixelFormat::RGB24 | PixelFormat::L8) {
         return Ok(None);
     }
-    // The decoder stops at the scale that reaches the wish on EITHER side, so the short side's is out of reach.
+    // The decoder stops at the scale that reaches the requested size on EITHER side, so the short side's is
+    // unreachable.
     let is_wide = full.width >= full.height;
     let wish = if is_wide { (MIN_REDUCED_SIDE, u16::MAX) } else { (u16::MAX, MIN_REDUCED_SIDE) };
     let (width, height) = decoder.scale(wish.0, wish.1).map_err(reduced_refusal)?;
@@ -153,7 +156,7 @@ fn decode_reduced(bytes: &[u8]) -> Result<Option<Stored>, ImageError> {
     Ok(Some(Stored { width: width.into(), height: height.into(), rgb, orientation }))
 }
 
-// Strict, because a lenient decoder paints grey over what is missing or damaged.
+// Strict, because a lenient decoder fills missing or damaged parts with grey.
 fn options() -> DecoderOptions {
     DecoderOptions::default()
         .set_strict_mode(true)
@@ -178,7 +181,7 @@ fn u32_from(side: usize) -> Result<u32, ImageError> {
 fn refusal(error: DecodeErrors) -> ImageError {
     match error {
         DecodeErrors::Unsupported(_) => ImageError::Unsupported,
-        // Some of its messages end their line.
+        // Some of its messages end with a newline.
         other => ImageError::Invalid { reason: other.to_string().trim_end().to_owned() },
     }
 }

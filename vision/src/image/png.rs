@@ -1,5 +1,5 @@
-//! PNG, by the `png` crate, row by row: a large picture is reduced while it decodes and never held whole, whatever its
-//! depth. Text and colour profiles are passed over, so that nothing in them is inflated.
+//! PNG, by the `png` crate, row by row: a large picture is reduced while it is decoded and never held completely,
+//! whatever its depth. Text and colour profiles are skipped, so that nothing in them is inflated.
 
 use std::io::Cursor;
 
@@ -10,9 +10,10 @@ use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader, Transform
 use super::cost::{BESIDES_PIXELS, DecodeCost, RGB_BYTES, WholePicture, copies_to_turn};
 use super::{ImageError, ImageFormat, ImageHeader, Picture, divisor, turn};
 
-/// Rows as they are stored that the decoder may hold: inflated ahead, unfiltered, the last one, and the one given out.
+/// Rows that the decoder may hold in their stored form: inflated ahead, unfiltered, the previous one, and the current
+/// one.
 const ROWS_HELD: u64 = 16;
-/// What a sum of samples takes.
+/// Bytes of a sum of samples.
 const SUM_BYTES: u64 = 2;
 
 type Source<'file> = Cursor<&'file [u8]>;
@@ -23,7 +24,7 @@ pub(super) fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
     let (width, height) = info.size();
     let frame = info.frame_control();
     if frame.is_some_and(|frame| (frame.width, frame.height) != (width, height)) {
-        return Err(invalid("its first frame is not as large as the picture"));
+        return Err(invalid("its first frame differs in size from the image"));
     }
     let orientation = info.exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
@@ -34,20 +35,20 @@ pub(super) fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
     Ok(ImageHeader { is_complete: has_end(bytes), ..header })
 }
 
-/// stored: bytes of a pixel. copies: see [`copies_to_turn`].
+/// stored: bytes per pixel. copies: see [`copies_to_turn`].
 fn cost((width, height): (u32, u32), stored: u64, copies: u64) -> DecodeCost {
     let pixels = u64::from(width) * u64::from(height);
     let divisor = divisor(width, height);
     let rows = ROWS_HELD * u64::from(width) * (stored + RGB_BYTES);
     let kept = u64::from(width.div_ceil(divisor)) * u64::from(height.div_ceil(divisor)) * RGB_BYTES;
     let sums = if divisor > 1 { kept * SUM_BYTES } else { 0 };
-    // As a map it is needed whole.
+    // A map is needed at full size.
     let decoding_bytes = pixels * stored;
     let whole =
         WholePicture { pixels, decoding_bytes, stored, is_rgb: false, copies, divisor: divisor.into() }
             .cost();
     DecodeCost {
-        // The sums are gone when it is turned upright.
+        // The sums are dropped before it is rotated upright.
         memory_bytes: BESIDES_PIXELS + rows + (kept + sums).max(kept * copies),
         map_memory_bytes: rows + whole.map_memory_bytes,
         ..whole
@@ -75,7 +76,7 @@ pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, Imag
     Ok(Picture::from_rgb(picture.width(), picture.height(), picture.into_raw())?.reduced_from(header))
 }
 
-/// Which pixels come in one run through the picture.
+/// The pixels of one pass through the picture.
 struct Pass {
     left: u32,
     across: usize,
@@ -96,13 +97,13 @@ const ADAM7: [Pass; 7] = [
     Pass { left: 0, across: 1, top: 1, down: 2 },
 ];
 
-/// The picture while it comes in: its pixels, or the sums of those that become one.
+/// The picture while it is received: its pixels, or the sums of the pixels that are merged into one.
 struct Canvas {
     width: u32,
     height: u32,
     divisor: u32,
     pixels: Vec<u8>,
-    /// 64 samples of 255 at most. Empty when nothing is reduced.
+    /// At most 64 samples of 255. Empty if nothing is reduced.
     sums: Vec<u16>,
 }
 
@@ -139,7 +140,7 @@ impl Canvas {
     }
 }
 
-/// The mean of each sum; those at the right and at the bottom may be of fewer samples.
+/// The mean of each sum; those at the right and bottom edges may have fewer samples.
 fn means(sums: &[u16], (width, height): (u32, u32), divisor: u32) -> Vec<u8> {
     let columns = width.div_ceil(divisor);
     let mut pixels = Vec::with_capacity(sums.len());
@@ -151,7 +152,7 @@ fn means(sums: &[u16], (width, height): (u32, u32), divisor: u32) -> Vec<u8> {
     pixels
 }
 
-/// Appends a row of any colours as RGB; transparency is laid on white.
+/// Appends a row in any colour type as RGB; transparency is blended with white.
 fn into_rgb(row: &[u8], colours: ColorType, depth: BitDepth, rgb: &mut Vec<u8>) -> Result<(), ImageError> {
     match (colours, depth) {
         (ColorType::Rgb, BitDepth::Eight) => rgb.extend_from_slice(row),
@@ -193,7 +194,7 @@ fn eight_bits(sample: [u8; 2]) -> u8 {
     ((u32::from(u16::from_be_bytes(sample)) + 128) / 257) as u8
 }
 
-// A viewer shows transparency on its own background; white is what most of them have.
+// A viewer shows transparency on its own background, which is white in most of them.
 pub(super) fn on_white(colour: u8, alpha: u8) -> u8 {
     let (colour, alpha) = (u16::from(colour), u16::from(alpha));
     ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8
@@ -205,15 +206,14 @@ fn reader(bytes: &[u8]) -> Result<Reader<Source<'_>>, ImageError> {
     decoder.set_ignore_iccp_chunk(true);
     let width = decoder.read_header_info().map_err(refusal)?.width;
     decoder.set_limits(Limits { bytes: allocation_limit(width) });
-    // Palettes and few bits become 8 bits a sample, and a transparent colour an alpha channel.
+    // Palettes and low bit depths become 8 bits per sample, and a transparent colour becomes an alpha channel.
     decoder.set_transformations(Transformations::EXPAND);
     decoder.read_info().map_err(refusal)
 }
 
-/// What the decoder may hold: metadata, and a row of 16-bit RGBA. How long a row may be is for the limits of pictures to
-/// say.
+/// Memory limit of the decoder: metadata, and a row of 16-bit RGBA. The limits on pictures bound the length of a row.
 pub(super) fn allocation_limit(width: u32) -> usize {
-    // What grows is moved, and is there twice then.
+    // A buffer that grows is moved, and exists twice meanwhile.
     usize::try_from(BESIDES_PIXELS / 2 + 8 * u64::from(width)).unwrap_or(usize::MAX)
 }
 

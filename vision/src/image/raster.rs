@@ -8,7 +8,7 @@ use super::cost::{BESIDES_PIXELS, WholePicture, copies_to_turn};
 use super::png::{allocation_limit, on_white};
 use super::{ImageError, ImageFormat, ImageHeader, Picture, divisor, webp};
 
-/// A pixel of the picture, and one of a frame that is laid into it.
+/// Bytes of a pixel of the picture, and of a frame that is composed into it.
 const BYTES_OF_FRAMED_PIXEL: u64 = 8;
 
 pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, ImageError> {
@@ -16,7 +16,7 @@ pub(super) fn decode(bytes: &[u8], header: &ImageHeader) -> Result<Picture, Imag
     Ok(Picture::from_rgb(image.width(), image.height(), image.into_raw())?.reduced_from(header))
 }
 
-/// All pixels in the colours that the file stores, turned upright.
+/// All pixels in the colours that the file stores, rotated upright.
 pub(super) fn decode_whole(bytes: &[u8], header: &ImageHeader) -> Result<DynamicImage, ImageError> {
     let max_alloc = match header.format {
         // Text and colour profiles; the decoder does not count the picture.
@@ -74,7 +74,7 @@ fn known_as(format: ImageFormat) -> image::ImageFormat {
     }
 }
 
-// To the scale at which a JPEG of this size would have been decoded: what follows costs the same for every format.
+// To the scale at which a JPEG of this size would be decoded, so that later steps cost the same for every format.
 fn reduced(image: RgbImage) -> RgbImage {
     let (width, height) = image.dimensions();
     match divisor(width, height) {

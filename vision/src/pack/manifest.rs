@@ -1,4 +1,4 @@
-//! The shape of `pack.toml`. Nothing here is looked up on disk; [`super::Pack::load`] does that.
+//! The structure of `pack.toml`. Does not access any files; [`super::Pack::load`] does that.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use crate::card::{Matching, SimilarityCurve, Thresholds};
 use crate::embedding::Metric;
 use crate::geometry::{Landmarks, Point};
 
-/// The whole file. The sections whose fields depend on their `kind` stay tables until that is known.
+/// The whole file. Sections whose fields depend on their `kind` stay tables until the kind is known.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
@@ -18,7 +18,7 @@ pub(super) struct Manifest {
     pub(super) quality: QualityScale,
 }
 
-/// What both models say of themselves.
+/// Fields that both models have.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct About {
     pub(super) name: String,
@@ -40,20 +40,20 @@ pub(super) struct FileEntry {
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct MtcnnSettings {
     input: PixelInput,
-    /// Pixels of the long side at which faces are searched.
+    /// Long side at which faces are detected, in pixels.
     pub(crate) working_size: u32,
-    /// Pixels of the smallest face that is looked for, at that size.
+    /// Smallest face that is searched for at that size, in pixels.
     pub(crate) minimum_face: f32,
-    /// How much smaller each picture of the pyramid is than the one before, between 0 and 1.
+    /// The scale from each picture of the pyramid to the next, between 0 and 1.
     pub(crate) pyramid_factor: f64,
     /// The probability that a candidate must exceed, by network.
     pub(crate) thresholds: NetworkThresholds,
-    /// The overlap above which the less probable of two boxes goes, by step.
+    /// The overlap above which the less probable of two boxes is removed, by step.
     pub(crate) overlaps: OverlapThresholds,
 }
 
 impl MtcnnSettings {
-    /// What is wrong with the numbers, if anything: a pyramid must get smaller, and end.
+    /// What is wrong with the values, if anything: the pyramid must get smaller, and end.
     pub(super) fn complaint(&self) -> Option<&'static str> {
         match self {
             _ if self.input != PixelInput::RAW => Some(PixelInput::COMPLAINT),
@@ -97,7 +97,7 @@ pub(super) struct EncoderSettings {
 }
 
 impl EncoderSettings {
-    /// What is wrong with the numbers, if anything.
+    /// What is wrong with the values, if anything.
     pub(super) fn complaint(&self) -> Option<&'static str> {
         match self {
             _ if self.input.pixels != PixelInput::RAW => Some(PixelInput::COMPLAINT),
@@ -120,7 +120,7 @@ impl EncoderSettings {
     }
 }
 
-/// The tensor that the encoder takes: square chips.
+/// The encoder's input tensor: square chips.
 #[derive(Debug, Clone, Deserialize)]
 struct ChipInput {
     width: u32,
@@ -140,7 +140,7 @@ struct PixelInput {
 }
 
 impl PixelInput {
-    /// The pixels of a picture as they lie in memory, which is what every network of this crate takes.
+    /// The pixels of a picture in their memory layout, which is the input of every network of this crate.
     const RAW: Self = Self {
         layout: Layout::Nhwc,
         dtype: ElementType::Uint8,
@@ -173,7 +173,8 @@ enum Channels {
     Bgr,
 }
 
-/// `[quality]`: between which values each measure of a face goes from useless to ideal. See [`crate::FaceQuality`].
+/// `[quality]`: the range of values over which each measure of a face goes from useless to ideal. See
+/// [`crate::FaceQuality`].
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QualityScale {

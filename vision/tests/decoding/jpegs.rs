@@ -1,4 +1,4 @@
-//! JPEGs that mean harm: by their scans, and by what lies before them.
+//! Malicious JPEGs, with many scans or with large metadata.
 
 use vision::{ImageError, ImageHeader, Picture};
 
@@ -8,7 +8,7 @@ use crate::{LIMITS, jpeg, tell};
 use jpeg_encoder::{ColorType, SamplingFactor};
 
 #[test]
-fn fifty_megapixels_in_a_hundred_scans_are_refused_and_in_thirty_decoded() {
+fn fifty_megapixels_are_refused_with_a_hundred_scans_and_decoded_with_thirty() {
     let alone = alone();
     let bomb = many_scans((8660, 5773), 100);
     assert!(bomb.len() < 300_000);
@@ -37,14 +37,14 @@ fn metadata_counts_as_memory() {
 }
 
 #[test]
-fn file_of_very_many_segments_is_refused_before_any_is_looked_at_again() {
+fn file_with_too_many_segments_is_refused_before_the_decoder_reads_them() {
     let _alone = alone();
     let plain = jpeg((64, 48), false, SamplingFactor::R_4_2_0, ColorType::Rgb);
-    // The parts of a long XMP, each without a byte of it. The decoder goes through all of them at each segment.
+    // The parts of a long XMP, each empty. The decoder searches all of them at each segment.
     let part = [&b"http://ns.adobe.com/xmp/extension/\0"[..], &[b'0'; 32], &[0, 0, 0, 9], &[0; 4]].concat();
     let parts = segment(0xE1, &part).repeat(100_000);
     let bomb = [&plain[..2], &parts, &plain[2..]].concat();
-    // So that decoders see the segments, and who counts them does not.
+    // So that decoders see the segments, but a count of them does not.
     let hidden = [&plain[..2], &[0xFF, 0x00, 0xE1], &parts[2..], &plain[2..]].concat();
     let alone_standing = [&plain[..2], &[0xFF, 0xD0, 0x00, 0x02], &parts, &plain[2..]].concat();
     for file in [bomb, hidden, alone_standing] {
@@ -54,7 +54,7 @@ fn file_of_very_many_segments_is_refused_before_any_is_looked_at_again() {
 }
 
 #[test]
-fn file_of_very_many_codes_is_refused() {
+fn file_with_too_many_codes_is_refused() {
     let _alone = alone();
     let plain = jpeg((64, 48), false, SamplingFactor::R_4_2_0, ColorType::Rgb);
     let code = [&[0x13, 1][..], &[0; 15], &[7]].concat();

@@ -1,4 +1,4 @@
-//! What coding without loss takes besides pixels.
+//! The memory that lossless WebP takes besides pixels.
 
 use vision::{ImageError, ImageHeader, Picture};
 
@@ -9,7 +9,7 @@ use crate::{LIMITS, tell, webp};
 fn tables_of_codes_count_as_memory() {
     let alone = alone();
     for (groups, tables) in
-        [(1, Tables::Largest), (600, Tables::Largest), (9000, Tables::Usual), (65_536, Tables::None)]
+        [(1, Tables::Largest), (600, Tables::Largest), (9000, Tables::Usual), (16_384, Tables::None)]
     {
         let coded = picture(groups, &tables);
         // As transparency it has neither a signature nor a size.
@@ -43,18 +43,36 @@ fn file_whose_tables_would_take_gigabytes_is_refused_by_its_header() {
     assert!(peak < 1 << 20, "{peak}");
 }
 
-/// What each group's code for green makes the decoder hold.
+#[test]
+fn frame_in_an_image_that_is_not_animated_is_refused() {
+    let mut bits = Bits::default();
+    bits.code(1, &Tables::None);
+    let transparency = webp::chunk(*b"ALPH", &[&[1], &bits.bytes[..]].concat());
+    let file = webp::hidden_frame((16, 16), &webp::lossy(16, 16), &transparency);
+    let refusal = ImageHeader::read(&file, &LIMITS).unwrap_err();
+    assert!(matches!(refusal, ImageError::Invalid { .. }), "{refusal}");
+}
+
+#[test]
+fn second_chunk_of_coded_data_is_refused() {
+    let coded = picture(1, &Tables::None);
+    let file = webp::riff(&[coded.clone(), coded].concat());
+    let refusal = ImageHeader::read(&file, &LIMITS).unwrap_err();
+    assert!(matches!(refusal, ImageError::Invalid { .. }), "{refusal}");
+}
+
+/// The kind of code for green in each group, by what the decoder holds for it.
 #[derive(Debug)]
 enum Tables {
     /// Nothing: one colour.
     None,
     /// A table for 256 colours.
     Usual,
-    /// A table and a tree for 2,048 colours, most of them remembered ones.
+    /// A table and a tree for 2,048 colours, most of them from the colour cache.
     Largest,
 }
 
-/// A chunk of a picture whose pixels are all of the last of its groups.
+/// A chunk of a picture whose pixels all belong to the last of its groups.
 fn picture(groups: usize, tables: &Tables) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.write(0x2F, 8);
@@ -86,7 +104,7 @@ impl Bits {
 
     /// A picture of 16x16 pixels, from its transforms to its pixels.
     fn code(&mut self, groups: usize, tables: &Tables) {
-        // No transforms; 2,048 remembered colours; an image of groups, each for a block of 4x4 pixels.
+        // No transforms; a cache of 2,048 colours; an image of groups, each for a block of 4x4 pixels.
         self.write(0, 1);
         self.write(1, 1);
         self.write(11, 4);
@@ -125,14 +143,14 @@ impl Bits {
 
     /// A code whose first `symbols` symbols have codes of `length` bits.
     fn equal(&mut self, length: usize, symbols: usize) {
-        // The code of lengths knows that length alone, so that each takes no bits.
+        // The code for lengths contains only that length, so that each takes no bits.
         let order = [17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11];
         self.write(0, 1);
         self.write(order.len() - 4, 4);
         for listed in order {
             self.write(usize::from(listed == length), 3);
         }
-        // How many lengths are coded, in twelve bits.
+        // The number of coded lengths, in twelve bits.
         self.write(1, 1);
         self.write(5, 3);
         self.write(symbols - 2, 12);

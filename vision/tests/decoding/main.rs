@@ -1,10 +1,11 @@
-//! What decoding takes against what headers say that it takes at most: memory, counted over all threads, and work.
+//! The actual cost of decoding compared with the maximum computed from headers: memory, counted over all threads, and
+//! work.
 
 #![expect(
     clippy::cast_possible_truncation,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test fails by panicking, tells its figures, and its pictures are small"
+    reason = "a test fails by panicking, prints its numbers, and its images are small"
 )]
 
 mod jpegs;
@@ -28,35 +29,35 @@ static MEMORY: memory::Counting = memory::Counting;
 const LIMITS: ImageLimits =
     ImageLimits { max_bytes: 1 << 28, max_pixels: 50_000_000, max_decode_bytes: 1 << 40 };
 
-/// A picture that is reduced while it is decoded, and one that is not.
+/// An image that is reduced while it is decoded, and one that is not.
 const SIZES: [(u32, u32); 2] = [(3900, 1000), (1500, 1000)];
 
 #[test]
-fn picture_takes_no_more_memory_than_its_header_says_and_not_much_less() {
+fn image_takes_no_more_memory_than_its_header_allows_and_not_much_less() {
     let alone = alone();
     for (name, file) in SIZES.into_iter().flat_map(every_kind) {
         let header = ImageHeader::read(&file, &LIMITS).unwrap();
         let peak = alone.peak_of(|| Picture::decode(&file, &LIMITS).unwrap());
         tell(&name, "picture", peak, header.cost.memory_bytes);
-        // A server must not refuse what it could decode. A mebibyte is for what every decoder may hold.
+        // A server must not refuse what it could decode. One mebibyte is allowed for what every decoder may hold.
         let tight = peak as u64 * 13 / 10 + (1 << 20);
         assert!(header.cost.memory_bytes <= tight, "{name}: {peak} of {}", header.cost.memory_bytes);
     }
 }
 
 #[test]
-fn no_segmentation_map_takes_more_memory_than_its_header_says() {
+fn no_segmentation_map_takes_more_memory_than_its_header_allows() {
     let alone = alone();
     for (name, file) in SIZES.into_iter().flat_map(every_kind) {
         let header = ImageHeader::read_map(&file, &LIMITS).unwrap();
-        // Most of them are no maps, which is seen when they are decoded.
+        // Most of them are not maps, which is detected when they are decoded.
         let peak = alone.peak_of(|| SegmentationMap::decode(&file, &LIMITS).is_ok());
         tell(&name, "map", peak, header.cost.map_memory_bytes);
     }
 }
 
 #[test]
-fn picture_that_takes_more_memory_than_there_is_for_it_is_refused_by_its_header() {
+fn image_that_takes_more_memory_than_available_is_refused_by_its_header() {
     let _alone = alone();
     for (name, file) in every_kind(SIZES[1]) {
         let cost = ImageHeader::read(&file, &LIMITS).unwrap().cost;
@@ -87,7 +88,7 @@ fn fifty_megapixels_of_sixteen_bits_take_little_memory() {
 }
 
 #[test]
-fn scans_are_bounded_by_the_samples_that_they_go_over() {
+fn scans_are_limited_by_the_samples_that_they_visit() {
     let _alone = alone();
     let file = jpeg((2048, 2048), true, SamplingFactor::R_4_4_4, ColorType::Rgb);
     let samples = ImageHeader::read(&file, &LIMITS).unwrap().cost.samples;
@@ -103,7 +104,7 @@ fn scans_are_bounded_by_the_samples_that_they_go_over() {
 }
 
 #[test]
-fn small_picture_has_no_more_than_a_hundred_scans() {
+fn small_image_may_have_at_most_a_hundred_scans() {
     let _alone = alone();
     let file = jpeg((64, 48), true, SamplingFactor::R_4_4_4, ColorType::Rgb);
     let refusal = ImageHeader::read(&with_scans_repeated(&file, 200), &LIMITS).unwrap_err();
@@ -111,11 +112,11 @@ fn small_picture_has_no_more_than_a_hundred_scans() {
 }
 
 #[test]
-fn what_is_packed_into_text_and_colour_profiles_is_not_unpacked() {
+fn compressed_text_and_colour_profiles_are_not_inflated() {
     let alone = alone();
     let scene = DynamicImage::from(scene(64, 48));
     let plain = encoded(&scene, ImageFormat::Png);
-    // 64 MiB that zlib packs into 64 kB.
+    // 64 MiB that zlib compresses to 64 kB.
     let packed = zlib_of_zeros(64 << 20);
     let profile = [&b"icc\0\0"[..], &packed].concat();
     let text = [&b"comment\0\0"[..], &packed].concat();
@@ -131,7 +132,7 @@ fn what_is_packed_into_text_and_colour_profiles_is_not_unpacked() {
 }
 
 #[test]
-fn rows_beyond_the_last_are_not_unpacked() {
+fn rows_beyond_the_last_are_not_inflated() {
     let alone = alone();
     let plain = encoded(&DynamicImage::from(scene(64, 48)), ImageFormat::Png);
     let more = png_of((64, 48), [8, 2], &zlib_of_zeros(64 << 20));
@@ -150,12 +151,12 @@ fn webp_whose_frame_is_larger_than_its_canvas_is_refused_by_its_header() {
     assert!(peak < 1 << 20, "{peak}");
 }
 
-/// Bytes that were held at the worst, and that the header allows.
+/// The peak memory in bytes, and the maximum by the header.
 fn tell(name: &str, what: &str, peak: usize, most: u64) {
     println!("{name}, as {what}: {peak} of {most} bytes, {} %", peak as u64 * 100 / most);
     assert!(
         peak as u64 <= most,
-        "{name}, as {what}: {peak} bytes, more than the {most} that its header says"
+        "{name}, as {what}: {peak} bytes, more than the {most} that its header allows"
     );
 }
 
@@ -230,20 +231,20 @@ fn jpeg(
     file
 }
 
-/// With EXIF that has a viewer turn it by a quarter.
+/// With an EXIF orientation of a quarter turn.
 fn on_its_side(jpeg: &[u8]) -> Vec<u8> {
     let exif = b"\xFF\xE1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
     [&jpeg[..2], exif, &jpeg[2..]].concat()
 }
 
-/// With its last scan so many times more.
+/// With its last scan repeated that many times.
 fn with_scans_repeated(progressive: &[u8], times: usize) -> Vec<u8> {
     let scan = progressive.windows(2).rposition(|bytes| bytes == [0xFF, 0xDA]).unwrap();
     let (before, last) = progressive.split_at(scan);
     [before, &last[..last.len() - 2].repeat(times + 1), &[0xFF, 0xD9]].concat()
 }
 
-/// A zlib stream of so many zeros.
+/// A zlib stream of that many zeros.
 fn zlib_of_zeros(bytes: usize) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::copy(&mut std::io::repeat(0).take(bytes as u64), &mut encoder).unwrap();
@@ -256,7 +257,7 @@ fn with_chunk(png: &[u8], kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     [header, &chunk(kind, body), rest].concat()
 }
 
-/// depth: bits of a sample, and the colour type.
+/// depth: bits per sample, and the colour type.
 fn png_of((width, height): (u32, u32), depth: [u8; 2], rows: &[u8]) -> Vec<u8> {
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &depth, &[0; 3]].concat();
     let chunks = [chunk(*b"IHDR", &header), chunk(*b"IDAT", rows), chunk(*b"IEND", &[])].concat();

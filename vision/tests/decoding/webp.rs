@@ -1,8 +1,9 @@
-//! `WebP` files of kinds that no encoder at hand writes. Their pixels are coded by zeros alone, which is a valid picture.
+//! `WebP` files of kinds that no available encoder writes. Their pixels are coded by zeros only, which is a valid
+//! image.
 
 /// A chunk of a lossy picture.
 pub(crate) fn lossy(width: u32, height: u32) -> Vec<u8> {
-    // Bits of the arithmetic coder for each block of 16x16: modes and "no coefficients", generously.
+    // Bits of the arithmetic coder for each block of 16x16: modes and "no coefficients", with a margin.
     let partition = (width.div_ceil(16) * height.div_ceil(16) * 16) as usize + 4096;
     // A key frame that is shown, and the length of its first partition.
     let tag = (1 << 4) | (u32::try_from(partition).unwrap() << 5);
@@ -16,7 +17,7 @@ pub(crate) fn riff(chunks: &[u8]) -> Vec<u8> {
     [&b"RIFF"[..], &(4 + chunks.len() as u32).to_le_bytes(), b"WEBP", chunks].concat()
 }
 
-/// A picture on a canvas of that size. transparency: its chunk, or nothing.
+/// An image on a canvas of that size. transparency: its chunk, or nothing.
 pub(crate) fn extended(canvas: (u32, u32), transparency: &[u8], picture: &[u8]) -> Vec<u8> {
     let flags = if transparency.is_empty() { 0 } else { 0x10 };
     riff(&[&header(canvas, flags), transparency, picture].concat())
@@ -30,12 +31,18 @@ pub(crate) fn animation((width, height): (u32, u32), transparency: &[u8], pictur
     riff(&chunks.concat())
 }
 
+/// An image that is not animated, and a frame all the same, whose transparency the decoder would take for the image's.
+pub(crate) fn hidden_frame(canvas: (u32, u32), picture: &[u8], transparency: &[u8]) -> Vec<u8> {
+    let frame = chunk(*b"ANMF", &[&[0; 16], transparency, &lossy(1, 1)].concat());
+    riff(&[&header(canvas, 0x10), picture, &frame].concat())
+}
+
 fn header((width, height): (u32, u32), flags: u8) -> Vec<u8> {
     let sides = [&(width - 1).to_le_bytes()[..3], &(height - 1).to_le_bytes()[..3]].concat();
     chunk(*b"VP8X", &[&[flags, 0, 0, 0][..], &sides].concat())
 }
 
-/// Transparency that is not packed.
+/// Uncompressed transparency.
 pub(crate) fn transparency((width, height): (u32, u32)) -> Vec<u8> {
     chunk(*b"ALPH", &vec![0; 1 + (width * height) as usize])
 }

@@ -1,4 +1,4 @@
-//! Pictures with faces drawn in.
+//! Annotated images.
 
 use vision::{
     BoundingBox, DetectOptions, DetectedFace, FaceEngine, FaceQuality, Landmarks, MAX_ANNOTATED_SIDE,
@@ -9,7 +9,7 @@ use crate::photographs::enlarged;
 use crate::setup::{LIMITS, engine, picture};
 
 const GREY: u8 = 128;
-/// What landmarks are drawn in.
+/// The colour of landmarks.
 const GREEN: [u8; 3] = [0x2B, 0xE0, 0x8C];
 /// Pixels from a landmark to the dark ring around its dot, where lines are four pixels wide.
 const DOT_TO_RING: u32 = 6;
@@ -27,7 +27,7 @@ fn copy_is_at_most_1920_pixels_long_and_never_enlarged() {
 }
 
 #[test]
-fn box_landmarks_and_confidence_are_drawn_where_the_face_is() {
+fn box_landmarks_and_confidence_are_drawn_at_the_face() {
     let face = face_in(1000.0, 600.0, 800.0, 1000.0);
     // Half of its size: the box is at 500, 300 to 900, 800.
     let copy = annotated(&plain(3840, 2400), std::slice::from_ref(&face));
@@ -53,17 +53,17 @@ fn box_landmarks_and_confidence_are_drawn_where_the_face_is() {
 }
 
 #[test]
-fn confidence_can_be_read_even_above_the_upper_edge() {
+fn confidence_is_readable_even_at_the_upper_edge() {
     let at_top = annotated(&plain(960, 960), &[face_in(300.0, 2.0, 300.0, 300.0)]);
     let (light, dark) = plate_colours(&at_top, 304..350, 8..24);
     assert!(light > 200 && dark > 50, "{light} pixels of the plate and {dark} of letters");
-    // "0.98" and "0.12" differ in their letters alone.
+    // "0.98" and "0.12" differ only in their digits.
     let unsure = DetectedFace { confidence: 0.12, ..face_in(300.0, 2.0, 300.0, 300.0) };
     assert_ne!(at_top.pixels(), annotated(&plain(960, 960), &[unsure]).pixels());
 }
 
 #[test]
-fn faces_that_reach_out_of_the_picture_are_cut_off() {
+fn faces_that_extend_beyond_the_image_are_clipped() {
     let picture = plain(400, 300);
     let inside = face_in(100.0, 100.0, 80.0, 80.0);
     let reaching = [
@@ -84,7 +84,7 @@ fn faces_that_reach_out_of_the_picture_are_cut_off() {
 }
 
 #[test]
-fn reduced_photo_is_annotated_where_its_face_is() {
+fn reduced_photo_is_annotated_at_the_right_position() {
     let photo = enlarged(&picture("obama.jpg"), 4);
     assert!(photo.width() < photo.original_width());
     let faces = engine().detect(&photo, &DetectOptions::default()).unwrap();
@@ -108,7 +108,7 @@ fn pixel(copy: &Picture, x: u32, y: u32) -> &[u8] {
     pixels(copy, x..x + 1, y..y + 1).next().unwrap()
 }
 
-/// The number of pixels that are not grey any more.
+/// The number of pixels that are no longer grey.
 fn changed(copy: &Picture, columns: std::ops::Range<u32>, rows: std::ops::Range<u32>) -> usize {
     pixels(copy, columns, rows)
         .filter(|pixel| pixel.iter().any(|channel| channel.abs_diff(GREY) > 24))

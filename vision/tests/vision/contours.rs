@@ -1,4 +1,4 @@
-//! Outlines of shapes whose borders are known, as data and as a browser shows them.
+//! Outlines of shapes with known borders, as data and as a browser renders them.
 
 use std::collections::HashSet;
 
@@ -10,12 +10,12 @@ use crate::mazes::{comb, jagged_comb, noise, specks, spiral};
 use crate::memory::peak_of;
 use crate::shapes::{Shape, given, likenesses, map, map_of, render};
 
-/// Nothing but the areas, in their full colours, to the pixel.
+/// Only the areas, in their full colours, to the pixel.
 const PLAIN: Style = Style { fill_opacity: 1.0, stroke_width: 0.0, is_dashed: false, smoothing: 0.0 };
 const LEVEL_EYES: [Position; 2] = [at(20.0, 30.0), at(40.0, 30.0)];
 
 #[test]
-fn outlines_lie_on_the_true_borders_however_the_face_is_turned() {
+fn outlines_lie_on_the_true_borders_at_every_rotation() {
     for shapes in scenes() {
         let map = map_of(240, 200, &shapes);
         for degrees in [0.0, 7.0, -33.0, 45.0, 80.0] {
@@ -88,7 +88,7 @@ fn ring_keeps_its_hole() {
 }
 
 #[test]
-fn level_face_is_left_as_it_is() {
+fn level_face_is_not_rotated() {
     let rectangle = Shape::Rectangle { from: at(10.0, 20.0), to: at(50.0, 90.0) };
     let contours = drawn(&map_of(100, 120, &[rectangle]), &LEVEL_EYES, PLAIN);
     assert_eq!((contours.width, contours.height, contours.rotation_degrees), (100, 120, 0.0));
@@ -100,7 +100,7 @@ fn level_face_is_left_as_it_is() {
 }
 
 #[test]
-fn eyes_become_level_and_nothing_is_cut() {
+fn eyes_become_level_and_nothing_is_cut_off() {
     let whole = map(200, 100, |_, _| 1);
     for degrees in [-60.0, -10.0, 3.0, 44.0, 88.0] {
         let eyes = eyes_tilted_by(degrees).map(|eye| at(eye.x / 2.4, eye.y / 2.4));
@@ -121,7 +121,7 @@ fn eyes_become_level_and_nothing_is_cut() {
 }
 
 #[test]
-fn five_and_68_landmarks_are_fitted_and_may_hang_upside_down() {
+fn five_and_68_landmarks_are_fitted_even_upside_down() {
     let map = map(400, 400, |_, _| 1);
     for degrees in [0.0, 15.0, -70.0, 170.0] {
         for face in [five(), sixty_eight()] {
@@ -130,7 +130,7 @@ fn five_and_68_landmarks_are_fitted_and_may_hang_upside_down() {
             assert!((contours.rotation_degrees + degrees).abs() < 0.5, "{}", contours.rotation_degrees);
         }
     }
-    // One eye out of place turns the fit by less than it turns the line through the eyes.
+    // A misplaced eye rotates the fit by less than it rotates the line through the eyes.
     let mut landmarks: Vec<_> = five().into_iter().map(|point| turned(point, 0.0, 60.0)).collect();
     landmarks[0].y += 10.0;
     let fitted = drawn(&map, &landmarks, PLAIN).rotation_degrees.abs();
@@ -171,14 +171,14 @@ fn ten_thousand_specks_are_counted_and_leave_no_holes() {
 }
 
 #[test]
-fn map_of_nothing_but_specks_has_no_regions() {
+fn map_with_only_specks_has_no_regions() {
     let contours = drawn(&map(50, 50, |x, y| u32::from(x % 7 == 0 && y % 7 == 0)), &LEVEL_EYES, PLAIN);
     assert_eq!((contours.dropped_specks, contours.regions.len()), (64, 0));
     assert_eq!(render(&contours).pixels().iter().filter(|pixel| pixel.alpha() > 0).count(), 0);
 }
 
 #[test]
-fn speck_between_two_regions_goes_to_the_one_around_most_of_it() {
+fn speck_between_two_regions_is_added_to_the_one_with_the_longer_border() {
     let label = |x: u32, y: u32| match (x, y) {
         (48..=50, 20..=22) => 3,
         (..50, _) => 1,
@@ -232,11 +232,11 @@ fn noisiest_map_fits_into_a_drawing() {
 #[test]
 fn longest_borders_are_drawn_in_little_memory() {
     let maps = [
-        // A border of nine million sides, with few turns and with as many.
+        // A border of nine million sides, with few turns and with as many as possible.
         ("spiral", spiral(3000)),
         ("comb", comb(3000)),
         ("jagged comb", jagged_comb(3000, 4)),
-        // The longest border that is not too long, one with as many turns as are not too many, and the most arcs.
+        // The longest border within the limit, one with the maximum number of turns, and the most arcs.
         ("smaller spiral", spiral(1400)),
         ("smaller jagged comb", jagged_comb(1000, 24)),
         ("noise", noise(1000)),
@@ -272,7 +272,7 @@ fn smoothing_keeps_the_corners_of_the_image() {
 }
 
 #[test]
-fn smoothing_rounds_corners_and_takes_steps_away() {
+fn smoothing_rounds_corners_and_removes_steps() {
     let rectangle = map_of(240, 200, &[Shape::Rectangle { from: at(40.0, 40.0), to: at(200.0, 160.0) }]);
     let corner = at(40.0, 40.0);
     let nearest = |smoothing| {
@@ -301,12 +301,12 @@ fn drawn_with(map: &SegmentationMap, landmarks: &[Position], style: Style, least
     draw(&request, map, None).unwrap()
 }
 
-/// The area of a region, which is a whole number of pixels.
+/// The area of a region, which must be a whole number of pixels.
 fn area(contours: &Contours, region: usize) -> u32 {
     contours.regions[region].area as u32
 }
 
-/// The points of the only outline of the first region, which are whole pixels.
+/// The points of the only outline of the first region, which must be whole pixels.
 fn whole_corners(contours: &Contours) -> HashSet<(i32, i32)> {
     let [outline] = &contours.regions[0].polygons[..] else { panic!("{:?}", contours.regions[0]) };
     outline.iter().map(|point| (point.x as i32, point.y as i32)).collect()
@@ -317,7 +317,7 @@ fn levelled(contours: &Contours, point: Position) -> Position {
     at(of[0] * point.x + of[2] * point.y + of[4], of[1] * point.x + of[3] * point.y + of[5])
 }
 
-/// Shapes that overlap nowhere but share borders, in 240 x 200 pixels.
+/// Shapes that share borders without overlapping, in 240 x 200 pixels.
 fn scenes() -> Vec<Vec<Shape>> {
     vec![
         vec![
@@ -341,13 +341,13 @@ fn three_slices() -> [Shape; 3] {
     [slice([0.0, 115.0]), slice([115.0, 250.0]), slice([250.0, 360.0])]
 }
 
-/// Two eyes in 240 x 200 pixels whose line falls to the right by so many degrees.
+/// Two eyes in 240 x 200 pixels on a line that falls to the right by that many degrees.
 fn eyes_tilted_by(degrees: f64) -> [Position; 2] {
     let (sine, cosine) = f64::sin_cos(degrees.to_radians());
     [at(120.0 - 40.0 * cosine, 100.0 - 40.0 * sine), at(120.0 + 40.0 * cosine, 100.0 + 40.0 * sine)]
 }
 
-/// Eyes, nose and corners of the mouth; the eyes are 1 apart.
+/// Eyes, nose and mouth corners; the eyes are 1 apart.
 fn five() -> Vec<Position> {
     vec![at(-0.5, 0.0), at(0.5, 0.0), at(0.0, 0.65), at(-0.38, 1.1), at(0.38, 1.1)]
 }
@@ -375,7 +375,7 @@ fn sixty_eight() -> Vec<Position> {
     jaw.chain(brows).chain(nose).chain(eyes).chain(mouth).collect()
 }
 
-/// A point of a face with eyes `scale` apart, in the middle of 400 x 400 pixels, turned clockwise.
+/// A point of a face with eyes `scale` apart, in the middle of 400 x 400 pixels, rotated clockwise.
 fn turned(point: Position, degrees: f64, scale: f64) -> Position {
     let (sine, cosine) = degrees.to_radians().sin_cos();
     at(

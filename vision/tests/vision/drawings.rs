@@ -1,4 +1,4 @@
-//! What an SVG drawing says besides its outlines: structure, style, colours, the embedded picture.
+//! The content of an SVG drawing besides its outlines: structure, style, colours, the embedded picture.
 
 use jpeg_encoder::{ColorType, Encoder};
 use resvg::usvg::roxmltree::Document;
@@ -32,7 +32,7 @@ fn drawing_has_a_path_for_every_region() {
 }
 
 #[test]
-fn style_is_drawn() {
+fn style_is_applied_to_the_drawing() {
     let group = |style: Style| {
         let svg = drawn(style).svg;
         let document = Document::parse(&svg).unwrap();
@@ -71,7 +71,7 @@ fn embedded_picture_is_levelled_with_the_outlines() {
 }
 
 #[test]
-fn colours_stay_apart_for_eyes_that_lack_one() {
+fn colours_are_distinguishable_with_every_kind_of_colour_blindness() {
     let stripes = map(64 * 8, 64, |x, _| x / 8 + 1);
     let request = ContourRequest {
         width: 64 * 8,
@@ -94,8 +94,8 @@ fn colours_stay_apart_for_eyes_that_lack_one() {
     assert!(least_difference(&colours) >= 8.9, "{}", least_difference(&colours));
 }
 
-/// How different two colours are in CIE Lab to who sees them as the least different: who sees all colours, or who lacks
-/// red, green or blue.
+/// The minimum difference of two colours in CIE Lab over all observers: with normal vision, or without red, green or
+/// blue cones.
 fn seen_difference(one: [u8; 3], other: [u8; 3]) -> f64 {
     let differences = VISIONS.iter().map(|vision| {
         let [one, other] = [one, other].map(|colour| lab(product(vision, colour.map(linear))));
@@ -104,7 +104,7 @@ fn seen_difference(one: [u8; 3], other: [u8; 3]) -> f64 {
     differences.fold(f64::INFINITY, f64::min)
 }
 
-/// Linear RGB as it is, and as it seems without red, green and blue cones. Source: Machado et al. 2009, severity 1.
+/// Linear RGB with normal vision, and without red, green and blue cones. Source: Machado et al. 2009, severity 1.
 const VISIONS: [[[f64; 3]; 3]; 4] = [
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
     [

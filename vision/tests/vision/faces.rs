@@ -1,4 +1,4 @@
-//! Pictures into faces and embeddings, held to the numbers of two other implementations.
+//! From images to faces and embeddings, compared with the numbers of two other implementations.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::photographs::{blurred, changed, enlarged, reduced, right_of, side_by_
 use crate::setup::{Golden, LIMITS, distance_to, engine, photo, picture};
 
 #[test]
-fn encoder_gives_the_numbers_of_dlib() {
+fn encoder_agrees_with_dlib() {
     let expected = Golden::read().synthetic_chip.dlib_encoding;
     let embedding = engine().encode(&[synthetic_chip()]).unwrap().remove(0);
     assert_eq!(embedding.values().len(), expected.len());
@@ -46,7 +46,7 @@ fn whole_pipeline_agrees_with_the_prototype_and_with_dlib() {
 }
 
 #[test]
-fn faces_lie_where_the_prototype_found_them() {
+fn faces_are_where_the_prototype_found_them() {
     let mut engine = engine();
     for (name, golden) in Golden::read().whole_faces() {
         let picture = picture(name);
@@ -102,7 +102,7 @@ fn orientation_changes_neither_faces_nor_embeddings() {
 }
 
 #[test]
-fn reduced_picture_gives_coordinates_of_the_full_one_and_the_same_embedding() {
+fn reduced_image_gives_coordinates_of_the_full_one_and_the_same_embedding() {
     let mut engine = engine();
     let full = picture("obama.jpg");
     let face = detect(&mut engine, &full).remove(0);
@@ -117,7 +117,7 @@ fn reduced_picture_gives_coordinates_of_the_full_one_and_the_same_embedding() {
 }
 
 #[test]
-fn batch_gives_what_single_calls_give_in_the_same_order() {
+fn batch_gives_the_same_results_as_single_calls_in_the_same_order() {
     let mut engine = engine();
     let pictures = ["obama.jpg", "biden.jpg", "obama3.jpg"].map(picture);
     let together =
@@ -135,7 +135,7 @@ fn batch_gives_what_single_calls_give_in_the_same_order() {
 }
 
 #[test]
-fn several_faces_come_largest_first_and_options_choose_among_them() {
+fn several_faces_come_largest_first_and_options_select_among_them() {
     let mut engine = engine();
     let pair = side_by_side(&picture("obama.jpg"), &picture("biden.jpg"));
     let faces = detect(&mut engine, &pair);
@@ -149,7 +149,7 @@ fn several_faces_come_largest_first_and_options_choose_among_them() {
 }
 
 #[test]
-fn picture_without_a_face_has_none_whatever_its_shape() {
+fn image_without_a_face_has_none_whatever_its_shape() {
     let mut engine = engine();
     for (width, height) in [(1, 1), (11, 500), (640, 1), (3000, 20), (300, 200)] {
         let grey = Picture::from_rgb(width, height, vec![128; (width * height * 3) as usize]).unwrap();
@@ -169,7 +169,7 @@ fn good_photo_has_no_issues_and_its_pose_is_plausible() {
 }
 
 #[test]
-fn quality_names_what_is_wrong() {
+fn quality_issues_name_what_is_wrong() {
     let mut engine = engine();
     let good = picture("obama.jpg");
     let dark = changed(&good, |value| value / 6);
@@ -190,7 +190,7 @@ fn quality_names_what_is_wrong() {
 }
 
 #[test]
-fn landmarks_without_sense_give_a_chip_all_the_same() {
+fn nonsensical_landmarks_still_give_a_chip() {
     let (engine, picture) = (engine(), picture("obama.jpg"));
     for (x, y) in [(0.0, 0.0), (f32::NAN, 1.0), (f32::INFINITY, f32::MIN), (-1e9, 1e30)] {
         let points = [0.0, 1.0, 2.0, 3.0, 4.0].map(|factor| Point::new(factor * x, factor * y));

@@ -1,4 +1,4 @@
-//! The engine against real models, real photos, and files that mean harm. Needs the set-up of `make prepare`.
+//! The engine with real models, real photos and malicious files. Needs the setup of `make prepare`.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -6,7 +6,7 @@
     clippy::cast_sign_loss,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test fails by panicking, and its pictures are small"
+    reason = "a test fails by panicking, and its images are small"
 )]
 
 mod annotated;

@@ -1,4 +1,4 @@
-//! Files into segmentation maps, and everything that cannot be contoured.
+//! Segmentation map files, and inputs that cannot be contoured.
 
 use std::io::Cursor;
 
@@ -30,7 +30,7 @@ fn grey_levels_are_labels_in_every_lossless_format() {
 }
 
 #[test]
-fn colours_are_labels_to_the_last_bit_and_alpha_is_ignored() {
+fn colours_are_exact_labels_and_alpha_is_ignored() {
     let colours = [[0, 0, 0], [1, 2, 3], [1, 2, 4], [7, 7, 7]];
     let rgb = RgbImage::from_fn(16, 12, |x, _| Rgb(colours[x as usize / 4]));
     let clear = RgbaImage::from_fn(16, 12, |x, y| {
@@ -43,7 +43,7 @@ fn colours_are_labels_to_the_last_bit_and_alpha_is_ignored() {
 }
 
 #[test]
-fn deep_grey_levels_count_as_they_are_and_deep_colours_are_refused() {
+fn deep_grey_levels_are_used_unchanged_and_deep_colours_are_refused() {
     let grey = ImageBuffer::from_fn(16, 12, |x, _| Luma([[0_u16, 256, 257, 65_535][x as usize / 4]]));
     assert_eq!(labels(&encoded(&grey.into(), ImageFormat::Png)), [256, 257, 65_535]);
     let colour = ImageBuffer::from_fn(16, 12, |x, _| Rgb([256_u16, 0, x as u16]));
@@ -73,7 +73,7 @@ fn deep_maps_take_no_more_memory_than_their_pixels() {
 }
 
 #[test]
-fn jpeg_of_a_map_has_too_many_regions_and_is_turned_upright() {
+fn jpeg_of_a_map_has_too_many_regions_and_is_rotated_upright() {
     let (mut file, mut black) = (Vec::new(), Vec::new());
     let noisy: Vec<u8> = (0..64 * 48 * 3_u32).map(|index| (index * 7 % 251) as u8).collect();
     Encoder::new(&mut file, 80).encode(&noisy, 64, 48, ColorType::Rgb).unwrap();
@@ -89,7 +89,7 @@ fn jpeg_of_a_map_has_too_many_regions_and_is_turned_upright() {
 }
 
 #[test]
-fn map_may_have_64_regions_and_no_more() {
+fn map_may_have_at_most_64_regions() {
     let stripes = |count: u32| {
         encoded(&GrayImage::from_fn(count + 1, 4, |x, _| Luma([x as u8])).into(), ImageFormat::Png)
     };
@@ -103,7 +103,7 @@ fn map_may_have_64_regions_and_no_more() {
 }
 
 #[test]
-fn map_is_held_to_the_limits_of_pictures() {
+fn map_must_respect_the_limits_of_images() {
     let file = encoded(&GrayImage::from_pixel(16, 12, Luma([1])).into(), ImageFormat::Png);
     let limits = ImageLimits { max_pixels: 16 * 12 - 1, ..LIMITS };
     let refusal = SegmentationMap::decode(&file, &limits).unwrap_err();
@@ -121,7 +121,7 @@ fn large_map_is_read_at_full_size() {
 }
 
 #[test]
-fn labels_must_be_as_many_as_pixels() {
+fn number_of_labels_must_match_the_pixels() {
     let refusal = SegmentationMap::from_labels(4, 4, &[1; 15]).unwrap_err();
     assert_eq!(refusal, SegmentationFault::OtherLength { found: 15, width: 4, height: 4 }.into());
 }
@@ -138,7 +138,7 @@ fn map_of_another_size_is_refused_with_both_sizes() {
 }
 
 #[test]
-fn landmarks_that_say_nothing_are_refused() {
+fn landmarks_without_a_direction_are_refused() {
     let with = |x: f64, y: f64| vec![EYES[0], EYES[1], Position::new(x, y)];
     let outside = |x: f64, y: f64| LandmarkFault::Outside { number: 3, x, y, width: 16, height: 12 };
     let mut on_one_place = vec![Position::new(8.0, 8.0); 68];
@@ -164,7 +164,7 @@ fn landmarks_that_say_nothing_are_refused() {
             assert!(is_told, "{refusal}");
         }
     }
-    // Eyes at a face's width, and nose and mouth where they cancel out what the eyes say.
+    // Eyes at a face's width, with nose and mouth placed so that they cancel out the direction of the eyes.
     let no_face = [(4.0, 6.0), (8.0, 6.0), (6.0, 6.0), (8.38, 6.0), (3.62, 6.0)];
     let refusal = refusal_of(&no_face.map(|(x, y)| Position::new(x, y)));
     assert!(
@@ -174,7 +174,7 @@ fn landmarks_that_say_nothing_are_refused() {
 }
 
 #[test]
-fn landmarks_may_lie_on_the_very_edge() {
+fn landmarks_may_lie_exactly_on_the_edge() {
     let corners = [Position::new(0.0, 0.0), Position::new(16.0, 12.0)];
     assert_eq!(request(&corners).check(16, 12), Ok(()));
 }

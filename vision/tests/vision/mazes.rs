@@ -1,8 +1,8 @@
-//! Maps that ask for as much work as maps can. For the tests and the bench of contours.
+//! Maps that require the maximum amount of work. For the tests and the benchmark of contours.
 
 use vision::contour::SegmentationMap;
 
-/// A line one pixel wide that winds inwards a pixel apart from itself: one border about as long as the map has pixels.
+/// A line one pixel wide that winds inwards one pixel apart from itself: a border about as long as the map has pixels.
 pub(crate) fn spiral(side: u32) -> SegmentationMap {
     let columns = side as usize;
     let mut labels = vec![0; columns * columns];
@@ -22,7 +22,7 @@ pub(crate) fn spiral(side: u32) -> SegmentationMap {
     SegmentationMap::from_labels(side, side, &labels).unwrap()
 }
 
-/// Straight teeth one pixel wide, a pixel apart: one border about as long as the map has pixels.
+/// Straight teeth one pixel wide, one pixel apart: a border about as long as the map has pixels.
 pub(crate) fn comb(side: u32) -> SegmentationMap {
     map(side, |x, y| u32::from(y == 0 || x % 2 == 0))
 }
@@ -32,7 +32,7 @@ pub(crate) fn jagged_comb(side: u32, step: u32) -> SegmentationMap {
     map(side, |x, y| u32::from(y == 0 || (x + y % 2) % step < 2))
 }
 
-/// One of two regions or background in every pixel, at random, but always the same.
+/// One of two regions or background in every pixel, pseudorandom and reproducible.
 pub(crate) fn noise(side: u32) -> SegmentationMap {
     let mut random = 7_u32;
     let mut label = || {

@@ -1,16 +1,16 @@
-//! Counts what is allocated, to say how much a piece of work holds at its worst. For tests and benches.
+//! Counts allocations, to measure the peak memory of some work. For tests and benchmarks.
 
-#![expect(unsafe_code, reason = "the allocator's trait is unsafe; every call is handed on as it came")]
+#![expect(unsafe_code, reason = "the allocator's trait is unsafe; every call is passed on unchanged")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The system's allocator with a tally for each thread, so that tests beside each other do not count for each other.
+/// The system's allocator with a counter per thread, so that concurrent tests do not affect each other.
 pub(crate) struct Counting;
 
 #[derive(Debug, Clone, Copy)]
 struct Tally {
-    /// Bytes. Below 0 where a thread frees what another has allocated.
+    /// Bytes. Negative if a thread frees what another has allocated.
     held: isize,
     most: isize,
 }
@@ -19,8 +19,8 @@ thread_local! {
     static TALLY: Cell<Tally> = const { Cell::new(Tally { held: 0, most: 0 }) };
 }
 
-/// The most bytes that this thread held at once during some work, besides those that it held before. What grows in place
-/// is counted as if it were copied.
+/// The peak number of bytes that this thread held during some work, not counting those held before. Growth in place
+/// is counted as if the data were copied.
 pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> usize {
     let Tally { held: before, .. } = TALLY.get();
     TALLY.set(Tally { held: before, most: before });
@@ -29,7 +29,7 @@ pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> usize {
 }
 
 fn count(bytes: isize) {
-    // A thread that ends may free more than its tally outlives.
+    // A thread may free memory after its counter is gone.
     let _ = TALLY.try_with(|tally| {
         let Tally { held, most } = tally.get();
         let held = held + bytes;

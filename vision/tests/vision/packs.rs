@@ -1,4 +1,4 @@
-//! Packs and runtimes that are not what they should be, and vectors that must not meet.
+//! Invalid packs and runtimes, and vectors that must not be compared.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use vision::{
 use crate::setup::{engine, pack_folder, runtime};
 
 #[test]
-fn standard_pack_says_what_it_is() {
+fn standard_pack_has_its_description() {
     let pack = Pack::load(&pack_folder()).unwrap();
     assert_eq!(pack.name(), "standard");
     assert_eq!((pack.detector().role, pack.encoder().role), (ModelRole::Detector, ModelRole::Encoder));
@@ -46,7 +46,7 @@ fn altered_file_is_named() {
 }
 
 #[test]
-fn folder_without_a_manifest_is_no_pack() {
+fn folder_without_a_manifest_is_not_a_pack() {
     let refusal = Pack::load(Path::new("/nowhere")).unwrap_err();
     assert!(matches!(&refusal, PackError::MissingFile { path } if path.ends_with("pack.toml")), "{refusal}");
 }
@@ -60,7 +60,7 @@ fn unknown_kind_of_model_is_named() {
 }
 
 #[test]
-fn manifest_without_sense_is_refused() {
+fn invalid_manifest_is_refused() {
     for (from, to) in [
         ("pyramid_factor = 0.709", "pyramid_factor = 1.0"),
         ("minimum_face = 40", "minimum_face = 0"),
@@ -76,7 +76,7 @@ fn manifest_without_sense_is_refused() {
 }
 
 #[test]
-fn digest_follows_what_makes_a_vector_and_nothing_else() {
+fn digest_depends_on_everything_that_determines_a_vector_and_nothing_else() {
     let original = Pack::load(&pack_folder()).unwrap().encoder().digest;
     let copy = CopiedPack::new("digest");
     copy.edit("match = 0.5", "match = 0.45");
@@ -101,7 +101,7 @@ fn runtime_that_cannot_be_loaded_is_named() {
 }
 
 #[test]
-fn vectors_of_two_models_do_not_meet() {
+fn vectors_of_two_models_cannot_be_compared() {
     let [one, two] = [1, 2].map(|byte| ModelDigest::from_bytes([byte; 32]));
     let left = Embedding::new(one, vec![0.0, 1.0]).unwrap();
     let right = Embedding::new(two, vec![0.0, 1.0]).unwrap();
@@ -112,14 +112,14 @@ fn vectors_of_two_models_do_not_meet() {
 }
 
 #[test]
-fn embedding_holds_finite_numbers_only() {
+fn embedding_contains_only_finite_numbers() {
     let model = ModelDigest::from_bytes([0; 32]);
     assert_eq!(Embedding::new(model, vec![]), Err(EmbeddingError::Empty));
     assert_eq!(Embedding::new(model, vec![0.0, f32::NAN]), Err(EmbeddingError::NotFinite { index: 1 }));
 }
 
 #[test]
-fn distances_are_those_of_the_metric() {
+fn distances_follow_the_metric() {
     let model = ModelDigest::from_bytes([0; 32]);
     let [right, up, left] =
         [[3.0, 0.0], [0.0, 4.0], [-1.0, 0.0]].map(|values| Embedding::new(model, values.to_vec()).unwrap());
@@ -130,14 +130,14 @@ fn distances_are_those_of_the_metric() {
 }
 
 #[test]
-fn digest_is_read_as_it_is_written() {
+fn digest_is_parsed_as_it_is_written() {
     let digest = Pack::load(&pack_folder()).unwrap().encoder().digest;
     assert_eq!(digest.to_string().parse(), Ok(digest));
     assert!("not a digest".parse::<ModelDigest>().is_err());
 }
 
 #[test]
-fn decision_and_similarity_fall_with_distance() {
+fn decision_and_similarity_decrease_with_distance() {
     let matching = Pack::load(&pack_folder()).unwrap().encoder().matching.unwrap();
     assert_eq!(matching.verify.decision(matching.verify.matched), MatchDecision::Match);
     assert_eq!(matching.verify.decision(matching.verify.possible), MatchDecision::Possible);
@@ -148,7 +148,7 @@ fn decision_and_similarity_fall_with_distance() {
     assert!(similarities.iter().all(|similarity| (0.0..=1.0).contains(similarity)));
 }
 
-/// The standard pack in a folder of its own, whose files may be changed. Removed when dropped.
+/// The standard pack copied to its own folder, so that its files can be changed. Removed when dropped.
 struct CopiedPack(PathBuf);
 
 impl CopiedPack {
@@ -165,7 +165,7 @@ impl CopiedPack {
     fn edit(&self, from: &str, to: &str) {
         let manifest = self.0.join("pack.toml");
         let text = fs::read_to_string(&manifest).unwrap();
-        assert!(text.contains(from), "the manifest no longer says {from}");
+        assert!(text.contains(from), "the manifest no longer contains {from}");
         fs::write(manifest, text.replace(from, to)).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What can happen to a photo on its way: turned, enlarged, darkened, blurred, cut. For the tests of faces.
+//! Variants of a photo: rotated, enlarged, darkened, blurred, cropped. For the tests of faces.
 
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
@@ -7,13 +7,13 @@ use vision::Picture;
 
 use crate::setup::{LIMITS, with_orientation};
 
-/// The file that a camera held as `orientation` says would write, 1 to 8.
+/// The file that a camera would write if it was held as `orientation` says, 1 to 8.
 pub(crate) fn stored_as(upright: &Picture, orientation: u16) -> Vec<u8> {
     let stored = turned(&pixels(upright), orientation);
     with_orientation(&jpeg(&stored), orientation)
 }
 
-/// How a camera that was held as `orientation` says would store the picture.
+/// The picture as a camera would store it if it was held as `orientation` says.
 pub(crate) fn turned(upright: &RgbImage, orientation: u16) -> RgbImage {
     match orientation {
         2 => imageops::flip_horizontal(upright),
@@ -27,14 +27,14 @@ pub(crate) fn turned(upright: &RgbImage, orientation: u16) -> RgbImage {
     }
 }
 
-/// The photo as a JPEG of so many times the width and height, decoded.
+/// The photo as a JPEG enlarged by that factor, decoded.
 pub(crate) fn enlarged(photo: &Picture, times: u32) -> Picture {
     let (width, height) = (photo.width() * times, photo.height() * times);
     let large = imageops::resize(&pixels(photo), width, height, FilterType::Triangle);
     Picture::decode(&jpeg(&large), &LIMITS).unwrap()
 }
 
-/// The photo at a fraction of its width and height.
+/// The photo reduced to a fraction of its width and height.
 pub(crate) fn reduced(photo: &Picture, divisor: u32) -> Picture {
     let (width, height) = (photo.width() / divisor, photo.height() / divisor);
     picture(imageops::resize(&pixels(photo), width, height, FilterType::Triangle))
@@ -44,14 +44,14 @@ pub(crate) fn blurred(photo: &Picture) -> Picture {
     picture(imageops::blur(&pixels(photo), 9.0))
 }
 
-/// The photo with every value of every colour changed.
+/// The photo with every value of every channel changed.
 pub(crate) fn changed(photo: &Picture, change: impl Fn(u8) -> u8) -> Picture {
     let mut pixels = pixels(photo);
     pixels.pixels_mut().for_each(|Rgb(rgb)| *rgb = rgb.map(&change));
     picture(pixels)
 }
 
-/// What is left when everything left of `column` is cut away.
+/// The photo without everything left of `column`.
 pub(crate) fn right_of(photo: &Picture, column: u32) -> Picture {
     picture(imageops::crop_imm(&pixels(photo), column, 0, photo.width() - column, photo.height()).to_image())
 }

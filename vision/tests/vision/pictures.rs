@@ -1,4 +1,4 @@
-//! Image files into pictures: every format, every kind of harm.
+//! Decoding image files: every format, and damaged or malicious files.
 
 use std::io::Cursor;
 
@@ -10,7 +10,7 @@ use crate::photographs::turned;
 use crate::setup::{LIMITS, with_orientation};
 
 #[test]
-fn format_and_size_are_told_by_content() {
+fn format_and_size_are_detected_by_content() {
     for (format, file) in every_format() {
         let header = ImageHeader::read(&file, &LIMITS).unwrap();
         assert_eq!((header.format, header.width, header.height), (format, 64, 48));
@@ -18,7 +18,7 @@ fn format_and_size_are_told_by_content() {
 }
 
 #[test]
-fn lossless_formats_give_the_very_pixels() {
+fn lossless_formats_give_the_exact_pixels() {
     for (format, file) in every_format() {
         let picture = Picture::decode(&file, &LIMITS).unwrap();
         assert_eq!((picture.width(), picture.height()), (64, 48));
@@ -30,7 +30,7 @@ fn lossless_formats_give_the_very_pixels() {
 }
 
 #[test]
-fn every_jpeg_colour_gives_about_the_same_picture() {
+fn every_jpeg_colour_space_gives_about_the_same_image() {
     let scene = scene(64, 48);
     let grey =
         |rgb: &Rgb<u8>| 0.299 * f32::from(rgb[0]) + 0.587 * f32::from(rgb[1]) + 0.114 * f32::from(rgb[2]);
@@ -50,7 +50,7 @@ fn every_jpeg_colour_gives_about_the_same_picture() {
 }
 
 #[test]
-fn transparency_is_laid_on_white() {
+fn transparency_is_blended_with_white() {
     let colours = [Rgba([0, 0, 0, 0]), Rgba([200, 100, 0, 255]), Rgba([0, 0, 0, 128])];
     let image = RgbaImage::from_fn(3, 1, |x, _| colours[x as usize]);
     let picture = Picture::decode(&encoded(&image.into(), Encoding::Png), &LIMITS).unwrap();
@@ -69,7 +69,7 @@ fn deep_and_grey_pngs_become_eight_bit_rgb() {
 }
 
 #[test]
-fn orientation_turns_the_picture_upright() {
+fn orientation_rotates_the_image_upright() {
     let upright =
         Picture::decode(&jpeg(scene(64, 48).as_raw(), 64, 48, ColorType::Rgb, false), &LIMITS).unwrap();
     for orientation in 1..=8 {
@@ -87,7 +87,7 @@ fn orientation_turns_the_picture_upright() {
 }
 
 #[test]
-fn large_jpeg_is_decoded_at_half_its_size_and_small_one_is_not() {
+fn large_jpeg_is_decoded_at_half_its_size_and_a_small_one_is_not() {
     let (width, height) = (4000, 1000);
     let file = with_orientation(&jpeg(scene(4000, 1000).as_raw(), width, height, ColorType::Rgb, false), 6);
     let picture = Picture::decode(&file, &LIMITS).unwrap();
@@ -115,12 +115,12 @@ fn large_png_is_reduced_as_a_jpeg_would_be() {
 }
 
 #[test]
-fn file_that_ends_early_is_refused_wherever_it_ends() {
+fn truncated_file_is_refused_wherever_it_ends() {
     for (format, file) in every_format().into_iter().chain([(ImageFormat::Jpeg, progressive())]) {
         for length in (1..file.len()).step_by(1 + file.len() / 97).chain([file.len() - 1]) {
             match Picture::decode(&file[..length], &LIMITS) {
                 Err(ImageError::Invalid { .. } | ImageError::Unsupported) => {}
-                // The trailer of a GIF says nothing about its first frame.
+                // The trailer of a GIF does not affect its first frame.
                 Ok(picture) if format == ImageFormat::Gif => {
                     assert_eq!(picture.pixels(), whole(&file).pixels());
                 }
@@ -140,7 +140,7 @@ fn bytes_after_the_end_are_ignored() {
 }
 
 #[test]
-fn nothing_and_text_are_no_images() {
+fn empty_files_and_text_are_not_images() {
     assert_eq!(Picture::decode(b"", &LIMITS).unwrap_err(), ImageError::Empty);
     assert_eq!(
         Picture::decode(b"I am a photo.jpg, believe me", &LIMITS).unwrap_err(),
@@ -151,7 +151,7 @@ fn nothing_and_text_are_no_images() {
 }
 
 #[test]
-fn too_many_bytes_are_refused_before_they_are_looked_at() {
+fn too_many_bytes_are_refused_before_they_are_read() {
     let limits = ImageLimits { max_bytes: 10, ..LIMITS };
     let refusal = Picture::decode(b"more than ten bytes", &limits).unwrap_err();
     assert_eq!(refusal, ImageError::TooManyBytes { bytes: 19, limit: 10 });
@@ -168,7 +168,7 @@ fn header_that_claims_too_many_pixels_is_refused() {
 }
 
 #[test]
-fn header_bomb_costs_nothing() {
+fn forged_header_costs_nothing() {
     let started = std::time::Instant::now();
     for file in bombs() {
         let refusal = Picture::decode(&file, &LIMITS).unwrap_err();
@@ -178,7 +178,7 @@ fn header_bomb_costs_nothing() {
 }
 
 #[test]
-fn jpeg_with_endless_scans_is_refused() {
+fn jpeg_with_excessive_scans_is_refused() {
     let file = progressive();
     let scan = file.windows(2).rposition(|bytes| bytes == [0xFF, 0xDA]).unwrap();
     let (before, last) = file.split_at(scan);
@@ -202,7 +202,7 @@ fn damaged_files_never_panic() {
         for _ in 0..400 {
             let mut damaged = file.clone();
             for _ in 0..=next(6) {
-                // The first kilobyte holds the headers, where damage goes deepest.
+                // The first kilobyte contains the headers, where damage has the most effect.
                 let at = if next(2) == 0 { next(damaged.len().min(1024)) } else { next(damaged.len()) };
                 damaged[at] = next(256) as u8;
             }
@@ -228,7 +228,7 @@ fn progressive() -> Vec<u8> {
     jpeg(scene(64, 48).as_raw(), 64, 48, ColorType::Rgb, true)
 }
 
-/// Something with shades, edges and fine detail, alike on no two sides.
+/// An image with shades, edges and fine detail, whose sides all differ.
 fn scene(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         let edge = if x * 2 < width && y * 3 < height { 90 } else { 0 };
@@ -259,7 +259,7 @@ fn jpeg(pixels: &[u8], width: u16, height: u16, colours: ColorType, is_progressi
     file
 }
 
-/// Files of every format that claim to be as large as their headers can say.
+/// Files of every format that claim the maximum size that their headers can express.
 fn bombs() -> Vec<Vec<u8>> {
     let files: Vec<_> = every_format().into_iter().map(|(_, file)| file).collect();
     let [mut jpeg, mut png, mut webp, mut gif, mut bmp]: [Vec<u8>; 5] = files.try_into().unwrap();

@@ -1,4 +1,4 @@
-//! Where the tests find models and photos, and the numbers that they hold the engine to.
+//! Paths of models and photos, and the reference numbers for the engine.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use vision::{EmbeddedEngine, Embedding, ImageLimits, Landmarks, Pack, Picture, Point};
 
-/// Limits that no test photo meets.
+/// Limits that no test photo reaches.
 pub(crate) const LIMITS: ImageLimits =
     ImageLimits { max_bytes: 1 << 26, max_pixels: 50_000_000, max_decode_bytes: 1 << 30 };
 
-/// What `make prepare` has laid out: `$FACEQL_HOME`, or `.faceql` beside the workspace's manifest.
+/// The folder of `make prepare`: `$FACEQL_HOME`, or `.faceql` beside the workspace's manifest.
 pub(crate) fn home() -> PathBuf {
     let home = std::env::var_os("FACEQL_HOME").map(PathBuf::from);
     let home = home.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.faceql"));
@@ -47,8 +47,8 @@ pub(crate) fn picture(name: &str) -> Picture {
     Picture::decode(&photo(name), &LIMITS).unwrap()
 }
 
-/// Numbers of two other implementations: a prototype of this pipeline in Python, and dlib as the `face_recognition`
-/// package runs it.
+/// Numbers of two other implementations: a prototype of this pipeline in Python, and dlib as used by the
+/// `face_recognition` package.
 #[derive(Deserialize)]
 pub(crate) struct Golden {
     pub(crate) photos: BTreeMap<String, GoldenPhoto>,
@@ -105,10 +105,10 @@ pub(crate) fn distance_to(embedding: &Embedding, values: &[f32]) -> f32 {
     embedding.distance(&other, vision::Metric::Euclidean).unwrap()
 }
 
-/// A JPEG with an EXIF segment that says how the camera was held, 1 to 8.
+/// A JPEG with an EXIF orientation, 1 to 8.
 pub(crate) fn with_orientation(jpeg: &[u8], orientation: u16) -> Vec<u8> {
     let mut exif = b"Exif\0\0MM\0\x2A\0\0\0\x08".to_vec();
-    // One entry: tag 0x0112, a short, one of it, its value in the upper half; then no further directory.
+    // One entry: tag 0x0112, type short, count 1, its value in the upper half; then no further directory.
     exif.extend([0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1]);
     exif.extend(orientation.to_be_bytes());
     exif.extend([0; 6]);

@@ -1,20 +1,20 @@
-//! Shapes whose border is known without looking at pixels, maps drawn from them, and drawings turned back into pixels.
+//! Shapes whose borders are known analytically, maps drawn from them, and drawings rendered to pixels.
 //! For the tests of contours.
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 use vision::contour::{Contours, Position, SegmentationMap};
 
-/// A part of the plane.
+/// An area of the plane.
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
-    /// Everything within `radius` of a place.
+    /// Everything within `radius` of a position.
     Disc { centre: Position, radius: f64 },
-    /// What lies between two circles.
+    /// The area between two circles.
     Ring { centre: Position, inner: f64, outer: f64 },
-    /// From the left upper to the right lower corner.
+    /// From the upper left to the lower right corner.
     Rectangle { from: Position, to: Position },
-    /// What lies between two angles around a place, in degrees clockwise from the right, and within `radius` of it.
+    /// A sector: between two angles around a position, in degrees clockwise from the right, and within `radius` of it.
     Slice { centre: Position, radius: f64, degrees: [f64; 2] },
 }
 
@@ -31,7 +31,7 @@ impl Shape {
         }
     }
 
-    /// Pixels from a place to the nearest one on the border.
+    /// The distance in pixels from a position to the nearest point of the border.
     pub(crate) fn distance_to_border(&self, at: Position) -> f64 {
         match *self {
             Self::Disc { centre, radius } => (at.distance(centre) - radius).abs(),
@@ -60,7 +60,7 @@ impl Shape {
     }
 }
 
-/// A map on which the shapes have the labels 1, 2 and so on, by the middles of pixels.
+/// A map in which the shapes have the labels 1, 2 and so on, by the centres of pixels.
 pub(crate) fn map_of(width: u32, height: u32, shapes: &[Shape]) -> SegmentationMap {
     map(width, height, |x, y| {
         let middle = Position::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
@@ -75,14 +75,14 @@ pub(crate) fn map(width: u32, height: u32, label: impl Fn(u32, u32) -> u32) -> S
     SegmentationMap::from_labels(width, height, &labels).unwrap()
 }
 
-/// Where a place of the levelled picture is in the given one.
+/// Maps a position in the levelled picture to the original one.
 pub(crate) fn given(contours: &Contours, at: Position) -> Position {
     let [cosine, sine, _, _, right, down] = contours.transform;
     let (x, y) = (at.x - right, at.y - down);
     Position::new(cosine * x + sine * y, cosine * y - sine * x)
 }
 
-/// What a browser would show.
+/// The drawing as a browser would render it.
 pub(crate) fn render(contours: &Contours) -> Pixmap {
     let tree = Tree::from_str(&contours.svg, &Options::default()).unwrap();
     let mut pixmap = Pixmap::new(contours.width, contours.height).unwrap();
@@ -90,8 +90,8 @@ pub(crate) fn render(contours: &Contours) -> Pixmap {
     pixmap
 }
 
-/// For each shape, how much of it and of the region that it is rendered as is common to both: intersection over union.
-/// The regions are rendered in their full colours. Where two meet, a pixel belongs to the one whose colour is nearer.
+/// For each shape, how well it matches its rendered region: intersection over union.
+/// The regions are rendered in their full colours. Where two meet, a pixel belongs to the one with the nearer colour.
 pub(crate) fn likenesses(contours: &Contours, shapes: &[Shape]) -> Vec<f64> {
     let colours: Vec<[u8; 3]> = contours.regions.iter().map(|region| rgb(&region.color)).collect();
     let mut counts = vec![(0.0, 0.0); shapes.len()];

@@ -1,13 +1,14 @@
-// The tabs of the first visit: an operation or more for every domain, with a comment on what to do.
+// The tabs shown on the first visit: one or more operations for every domain, with instructions in comments.
 
-/** Stands for a file in the variables; whatever is there, the chosen file is sent instead. */
-const chosen = 'chosen under Files';
+/** Placeholder for a file in the variables. The selected file is sent in its place. */
+const chosen = 'selected under Files';
 
 const service = {
   headers: { 'X-API-Key': '' },
-  query: `# What this server is, and how it is. Run
-# it: the triangle, or Ctrl-Enter. If it
-# asks for a key, put yours under Headers.
+  query: `# Version, health, models and limits of this
+# server. To run it, press the triangle or
+# Ctrl-Enter. If the server requires an API
+# key, enter yours under Headers.
 query Service {
   service {
     version
@@ -31,9 +32,9 @@ query Service {
 };
 
 const createContainer = {
-  query: `# A container takes a few photos and tells
-# whether they show one person. Run it, and
-# copy the id: the next two tabs want it.
+  query: `# A container holds a few photos and
+# compares their faces. Run this, and copy
+# the id: the next two tabs need it.
 mutation CreateContainer($metadata: JSON) {
   createContainer(input: { metadata: $metadata }) {
     container { id imageLimit createdAt }
@@ -44,10 +45,10 @@ mutation CreateContainer($metadata: JSON) {
 };
 
 const uploadImage = {
-  query: `# Put the container's id below, choose a
-# photo under Files at the left, and run it.
-# It answers at once: the face is encoded in
-# the background.
+  query: `# Enter the container's id under Variables,
+# select a photo under Files (left panel),
+# and run this. It returns immediately: the
+# faces are encoded in the background.
 mutation UploadImage(
   $container: ID!
   $photo: Upload!
@@ -66,9 +67,10 @@ mutation UploadImage(
 };
 
 const watchImages = {
-  query: `# Put the container's id below. The state of
-# every image comes first, then each change;
-# it ends once nothing is PROCESSING.
+  query: `# Enter the container's id under Variables.
+# Emits the state of every image, then every
+# change. Completes once no image is
+# PROCESSING.
 subscription WatchImages($container: ID!) {
   imageStatusChanged(
     containerId: $container
@@ -98,10 +100,10 @@ subscription WatchImages($container: ID!) {
 };
 
 const enrollPerson = {
-  query: `# Choose a photo of one person under Files,
-# and run it; run it again with further
-# photos. One that will not do is rejected
-# with a code that says why.
+  query: `# Enrolls a person. Select a photo of one
+# person under Files and run this; repeat it
+# with more photos. A rejected photo is
+# returned with a code that says why.
 mutation EnrollPerson(
   $externalId: String!
   $name: String
@@ -128,8 +130,8 @@ mutation EnrollPerson(
 };
 
 const identifyPerson = {
-  query: `# Who is it? Choose another photo under
-# Files, and run it.
+  query: `# Identification (1:N). Select another photo
+# under Files and run this.
 mutation IdentifyPerson(
   $photo: Upload!
   $gallery: String! = "default"
@@ -154,10 +156,10 @@ mutation IdentifyPerson(
 
 const guidedEnrollment = {
   query: `# Guided enrollment. Run StartEnrollment and
-# put its id below; run AddFrame once for
-# each photo, chosen under Files; then
-# CompleteEnrollment. The triangle asks
-# which of them to run.
+# enter its id under Variables. Run AddFrame
+# once for each photo, selected under Files,
+# then CompleteEnrollment. The triangle
+# opens a menu of these operations.
 mutation StartEnrollment(
   $externalId: String!
   $grantedAt: DateTime!
@@ -197,8 +199,8 @@ mutation CompleteEnrollment($enrollment: ID!) {
   }
 }
 
-# In a window of its own: every frame as it
-# comes.
+# Run this in a second browser window to
+# follow the session.
 subscription WatchEnrollment(
   $enrollment: ID!
 ) {
@@ -217,10 +219,10 @@ subscription WatchEnrollment(
 };
 
 const submitDetection = {
-  query: `# Finds the faces of a picture in the
-# background. Choose the picture under
-# Files, run SubmitDetection, put the id
-# below, and run WatchDetection.
+  query: `# Detects the faces of an image in the
+# background. Select an image under Files,
+# run SubmitDetection, enter its id under
+# Variables, and run WatchDetection.
 mutation SubmitDetection($picture: Upload!) {
   submitDetection(
     input: {
@@ -251,11 +253,12 @@ subscription WatchDetection($detection: ID!) {
 };
 
 const detectionFeed = {
-  query: `# Every detection as it finishes. Run this
-# in a browser window of its own, and submit
-# pictures in another one. With the cursor
-# of an earlier item as \`after\`, it begins
-# with all that finished since.
+  query: `# Emits every detection as it finishes. Run
+# this in a second browser window, and
+# submit images in the first. With the
+# cursor of an earlier item as \`after\`, it
+# starts with the detections that finished
+# since.
 subscription DetectionFeed($after: String) {
   detectionFeed(after: $after) {
     cursor
@@ -273,12 +276,13 @@ subscription DetectionFeed($after: String) {
 
 const submitContour = {
   query: `# Draws the regions of a segmentation map.
-# Choose a portrait and its map under Files,
-# put the landmarks below, run
-# SubmitContour, put the id below, and run
-# WatchContour. These landmarks are those of
-# FaceQL's docs/pictures/portrait.png; its
-# map lies beside it.
+# Select a portrait and its map under Files,
+# enter the landmarks under Variables, run
+# SubmitContour, enter its id, and run
+# WatchContour. The landmarks given here are
+# those of docs/pictures/portrait.png in
+# FaceQL's repository; the map is
+# portrait.map.png in the same folder.
 mutation SubmitContour(
   $portrait: Upload!
   $map: Upload!
@@ -336,7 +340,7 @@ const tabs = [
   submitContour,
 ];
 
-/** As GraphiQL's `defaultTabs` takes them. */
+/** In the format of GraphiQL's `defaultTabs`. */
 export const examples = tabs.map(({ query, variables, headers }) => ({
   query,
   variables: variables && JSON.stringify(variables, null, 2),

@@ -1,5 +1,5 @@
-// How GraphiQL speaks to the server: JSON for most, a multipart request where files go along, graphql-ws for
-// subscriptions. The key comes from the header editor and is kept nowhere but in this page's memory.
+// Sends GraphiQL's operations to the server: as JSON, as a multipart request if there are files, and subscriptions by
+// graphql-ws. The API key is read from the header editor and only kept in this page's memory.
 
 import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { parse } from 'graphql';
@@ -12,7 +12,7 @@ subscriptionUrl.protocol = url.protocol.replace('http', 'ws');
 
 const KEYS = ['x-api-key', 'authorization'];
 
-/** The key that a header editor named last. Each tab has an editor of its own, and one key serves them all. */
+/** The key entered last in any header editor. Each tab has its own editor; this key is used for all tabs. */
 let lastKey = {};
 
 const plain = createGraphiQLFetcher({ url: url.href, subscriptionUrl: subscriptionUrl.href });
@@ -20,7 +20,7 @@ const plain = createGraphiQLFetcher({ url: url.href, subscriptionUrl: subscripti
 /** GraphiQL's fetcher. */
 export async function fetcher({ operationName, ...rest }, options = {}) {
   const document = parse(rest.query);
-  // Just after a change of tabs GraphiQL may still name the operation of the former one.
+  // Just after a change of tabs, GraphiQL may still pass the operation name of the previous tab.
   const isThere = document.definitions.some((definition) => definition.name?.value === operationName);
   const parameters = isThere ? { ...rest, operationName } : rest;
   const headers = withKey(options.headers ?? {});
@@ -35,7 +35,7 @@ async function upload(parameters, uploads, headers) {
     headers: {
       accept: 'application/graphql-response+json, application/json;q=0.9',
       ...headers,
-      // Shows the server that no foreign page sends the form: a browser would have asked it first.
+      // CSRF protection: a browser sends this header from a foreign page only after a preflight request.
       'Apollo-Require-Preflight': '1',
     },
     body: multipartBody(parameters, uploads),
@@ -43,7 +43,7 @@ async function upload(parameters, uploads, headers) {
   return response.json();
 }
 
-/** The headers of an editor; where they name no key, with the last one. An empty value takes a header out. */
+/** The headers of an editor, with the last key if they contain none. A header with an empty value is not sent. */
 function withKey(headers) {
   const isKey = ([name]) => KEYS.includes(name.toLowerCase());
   const filled = Object.entries(headers).filter(([, value]) => value !== '');

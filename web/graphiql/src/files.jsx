@@ -1,4 +1,4 @@
-// The panel "Files": a chooser for every variable of type Upload in the present tab, and how the page is used.
+// The "Files" panel: a file input for every Upload variable of the current tab, and instructions for the page.
 
 import { useGraphiQL } from '@graphiql/react';
 import { Kind } from 'graphql';
@@ -6,7 +6,7 @@ import { useEffect, useState, useSyncExternalStore } from 'react';
 
 import { choices, choose, uploadVariables } from './uploads.js';
 
-/** Opened by the paper clip at the left. */
+/** Opened by the paper clip on the left. */
 export const filesPlugin = { title: 'Files', icon: PaperClip, content: Files };
 
 function Files() {
@@ -21,8 +21,8 @@ function Files() {
       ))}
       {uploads.length === 0 && (
         <p>
-          It takes no file. An operation that declares a variable of type <code>Upload</code>, as in{' '}
-          <code>{'mutation ($photo: Upload!)'}</code>, gets a chooser here, and what is chosen is sent as that variable.
+          This operation takes no files. For every variable of type <code>Upload</code>, as in{' '}
+          <code>{'mutation ($photo: Upload!)'}</code>, a file can be selected here; it is sent as that variable.
         </p>
       )}
       <Notes />
@@ -68,20 +68,20 @@ function Preview({ file }) {
 function Notes() {
   return (
     <>
-      <h3>How to go about it</h3>
+      <h3>How to use this page</h3>
       <ul>
         <li>
-          The tabs above have an example for every domain; the comment on top of each says what to do.
+          The tabs above have an example for every domain. The comment at the top of each says what to do.
         </li>
         <li>
-          Does the server ask for a key? Put <code>{'{"X-API-Key": "…"}'}</code> under Headers, at the bottom, and read
-          the schema again (the arrows at the lower left). Tabs that name no key use the one that was named last.
+          If the server requires an API key, enter <code>{'{"X-API-Key": "…"}'}</code> under Headers, at the bottom, and
+          reload the schema (the arrows at the lower left). Tabs without a key use the one entered last.
         </li>
-        <li>Keys and files stay in this page and are gone when it is closed.</li>
-        <li>A subscription ends when its tab is left; let it run in a window of its own.</li>
+        <li>Keys and files are only kept in this page, until it is closed.</li>
+        <li>A subscription ends when you leave its tab; run it in a second window.</li>
       </ul>
       <p>
-        <a href="/assets/licenses.md">Licences of what this page is made of</a>
+        <a href="/assets/licenses.md">Licenses of the libraries used by this page</a>
       </p>
     </>
   );

@@ -1,4 +1,4 @@
-// The page at `/`: GraphiQL with the API of the server that it comes from, and of no other.
+// The page at `/`: GraphiQL for the API of the server that serves it.
 
 import './workers.js';
 import 'graphiql/style.css';
@@ -18,7 +18,7 @@ import { memory } from './memory.js';
 
 const plugins = [filesPlugin, explorerPlugin()];
 
-/** The name in the corner. It also has the editors wrap their lines: an example is to be read without scrolling. */
+/** The name in the corner. Also turns on line wrapping in the editors, so that the examples need no scrolling. */
 function Name() {
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);

@@ -1,12 +1,12 @@
-// What the page keeps from one visit to the next: tabs and history, but no header, for a key may be in it.
+// What the page stores between visits: tabs and history, but no headers, since they may contain a key.
 
-/** Shares of the width at the first visit: the panel at the left against the rest, the editor against the response. */
+/** Initial widths: of the left panel relative to the rest, and of the editor relative to the response. */
 const first = { 'graphiql:docExplorerFlex': '0.3', 'graphiql:editorFlex': '1.3' };
 
-/** What GraphiQL also keeps of the tab that is shown, by its name in that tab. */
+/** The keys under which GraphiQL stores the current tab a second time, and their names in the tab. */
 const shown = { 'graphiql:query': 'query', 'graphiql:variables': 'variables' };
 
-/** For GraphiQL's `storage`: the browser's own, without headers. */
+/** For GraphiQL's `storage`: the browser's local storage, without headers. */
 export const memory = {
   getItem: (name) => (name in shown ? shownTab()?.[shown[name]] : localStorage.getItem(name)) ?? first[name] ?? null,
   setItem: (name, value) => localStorage.setItem(name, withoutHeaders(value)),
@@ -17,7 +17,7 @@ export const memory = {
   },
 };
 
-/** Of the two, the tabs count: both are written a moment apart, and where they differ GraphiQL opens one more tab. */
+/** Read from the tabs: both copies are written a moment apart, and if they differ GraphiQL opens another tab. */
 function shownTab() {
   const { tabs, activeTabIndex } = JSON.parse(localStorage.getItem('graphiql:tabState') ?? '{}');
   return tabs?.[activeTabIndex];

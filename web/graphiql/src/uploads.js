@@ -1,12 +1,12 @@
-// Which variables of a document are files, which files were chosen for them, and the request that carries them.
+// The Upload variables of a document, the files selected for them, and the multipart request that sends them.
 
 import { Kind } from 'graphql';
 
-/** The chosen files by the names of their variables. Every tab with a variable of that name sends them. */
+/** The selected files by variable name. Every tab with a variable of that name sends them. */
 let chosen = new Map();
 const listeners = new Set();
 
-/** For `useSyncExternalStore`: a new map after each choice. */
+/** For `useSyncExternalStore`: a new map after each selection. */
 export const choices = {
   subscribe(listener) {
     listeners.add(listener);
@@ -15,7 +15,7 @@ export const choices = {
   get: () => chosen,
 };
 
-/** Takes `files` for the variable `name`; none of them takes the former ones back. */
+/** Selects `files` for the variable `name`, in place of earlier ones; an empty list clears the selection. */
 export function choose(name, files) {
   chosen = new Map(chosen);
   if (files.length > 0) chosen.set(name, [...files]);
@@ -25,7 +25,7 @@ export function choose(name, files) {
 
 /**
  * The variables of type `Upload` that a document declares, each name once.
- * `operationName`: only those of this operation; absent, of all.
+ * `operationName`: only those of this operation; if absent, of all operations.
  */
 export function uploadVariables(document, operationName) {
   const operations = document.definitions.filter(
@@ -48,8 +48,8 @@ function read({ variable, type }) {
 }
 
 /**
- * The body by the GraphQL multipart request specification, with the chosen files at their variables.
- * Throws when a file that must be there has not been chosen.
+ * The request body by the GraphQL multipart request specification, with the selected files as variables.
+ * Throws if no file was selected for a required variable.
  */
 export function multipartBody(parameters, uploads) {
   const variables = { ...parameters.variables };
@@ -57,7 +57,7 @@ export function multipartBody(parameters, uploads) {
   for (const { name, isList, isRequired } of uploads) {
     const taken = chosen.get(name) ?? [];
     if (taken.length === 0 && isRequired) {
-      throw new Error(`Choose a file for $${name} under Files, the paper clip at the left.`);
+      throw new Error(`Select a file for $${name} under Files, the paper clip on the left.`);
     }
     variables[name] = isList ? taken.map(() => null) : null;
     for (const [index, file] of (isList ? taken : taken.slice(0, 1)).entries()) {

@@ -1,4 +1,4 @@
-// The editor's workers, as files of this server: a `blob:` worker would need a wider Content-Security-Policy.
+// The editor's workers, loaded from this server: `blob:` workers would need a looser Content-Security-Policy.
 
 import EditorWorker from 'monaco-editor/esm/vs/editor/editor.worker.js?worker';
 import JsonWorker from 'monaco-editor/esm/vs/language/json/json.worker.js?worker';

@@ -47,7 +47,7 @@ test('the subscription in one window delivers the photo that is uploaded in anot
   await graphiql.change({ container });
   await graphiql.run();
   const { errors } = await graphiql.response();
-  assert.match(errors[0].message, /Choose a file for \$photo/);
+  assert.match(errors[0].message, /Select a file for \$photo/);
   await graphiql.choose('photo', photo);
   const { uploadImage } = await graphiql.data();
   assert.equal(uploadImage.image.contentType, 'image/jpeg');

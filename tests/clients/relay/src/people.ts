@@ -1,4 +1,4 @@
-// A page of a list, an object fetched again by its id, and a subscription, as Relay writes them.
+// A page of a list, an object refetched by its id, and a subscription, as written for Relay.
 
 import { graphql } from "relay-runtime";
 

@@ -1,4 +1,4 @@
-//! How a JPEG is laid out: its frame and its scans, by walking the markers. Decodes nothing.
+//! The structure of a JPEG, its frame and its scans, found by walking the markers. Decodes nothing.
 
 use super::super::ImageError;
 
@@ -7,26 +7,27 @@ const START_OF_IMAGE: usize = 2;
 const DEFINE_CODES: u8 = 0xC4;
 const START_OF_SCAN: u8 = 0xDA;
 const END_OF_IMAGE: u8 = 0xD9;
-/// Blocks have this many samples on a side, and as many coefficients as samples.
+/// Blocks have this many samples per side, and as many coefficients as samples.
 const BLOCK: u64 = 8;
-/// Segments of a file, restart markers apart. Decoders look through all parts of the metadata again for each: a hundred
-/// thousand small ones would keep a thread for minutes. Ordinary files have some dozens, the largest depth maps hundreds.
+/// Maximum number of segments, without restart markers. Decoders search all parts of the metadata again for each
+/// segment: a hundred thousand small ones would occupy a thread for minutes. Ordinary files have dozens, large depth
+/// maps hundreds.
 const MAX_SEGMENTS: usize = 1000;
-/// What may describe codes, of which 17 bytes make a decoder build tables. A hundred scans with codes of their own take
-/// less.
+/// Maximum bytes that describe codes, of which 17 bytes make a decoder build tables. A hundred scans with their own
+/// codes take less.
 const MAX_CODE_BYTES: usize = 1 << 18;
 
 /// What the markers say.
 pub(super) struct Layout {
-    /// Of all components together, padded to whole blocks as decoders hold them.
+    /// Of all components together, padded to whole blocks as decoders store them.
     pub(super) samples: u64,
-    /// Of one row of blocks as they are coded together.
+    /// Of one row of blocks that are coded together.
     pub(super) row_samples: u64,
-    /// Samples of the components of each scan: what a decoder visits.
+    /// Number of samples of the components of each scan: what a decoder visits.
     pub(super) scanned_samples: u64,
     /// Of the largest component whose scans do not give all bits of its coefficients, in a progressive file.
     pub(super) unfinished_samples: u64,
-    /// Of profiles, previews and the like.
+    /// Bytes of profiles, previews and the like.
     pub(super) metadata_bytes: u64,
     pub(super) components: usize,
     pub(super) scans: usize,
@@ -59,7 +60,7 @@ impl Layout {
                     scans += 1;
                     scanned_samples = scanned_samples.saturating_add(frame.scan(segment.body));
                 }
-                // All starts of frames; two that are none define tables or reserve the code.
+                // All start-of-frame markers; two in this range define tables or are reserved.
                 0xC0..=0xCF if !matches!(segment.marker, 0xC8 | 0xCC) => {
                     if frame.is_some() {
                         return Err(invalid("it has more than one frame"));
@@ -90,7 +91,7 @@ impl Layout {
 
 struct Frame {
     is_progressive: bool,
-    /// Of blocks as they are coded together.
+    /// Of blocks that are coded together.
     rows: u64,
     components: Vec<Component>,
 }
@@ -98,7 +99,7 @@ struct Frame {
 struct Component {
     id: u8,
     samples: u64,
-    /// A bit for each coefficient whose last bit has come.
+    /// A bit for each coefficient that is complete.
     finished: u64,
 }
 
@@ -130,7 +131,7 @@ impl Frame {
         })
     }
 
-    /// The samples of the components that a scan's header names. One that names others is refused by the decoders.
+    /// The samples of the components that a scan's header names. Decoders refuse a scan that names unknown ones.
     fn scan(&mut self, header: &[u8]) -> u64 {
         let (count, rest) =
             header.split_first().map_or((0, &[][..]), |(&count, rest)| (usize::from(count), rest));
@@ -151,7 +152,7 @@ impl Frame {
     }
 }
 
-/// The coefficients whose last bit a scan gives, by the end of its header: the first, the last, and the bits.
+/// The coefficients that a scan completes, from the end of its header: the first, the last, and the bits.
 fn finished_by(end: &[u8]) -> u64 {
     match *end {
         [first, last, bits, ..] if bits.trailing_zeros() >= 4 && first <= last && last < 64 => {
@@ -164,14 +165,14 @@ fn finished_by(end: &[u8]) -> u64 {
 #[derive(Clone, Copy)]
 struct Segment<'file> {
     marker: u8,
-    /// Without the length.
+    /// Without the length field.
     body: &'file [u8],
 }
 
-/// Markers with what belongs to them, up to the end of the image. Coded data between them is passed over.
+/// Markers with their content, up to the end of the image. Entropy-coded data between them is skipped.
 struct Segments<'file> {
     rest: &'file [u8],
-    /// Before the first scan, where nothing is coded and no marker stands alone.
+    /// Before the first scan, where there is no coded data and no marker without content.
     is_in_header: bool,
 }
 
@@ -186,7 +187,7 @@ impl<'file> Iterator for Segments<'file> {
             match marker {
                 // A fill byte may be the first byte of a marker.
                 0xFF => self.rest = &self.rest[start + 1..],
-                // Escaped data, or a marker that stands alone.
+                // Escaped data, or a marker without content.
                 0x00 | 0x01 | 0xD0..=0xD8 => {
                     self.rest = after;
                     if self.is_in_header {

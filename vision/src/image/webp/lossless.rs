@@ -1,10 +1,10 @@
-//! What lossless coding takes besides pixels, told by walking it up to the pixels.
+//! The memory that lossless data takes besides pixels, computed by parsing it up to the pixels.
 //!
-//! A picture of one pixel may have 65,536 groups of five prefix codes, and eight bytes of a file describe a code whose
-//! tables take 70 kB: a file of 700 kB has its decoder take 4.6 GB. So the codes' lengths are read, and the tables that
-//! the decoder would make of them are added up. None is made here, and no pixel is kept.
+//! A picture of one pixel may have 65,536 groups of five prefix codes, and eight bytes of a file can describe a code
+//! whose tables take 70 kB: a file of 700 kB makes its decoder take 4.6 GB. Therefore the codes' lengths are read, and
+//! the sizes of the decoder's tables are added up. No table is built here, and no pixel is stored.
 //!
-//! What cannot be read here is refused: a file must not mean one thing here and another to the decoder.
+//! Whatever cannot be parsed here is refused: a file must not mean one thing here and another to the decoder.
 //!
 //! Source: "Specification for WebP Lossless Bitstream".
 
@@ -12,11 +12,15 @@ use super::super::ImageError;
 use super::damaged;
 use super::prefix::{Bits, Code};
 
-/// The most that tables may take. An ordinary encoder writes a few hundred groups of some 30 kB each, and never more than
-/// a quarter of this.
+/// Maximum bytes of all tables. An ordinary encoder writes a few hundred groups of about 30 kB each, and never more
+/// than a quarter of this.
 const MAX_TABLE_BYTES: u64 = 256 << 20;
-/// Of five codes, in a list whose room doubles while it grows: half of it is there twice then.
+/// Of five codes, in a list whose capacity doubles when it grows: half of it exists twice meanwhile.
 const GROUP_BYTES: u64 = 5 * 56 * 3 / 2;
+
+/// What a group counts at least, so that their number is bounded: reading the lengths of one takes up to 4 µs. Encoders
+/// write a few thousand groups at most.
+const MIN_GROUP_BYTES: u64 = 16 << 10;
 
 const SIGNATURE: usize = 0x2F;
 const COLOURS: usize = 256;
@@ -29,10 +33,10 @@ const COLOUR: usize = 1;
 const SUBTRACT_GREEN: usize = 2;
 
 const PIXEL_BYTES: u64 = 4;
-/// A pixel of the image that tells the groups of blocks, and the group's number.
+/// A pixel of the image that assigns groups to blocks, and the group's number.
 const BLOCK_BYTES: u64 = PIXEL_BYTES + 2;
 
-/// Of a coded picture, which begins with its size.
+/// For a coded picture, which begins with its size.
 pub(super) fn memory_of_picture(stream: &[u8]) -> Result<u64, ImageError> {
     let mut bits = Bits::new(stream);
     let signature = bits.read(8)?;
@@ -44,7 +48,7 @@ pub(super) fn memory_of_picture(stream: &[u8]) -> Result<u64, ImageError> {
     Walk { bits, held: 0 }.picture(width, height)
 }
 
-/// Of coded transparency, whose size is told elsewhere.
+/// For coded transparency, whose size is given elsewhere.
 pub(super) fn memory_of_transparency(stream: &[u8], (width, height): (u32, u32)) -> Result<u64, ImageError> {
     Walk { bits: Bits::new(stream), held: 0 }.picture(width as usize, height as usize)
 }
@@ -71,6 +75,10 @@ impl Walk<'_> {
             self.held += BLOCK_BYTES * blocks as u64;
             groups += self.image(blocks)?;
         }
+        let at_least = MIN_GROUP_BYTES * groups as u64;
+        if at_least > MAX_TABLE_BYTES {
+            return Err(ImageError::TooMuchMemory { bytes: at_least, limit: MAX_TABLE_BYTES });
+        }
         let mut tables = GROUP_BYTES * groups.next_power_of_two() as u64;
         for _ in 0..groups {
             tables += self.group(cached)?.table_bytes();
@@ -81,7 +89,7 @@ impl Walk<'_> {
         Ok(self.held + tables)
     }
 
-    /// Passes over what is undone once the pixels are there. Returns how many columns are coded.
+    /// Skips the transforms. Returns the number of coded columns.
     fn transforms(&mut self, mut width: usize, height: usize) -> Result<usize, ImageError> {
         let mut seen = [false; 4];
         while self.bits.flag()? {
@@ -99,7 +107,7 @@ impl Walk<'_> {
                 _ => {
                     let colours = self.bits.read(8)? + 1;
                     self.image(colours)?;
-                    // Few colours share a pixel.
+                    // If there are few colours, several pixels share one.
                     let shared = [(2, 8), (4, 4), (16, 2)].into_iter().find(|(most, _)| colours <= *most);
                     width = width.div_ceil(shared.map_or(1, |(_, pixels)| pixels));
                 }
@@ -108,13 +116,13 @@ impl Walk<'_> {
         Ok(width)
     }
 
-    /// How many blocks of a size that is read there are.
+    /// The number of blocks, by a block size that is read.
     fn blocks(&mut self, width: usize, height: usize) -> Result<usize, ImageError> {
         let side = 1 << (self.bits.read(3)? + 2);
         Ok(width.div_ceil(side) * height.div_ceil(side))
     }
 
-    /// How many colours are remembered.
+    /// The size of the colour cache.
     fn colour_cache(&mut self) -> Result<usize, ImageError> {
         if !self.bits.flag()? {
             return Ok(0);
@@ -132,8 +140,8 @@ impl Walk<'_> {
         })
     }
 
-    /// Passes over a small image of one group. Returns the largest number that its red and green make: what is copied or
-    /// remembered has been read before. Takes as long as its bits, however many pixels it has.
+    /// Skips a small image of one group. Returns the largest number that its red and green make: whatever is copied or
+    /// cached was read before. Takes time proportional to its bits, however many pixels it has.
     fn image(&mut self, pixels: usize) -> Result<usize, ImageError> {
         let cached = self.colour_cache()?;
         let Group { green, others: [red, blue, alpha], distance } = self.group(cached)?;
@@ -154,7 +162,7 @@ impl Walk<'_> {
             } else {
                 done += 1;
             }
-            // All others are like a pixel that took no bits.
+            // All others are like a pixel without bits.
             if self.bits.left() == left {
                 return Ok(largest);
             }

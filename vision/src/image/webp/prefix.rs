@@ -1,16 +1,16 @@
-//! Bits of lossless coding, and the prefix codes that they are read by.
+//! Bits of lossless data, and the prefix codes that they contain.
 
 use super::super::ImageError;
 use super::damaged;
 
 /// Bits of the longest code.
 const MAX_LENGTH: usize = 15;
-/// Codes that long are looked up in a table, and those beyond it in a tree behind it.
+/// Codes up to this length are looked up in a table, longer ones in a tree behind it.
 const MAX_TABLE_BITS: usize = 10;
 const TABLE_ENTRY_BYTES: u64 = 4;
 const NODE_BYTES: u64 = 16;
 
-/// In which order the lengths of the code that lengths are read by are listed.
+/// The order in which the lengths of the code for lengths are listed.
 const ORDER: [usize; 19] = [17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// The stream's bits, the lowest of each byte first.
@@ -37,7 +37,7 @@ impl<'file> Bits<'file> {
         Ok(value)
     }
 
-    /// Bits that are not read yet.
+    /// Number of bits that have not been read yet.
     pub(super) fn left(&self) -> usize {
         8 * self.rest.len() + self.held
     }
@@ -49,9 +49,9 @@ impl<'file> Bits<'file> {
 
 /// A canonical prefix code.
 pub(super) struct Code {
-    /// How many symbols have codes of each length.
+    /// Number of symbols with codes of each length.
     counts: [usize; MAX_LENGTH + 1],
-    /// By their codes. A single one takes no bits.
+    /// The symbols, ordered by their codes. A single one takes no bits.
     symbols: Vec<usize>,
 }
 
@@ -87,7 +87,7 @@ impl Code {
         }
     }
 
-    /// The code whose symbols' codes are that long; 0 for symbols that it lacks.
+    /// The code with these lengths of the symbols' codes; 0 for symbols without a code.
     fn of_lengths(lengths: &[usize]) -> Result<Self, ImageError> {
         let mut counts = [0; MAX_LENGTH + 1];
         let mut symbols: Vec<usize> = (0..lengths.len()).filter(|symbol| lengths[*symbol] > 0).collect();
@@ -103,7 +103,7 @@ impl Code {
         if is_complete { Ok(Self { counts, symbols }) } else { Err(damaged()) }
     }
 
-    /// The lengths of another code, which this one codes.
+    /// The lengths of another code, which are coded by this one.
     fn read_lengths(&self, bits: &mut Bits<'_>, alphabet: usize) -> Result<Vec<usize>, ImageError> {
         let mut left = alphabet;
         if bits.flag()? {
@@ -146,11 +146,11 @@ impl Code {
         Err(damaged())
     }
 
-    /// What the decoder's tables of it take.
+    /// The size of the decoder's tables for it.
     pub(super) fn table_bytes(&self) -> u64 {
         let Some(longest) = self.counts.iter().rposition(|count| *count > 0) else { return 0 };
         let in_tree: usize = self.counts[MAX_TABLE_BITS + 1..].iter().sum();
-        // Two symbols alone have a tree as well.
+        // A code of two symbols has a tree as well.
         let nodes = if longest == 1 { 3 } else { 2 * in_tree as u64 };
         (TABLE_ENTRY_BYTES << longest.min(MAX_TABLE_BITS)) + NODE_BYTES * nodes
     }

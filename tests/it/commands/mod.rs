@@ -1,0 +1,6 @@
+//! The commands of the binary, each in its own process.
+
+mod encoder;
+pub(crate) mod encoding_service;
+mod offline_commands;
+pub(crate) mod process;

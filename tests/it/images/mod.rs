@@ -1,0 +1,3 @@
+//! Images that are large, broken or slow to decode.
+
+mod decoding;
