@@ -1,7 +1,7 @@
-"""Draws the faces of this folder: nobody's, made of curves and numbers alone.
+"""Draws the faces in this folder from curves and numbers. They belong to no real person.
 
 Writes people.svg, portrait.svg, portrait.map.svg (the same shapes in flat greys) and portrait.landmarks.json beside
-this folder. README.md says how the other files are made of these.
+this folder. README.md says how the other files are made from these.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What one person is drawn on."""
+"""The canvas of one person."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ REGIONS = ("skin", "clothes", "hair", "neck", "eyes", "upper lip", "lower lip", 
 
 @dataclass
 class Canvas:
-    """Shapes of one person, twice: as a drawing, and flat, as a map."""
+    """The shapes of one person, twice: as a drawing, and in flat colours as a map."""
 
     name: str
     defs: list = field(default_factory=list)
@@ -82,7 +82,7 @@ class Canvas:
             self.line("".join(together), colour, width, opacity=opacity)
 
     def glow(self, x, y, rx, ry, colour, opacity):
-        """A soft spot."""
+        """A blurred spot."""
         fill = self.radial(x, y, rx, [(0, colour, opacity), (0.55, colour, opacity * 0.45), (1, colour, 0)], ry / rx)
         self.drawn.append(
             f'<ellipse cx="{number(x)}" cy="{number(y)}" rx="{number(rx)}" ry="{number(ry)}" fill="{fill}"/>'

@@ -1,4 +1,4 @@
-"""Eyes, brows, nose and mouth, on the scale of head.py."""
+"""Eyes, brows, nose and mouth, in the units of head.py."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Hair, before and behind a head, on the scale of head.py."""
+"""Hair, in front of and behind a head, in the units of head.py."""
 
 import math
 import random
@@ -8,7 +8,7 @@ from shapes import dark, light, moved, number
 
 
 def strands(canvas, person, sweeps, clip, count, width=1.4):
-    """Single hairs between two curves each, both a start and three control points or a multiple of three."""
+    """Single hairs between two curves. Each curve is a start point and a multiple of three control points."""
     chance = random.Random(f"{person.name}{count}")
     tones = [
         dark(person.hair, 0.28),
@@ -33,7 +33,7 @@ def strands(canvas, person, sweeps, clip, count, width=1.4):
 
 
 def shadow(canvas, person, hair):
-    """What the hair throws on the face."""
+    """The hair's shadow on the face."""
     canvas.open(flat=False, clip_path=canvas.clip(face_outline(person)))
     canvas.shape(moved(hair, 2, 6), dark(person.skin, 0.75), opacity=0.42, filter=canvas.blur(5))
     canvas.close(flat=False)
@@ -94,7 +94,7 @@ def short_front(canvas, person):
 
 
 def curls(person, border, radius):
-    """A bumpy outline around a closed one of points."""
+    """A bumpy outline around a closed outline given by points."""
     chance = random.Random(person.name)
     path = ""
     for at, (x, y) in enumerate(border):

@@ -1,4 +1,4 @@
-"""Who is drawn: nobody who exists."""
+"""The people who are drawn. None of them exists."""
 
 from dataclasses import dataclass
 

@@ -23,7 +23,7 @@ def moved(path, dx=0.0, dy=0.0, sx=1.0, sy=1.0):
 
 
 def mirrored(top, segments):
-    """A closed shape of a right half: cubic segments downwards from a point on the axis to another."""
+    """A closed symmetrical shape from its right half: cubic segments from a point on the axis downwards to another."""
     points = [top, *(point for segment in segments for point in segment)]
     back = [(-x, y) for x, y in reversed(points)][1:]
     steps = [*points[1:], *back]
