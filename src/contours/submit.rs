@@ -148,9 +148,12 @@ impl Intake for Submission<'_> {
         let Model { tenant, cache_key, .. } = &self.row;
         let same = Column::Tenant.eq(tenant.clone()).and(Column::CacheKey.eq(cache_key.clone()));
         let Some(same) = Entity::find().filter(same).one(database).await? else { return Ok(None) };
-        self.caller.trail.about([same.id.into()]);
+        if self.key.is_some() {
+            return Ok(Some(Found::Same(same)));
+        }
         // Without a key there is nothing to remember.
-        Ok(Some(if self.key.is_some() { Found::Same(same) } else { Found::Repeat(same) }))
+        self.caller.trail.about([same.id.into()]);
+        Ok(Some(Found::Repeat(same)))
     }
 
     async fn store(&mut self) -> Result<(), ContourError> {

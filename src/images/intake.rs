@@ -46,7 +46,8 @@ pub(crate) trait Intake: Send {
     fn discard(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// Takes `intake` in, once: what it leads to is committed when this returns, and nothing is left behind when it fails.
+/// Takes `intake` in, once: what it leads to is committed when this returns. When it fails, its bytes are removed again;
+/// those of a failed commit or a cancelled request are removed by the cleanup.
 pub(crate) async fn take_in<I: Intake>(database: &Database, intake: &mut I) -> Result<I::Kept, I::Error> {
     // A first look keeps repeated and refused requests off the disk; the write below decides.
     let mut is_stored = match intake.find(database.reader()).await? {
@@ -57,18 +58,22 @@ pub(crate) async fn take_in<I: Intake>(database: &Database, intake: &mut I) -> R
     loop {
         match decide(database, intake, is_stored).await {
             Ok(Decision::New(write, kept)) => {
-                // When this fails the rows may still be there: the clean-up finds bytes without an owner.
+                // When this fails the rows may still be there: the cleanup finds bytes without an owner.
                 write.commit().await?;
                 return Ok(kept);
             }
             // What was found first is gone by now.
             Ok(Decision::StoreFirst) => is_stored = store(intake).await?,
             Ok(Decision::Found(kept)) => {
-                intake.discard().await;
+                if is_stored {
+                    intake.discard().await;
+                }
                 return Ok(kept);
             }
             Err(error) => {
-                intake.discard().await;
+                if is_stored {
+                    intake.discard().await;
+                }
                 return Err(error);
             }
         }

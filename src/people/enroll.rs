@@ -132,7 +132,7 @@ impl People {
     }
 }
 
-/// An enrollment that is being taken in: judging its images takes the place of storing bytes.
+/// An enrollment that is being taken in: assessing its images takes the place of storing bytes.
 struct Enrollment<'a> {
     people: &'a People,
     caller: &'a Caller,
@@ -141,7 +141,7 @@ struct Enrollment<'a> {
     urgency: Urgency,
     key: Option<IdempotencyKey<'a>>,
     /// What came of each image.
-    assessed: Vec<Result<Assessed, PeopleError>>,
+    assessed: Vec<Assessed>,
     /// The chips that are stored so far.
     chips: Vec<FaceId>,
 }
@@ -165,16 +165,18 @@ impl Intake for Enrollment<'_> {
         }
         let images = std::mem::take(&mut self.images).into_iter();
         let assessed = images.map(|image| self.people.assess(self.caller, image, self.urgency));
-        self.assessed = join_all(assessed).await;
-        let faces = self.assessed.iter().flatten().filter_map(|assessed| assessed.face.as_ref().ok());
+        // All of them, so that the chips of each are known even if one fails.
+        let assessed = join_all(assessed).await;
+        let faces = assessed.iter().flatten().filter_map(|assessed| assessed.face.as_ref().ok());
         self.chips = faces.filter_map(NewFace::kept_chip).collect();
+        self.assessed = assessed.into_iter().collect::<Result<_, _>>()?;
         Ok(())
     }
 
     async fn insert(&mut self, write: &mut Write) -> Result<Self::Kept, PeopleError> {
         let (mut faces, mut rejected) = (Vec::new(), Vec::new());
         for (index, assessed) in std::mem::take(&mut self.assessed).into_iter().enumerate() {
-            match assessed?.face {
+            match assessed.face {
                 Ok(face) => faces.push((index, face)),
                 Err(reason) => rejected.push(Rejected { index, reason }),
             }
