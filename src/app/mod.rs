@@ -1,13 +1,13 @@
 //! The composition root: opens the stores, wires the domains and runs the server until it is stopped. Called by `cli`
 //! and tests.
 
+mod edge;
 mod engines;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::ids::{ContourId, DetectionId, TypedId};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,29 +15,23 @@ use tracing::{info, warn};
 
 use crate::access::database_secret;
 use crate::access::database_secret::IdentityError;
-use crate::access::file_links::{FileLinks, FilesConfig, LinkedKind};
 use crate::access::keys::Keys;
-use crate::access::rates::Rates;
 use crate::audit::{AuditLog, Recorder};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::containers::{Containers, EncodeImage, Snapshots};
-use crate::contours::{self, Contours, DrawContour};
-use crate::detection::{self, Detections, FindFaces};
+use crate::contours::{Contours, DrawContour};
+use crate::detection::{Detections, FindFaces};
 use crate::enrollment::Enrollments;
 use crate::events::Bus;
-use crate::graphql::{Domains, Limits, schema};
+use crate::graphql::Domains;
 use crate::health::Health;
-use crate::http::{
-    Authenticator, BodyBudget, Documents, Edge, Executor, HttpConfig, MetricsEndpoint, NoKey, RequestBodies,
-    RequestReader, ServeError, router, serve,
-};
+use crate::http::{Authenticator, HttpConfig, MetricsEndpoint, NoKey, ServeError, router, serve};
 use crate::index::EmbeddedIndex;
 use crate::inference::{Engines, KnownModels, RemoteError, StartError};
 use crate::jobs::{Handler, Queue, Worker};
 use crate::metrics::Metrics;
 use crate::people::{LoadError, People};
-use crate::shares::SharedLimit;
 use crate::store::blobs::{BlobError, Blobs};
 use crate::store::cleanup::Sweep;
 use crate::store::database::{Database, OpenError};
@@ -45,13 +39,6 @@ use crate::store::secret::Secret;
 use crate::tasks::{Task, Tasks};
 
 pub use engines::{embedded_encoder, engines, idle_engines};
-
-/// The kinds of blobs that signed links may refer to, each with the id prefix of its owner. No link can expose others.
-const LINKED: [LinkedKind; 3] = [
-    (detection::ORIGINALS, DetectionId::PREFIX),
-    (detection::ANNOTATED, DetectionId::PREFIX),
-    (contours::DRAWINGS, ContourId::PREFIX),
-];
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -275,71 +262,6 @@ impl App {
     fn sweep(&self, tasks: &TaskTracker, domain: impl Sweep, stop: &CancellationToken) {
         tasks.spawn(self.config.sweep.clone().sweep_until(domain, self.clock.clone(), stop.clone()));
     }
-
-    fn scrape(&self) -> MetricsEndpoint {
-        MetricsEndpoint {
-            metrics: self.metrics.clone(),
-            engine: self.health.engines.embedded.clone(),
-            queue: Some(self.queue.clone()),
-            index: Some(self.domains.people.index.clone()),
-        }
-    }
-
-    fn edge(&self, address: SocketAddr, stop: &CancellationToken) -> Edge {
-        let limits = Limits {
-            images_per_container: self.config.containers.images_per_container,
-            max_upload_bytes: self.config.engine.limits.max_bytes,
-            max_image_pixels: self.config.engine.limits.max_pixels,
-        };
-        let FilesConfig { public_url, lifetime } = self.config.files.clone();
-        let scheme = self.config.http.scheme();
-        let base = public_url.unwrap_or_else(|| format!("{scheme}://{}", reachable(address)));
-        let links = FileLinks::new(base, lifetime, &self.secret, self.clock.clone(), &LINKED);
-        let Config { http, documents, rates, .. } = &*self.config;
-        let rates = Rates::new(rates, documents.limits.cost, http.max_request_bytes);
-        let limit = |total: usize| SharedLimit::new(total as u64, http.shares);
-        let metrics = self.metrics.edge.clone();
-        let api = schema(
-            self.domains.clone(),
-            self.health.clone(),
-            limits,
-            self.config.documents.limits,
-            rates.clone(),
-            links.clone(),
-        );
-        Edge {
-            executor: Executor::new(
-                api,
-                rates.clone(),
-                self.config.http.request_timeout,
-                self.config.documents.limits.response_bytes,
-                metrics.clone(),
-            ),
-            domains: Arc::new(self.domains.clone()),
-            authenticator: self.authenticator(),
-            turns: limit(http.max_concurrent_requests),
-            streams: limit(http.streams.max),
-            unacknowledged: limit(http.streams.max_unacknowledged),
-            requests: RequestReader {
-                documents: Documents::new(&self.config.documents),
-                json: http.json_limits(),
-                max_batch: http.max_batch,
-                max_upload_bytes: limits.max_upload_bytes,
-                allowed_origins: http.allowed_origins.clone(),
-            },
-            bodies: RequestBodies {
-                budget: BodyBudget::new(http, http.max_request_bytes),
-                timeout: http.body_timeout,
-                rates: Some(rates.clone()),
-            },
-            rates,
-            socket: self.config.http.streams.socket.clone(),
-            links,
-            audit: self.audit.clone(),
-            metrics,
-            stop: stop.clone(),
-        }
-    }
 }
 
 /// Tasks of one type in these stores.
@@ -355,12 +277,6 @@ fn tasks<E: Task>(
         clock: clock.clone(),
         retention,
     }
-}
-
-/// The address at which this machine reaches a listener on `address`: loopback for an unspecified one.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let own: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-    if address.ip().is_unspecified() { SocketAddr::new(own, address.port()) } else { address }
 }
 
 /// Opens the stores of `config` for the people domain. The index is empty until [`People::load`].
