@@ -56,6 +56,7 @@ impl Accounts {
             unread: 0,
             most: u64::MAX,
             beyond_free: self.bytes.nothing(&stranger),
+            unauthenticated: self.bytes.nothing(&stranger),
         };
         Ok(Account { address, state: Arc::new(Mutex::new(state)) })
     }
@@ -85,6 +86,8 @@ struct State {
     most: u64,
     /// The budget for unread bytes beyond [`FREE_BYTES`].
     beyond_free: Held,
+    /// Nothing of the budget of unauthenticated clients.
+    unauthenticated: Held,
 }
 
 impl Account {
@@ -101,9 +104,10 @@ impl Account {
         self.lock().share.pass_to(party)
     }
 
-    /// Limits the unread bytes from now on.
+    /// Limits the unread bytes from now on, of a client that is not authenticated, whoever used the connection before.
     pub(in crate::http) fn limit(&self, most: u64) {
-        self.lock().most = most;
+        let mut state = self.lock();
+        (state.most, state.beyond_free) = (most, state.unauthenticated.another());
     }
 
     /// Counts unread bytes towards `held` from now on, without a maximum.
