@@ -18,7 +18,7 @@ use crate::shares::{Held, SharedLimit};
 
 /// The state of the encoding service.
 #[derive(Clone)]
-pub(super) struct Selfie {
+pub(super) struct EncoderApi {
     pub(super) encoder: EmbeddedEncoder,
     pub(super) authenticator: Authenticator,
     /// Limits concurrently processed requests.
@@ -28,12 +28,12 @@ pub(super) struct Selfie {
 }
 
 /// Encodes the image in the multipart field `file`. The response is `[[numbers], ...]`, largest face first.
-pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Response {
-    let (client, image, _turn, _room) = match selfie.take_in(request).await {
+pub(super) async fn encode(State(api): State<EncoderApi>, request: Request) -> Response {
+    let (client, image, _turn, _held) = match api.take_in(request).await {
         Ok(taken_in) => taken_in,
         Err(refusal) => return refusal.in_short(),
     };
-    match selfie.encoder.encode(&client, image).await {
+    match api.encoder.encode(&client, image).await {
         Ok(encodings) => {
             let vectors: Vec<_> = encodings.into_iter().map(|encoding| encoding.vector).collect();
             Json(vectors).into_response()
@@ -45,7 +45,7 @@ pub(super) async fn encode(State(selfie): State<Selfie>, request: Request) -> Re
     }
 }
 
-impl Selfie {
+impl EncoderApi {
     /// Authenticates and receives a request. Returns the client, the image, and the request's turn and part of the
     /// budget, which it holds until the response.
     async fn take_in(&self, request: Request) -> Result<(Client, Bytes, Held, Held), Refusal> {

@@ -12,7 +12,7 @@ use super::auth::{cors, origin_guard};
 use super::body::body_budget::BodyBudget;
 use super::body::request_body::RequestBodies;
 use super::edge::Edge;
-use super::encoder_api::Selfie;
+use super::encoder_api::EncoderApi;
 use super::files::{self, Files};
 use super::metrics;
 use super::metrics::MetricsEndpoint;
@@ -65,7 +65,7 @@ pub fn encoder_router(
     let body_limit = usize::try_from(max_upload_bytes).unwrap_or(usize::MAX).saturating_add(ENVELOPE_BYTES);
     let routes = Router::new()
         .route("/v1/selfie", post(encoder_api::encode))
-        .with_state(Selfie {
+        .with_state(EncoderApi {
             encoder,
             authenticator: authenticator.clone(),
             turns: SharedLimit::new(config.max_concurrent_requests as u64, config.shares),

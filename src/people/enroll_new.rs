@@ -39,7 +39,7 @@ impl People {
     ) -> Result<NewlyEnrolled, PeopleError> {
         let person = self.find(caller, &PersonRef::Key(request.key.clone())).await?;
         let mut pictures = match &person {
-            Some(person) => self.pictures_of(person.id).await?,
+            Some(person) => self.digests_of(person.id).await?,
             None => HashSet::new(),
         };
         let (count, mut new, mut indices) = (images.len(), Vec::new(), Vec::new());
@@ -67,7 +67,7 @@ impl People {
     }
 
     /// SHA-256 digests of the images that a person's faces were enrolled from.
-    async fn pictures_of(&self, person: PersonId) -> Result<HashSet<String>, DbErr> {
+    async fn digests_of(&self, person: PersonId) -> Result<HashSet<String>, DbErr> {
         let digests = face::Entity::find()
             .select_only()
             .column(face::Column::ImageSha256)

@@ -12,7 +12,7 @@ section! {
     /// Settings of the cleanup.
     #[derive(Clone, Debug)]
     pub struct SweepConfig {
-        /// Interval between clean-ups of expired data.
+        /// Interval between cleanups of expired data.
         pub interval: Duration = seconds("FACEQL_SWEEP_SECONDS", 60, 1..=86_400),
         /// Age at which a file that nothing owns is removed. It must be longer than any upload takes.
         pub orphan_grace: Duration = seconds("FACEQL_ORPHAN_GRACE_SECONDS", 3600, 60..=604_800),

@@ -13,7 +13,7 @@ pub(in crate::graphql) fn list(times: i32, content: usize) -> usize {
 /// and encode one of them, so a cost of 1 is about 30 microseconds. The default rate limit of a key, a million per
 /// second, is more than 24 cores can process, and the maximum of 20 images of `enrollPerson` fits into the default cost
 /// limit of a query.
-pub(in crate::graphql) const PICTURE: usize = 800;
+pub(in crate::graphql) const IMAGE: usize = 800;
 
 /// Bytes of a document that are parsed and validated in the time of a cost of 1, in the worst case of errors in nearly
 /// every word.
@@ -32,9 +32,9 @@ pub(in crate::graphql) fn act(content: usize) -> usize {
     work(ENTRY, content)
 }
 
-/// The cost of a mutation for which the engine processes `pictures` images, immediately or in the background.
-pub(in crate::graphql) fn look(pictures: usize, content: usize) -> usize {
-    work(pictures.saturating_mul(PICTURE).saturating_add(ENTRY), content)
+/// The cost of a mutation for which the engine processes `images` images, immediately or in the background.
+pub(in crate::graphql) fn look(images: usize, content: usize) -> usize {
+    work(images.saturating_mul(IMAGE).saturating_add(ENTRY), content)
 }
 
 /// The cost of a field with a cost of its `own` besides that of its content.

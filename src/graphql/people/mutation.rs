@@ -34,7 +34,7 @@ impl PeopleMutation {
         let (caller, people) = (context.writer()?, context.part::<People>()?);
         let metadata = Metadata::change(input.metadata, context)?;
         // The field's own cost covers the first image.
-        context.pay(complexity::PICTURE * input.images.len().saturating_sub(1))?;
+        context.pay(complexity::IMAGE * input.images.len().saturating_sub(1))?;
         let images = try_join_all(input.images.into_iter().map(|image| image.bytes(context))).await?;
         let request = EnrollRequest {
             key: PersonKey { gallery: input.gallery, external_id: input.external_id },
