@@ -19,7 +19,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 
 use crate::access::tenants::ACME;
-use crate::commands::process::{Binary, faceql};
+use crate::support::binary::{Binary, faceql};
 use crate::support::client::read;
 use crate::support::server::{config, eventually, files, real_encoder};
 use crate::support::{Client, TestServer, code};

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{entries, ids};
 use crate::bulk::{CONSENT, faceql, tree};
-use crate::commands::process::Binary;
+use crate::support::binary::Binary;
 use crate::support::server::config;
 
 async fn tamper(folder: &Path, statement: &str) {

@@ -11,8 +11,8 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::json;
 
 use super::entries;
-use crate::commands::process::Binary;
 use crate::support::Client;
+use crate::support::binary::Binary;
 use crate::support::server::config;
 
 const ROUNDS: u64 = 4;

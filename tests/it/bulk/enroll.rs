@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::{CONSENT, command, enroll_tree, faceql, lines, put, rows, tree};
-use crate::commands::process::Binary;
+use crate::support::binary::Binary;
 use crate::support::photo;
 
 #[tokio::test]

@@ -3,4 +3,4 @@
 mod encoder;
 pub(crate) mod encoding_service;
 mod offline_commands;
-pub(crate) mod process;
+mod process;

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::commands::process::faceql;
+use crate::support::binary::faceql;
 use crate::support::{drawn, photo};
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::commands::process::Binary;
+use crate::support::binary::Binary;
 use crate::support::client::{raw, read};
 use crate::support::socket::settle;
 use crate::support::{Client, Socket, TestServer, code, drawn};

@@ -19,9 +19,9 @@ use vision::{DetectOptions, Picture};
 
 use self::scans::many_scans;
 use crate::access::tenants::{ACME, OTHER};
-use crate::commands::process::Binary;
 use crate::contours;
 use crate::people::{enroll, image, picture};
+use crate::support::binary::Binary;
 use crate::support::engine::{Script, client_of, in_line};
 use crate::support::pictures::{bmp_header, wide};
 use crate::support::server::config;

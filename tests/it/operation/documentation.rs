@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::commands::process::Binary;
+use crate::support::binary::Binary;
 use crate::support::pictures::home;
 use crate::support::server::soon;
 use crate::support::{Client, photo};

@@ -10,8 +10,8 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::{consent, identify, image, person};
-use crate::commands::process::Binary;
 use crate::support::Client;
+use crate::support::binary::Binary;
 use crate::support::engine::Script;
 use crate::support::server::{config, files};
 

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::readiness;
-use crate::commands::process::{Binary, faceql};
+use crate::support::binary::{Binary, faceql};
 use crate::support::disk::wrapped;
 use crate::support::photo;
 use crate::support::server::{eventually, soon};

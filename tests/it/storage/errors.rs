@@ -6,8 +6,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{assert_are_there, create_containers, until_not_ready, until_ready};
-use crate::commands::process::{Binary, faceql};
 use crate::people::{enroll, person};
+use crate::support::binary::{Binary, faceql};
 use crate::support::client::{code, text};
 use crate::support::disk::wrapped;
 use crate::support::photo;

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{assert_are_there, create_containers, until_not_ready, until_ready};
 use crate::bulk::CONSENT;
-use crate::commands::process::{Binary, faceql};
 use crate::people::{delete_person, enroll, person};
+use crate::support::binary::{Binary, faceql};
 use crate::support::client::text;
 use crate::support::disk::Disk;
 use crate::support::server::eventually;

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::{create_large_container, until_not_ready};
-use crate::commands::process::{Binary, faceql};
+use crate::support::binary::{Binary, faceql};
 use crate::support::server::eventually;
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Test infrastructure: a server in this process, its clients, images, and engines that fail on purpose.
 
+pub(crate) mod binary;
 pub(crate) mod client;
 pub(crate) mod disk;
 pub(crate) mod engine;

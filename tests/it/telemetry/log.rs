@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reqwest::header;
 use serde_json::{Value, json};
 
-use crate::commands::process::Binary;
+use crate::support::binary::Binary;
 use crate::support::server::eventually;
 use crate::support::{Event, Socket};
 

@@ -7,7 +7,7 @@ use reqwest::multipart::Part;
 use serde_json::{Value, json};
 
 use super::collector::Collector;
-use crate::commands::process::Binary;
+use crate::support::binary::Binary;
 use crate::support::client::upload_form;
 use crate::support::{Client, Event, Socket, drawn, photo};
 

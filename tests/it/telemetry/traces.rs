@@ -8,7 +8,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::collector::{Collector, Span};
-use crate::commands::process::Binary;
+use crate::support::binary::Binary;
 use crate::support::client::{read, upload_form};
 use crate::support::engine::Script;
 use crate::support::{Client, Event, Socket, TestServer, drawn, photo};

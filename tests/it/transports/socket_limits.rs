@@ -13,8 +13,8 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::access::tenants::ACME;
-use crate::commands::process::{Binary, faceql};
 use crate::people::picture;
+use crate::support::binary::{Binary, faceql};
 use crate::support::client::read;
 use crate::support::engine::Script;
 use crate::support::pictures::bmp_header;

@@ -13,8 +13,8 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-use crate::commands::process::faceql;
 use crate::support::TestServer;
+use crate::support::binary::faceql;
 use crate::support::client::http;
 use crate::support::server::soon;
 
