@@ -144,7 +144,11 @@ impl AuditLog {
     /// The trail of a command: one entry per write.
     #[must_use]
     pub fn trail_of_command(&self, tenant: &Tenant, actor: String, command: &str) -> Trail {
-        Trail::of_command(self.clone(), self.origin(tenant, actor, String::new(), Party::nobody()), command)
+        Trail::of_command(
+            self.clone(),
+            self.origin(tenant, actor, String::new(), Party::unlimited()),
+            command,
+        )
     }
 
     /// Appends entries as part of `write`.

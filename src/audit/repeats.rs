@@ -82,7 +82,7 @@ mod tests {
     use crate::shares::Party;
 
     fn fetched(actor: &str, tenant: &str, picture: Uuid) -> Entry {
-        let (tenant, party) = (Tenant::parse(tenant).unwrap(), Party::nobody());
+        let (tenant, party) = (Tenant::parse(tenant).unwrap(), Party::unlimited());
         let origin =
             Origin { tenant, actor: actor.into(), request: "1".into(), party, clock: Clock::system() };
         let mut about = Ids::default();

@@ -62,14 +62,14 @@ impl Party {
     #[must_use]
     pub fn of(actor: Actor, tenant: &Tenant) -> Self {
         match actor {
-            Actor::Anonymous | Actor::Shell => Self::nobody(),
+            Actor::Anonymous | Actor::Shell => Self::unlimited(),
             key => Self(Arc::new([Holder::Key(key), Holder::Tenant(tenant.clone())])),
         }
     }
 
     /// No holder: use counts towards the total only.
     #[must_use]
-    pub fn nobody() -> Self {
+    pub fn unlimited() -> Self {
         Self(Arc::default())
     }
 

@@ -113,7 +113,7 @@ async fn flood_of_refusals_is_counted_and_what_succeeds_is_told_apart() {
     let (log, recorder) = log_in(&folder, SharesConfig::WHOLE).await;
     for number in 0..2000 {
         let (key, request) = (format!("key_{}", number % 2), number.to_string());
-        let trail = log.trail(&tenant(), key, request, Party::nobody());
+        let trail = log.trail(&tenant(), key, request, Party::unlimited());
         let doing = trail.begin("compareFaces").await.unwrap();
         doing.end((number >= 100).then(|| "NO_FACE".to_owned()));
     }
@@ -172,7 +172,7 @@ async fn write_about_more_than_an_entry_holds_says_how_much_more() {
 async fn request_waits_while_the_buffer_is_full_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (log, recorder) = log_in(&folder, SharesConfig::WHOLE).await;
-    let trail = || log.trail(&tenant(), "anonymous".into(), String::new(), Party::nobody());
+    let trail = || log.trail(&tenant(), "anonymous".into(), String::new(), Party::unlimited());
     for _ in 0..BUFFER {
         assert!(trail().show(id()).now_or_never().unwrap().is_ok());
     }
@@ -186,7 +186,7 @@ async fn request_waits_while_the_buffer_is_full_and_loses_nothing() {
     stop.cancel();
     recording.await.unwrap();
     assert_eq!(log.verify(None, |_| {}).await.unwrap().last, i64::try_from(BUFFER).unwrap() + 1);
-    let late = log.trail(&tenant(), String::new(), String::new(), Party::nobody());
+    let late = log.trail(&tenant(), String::new(), String::new(), Party::unlimited());
     assert!(late.show(id()).await.is_err(), "the buffer is closed");
 }
 
@@ -221,7 +221,7 @@ async fn fetches_of_a_picture_by_its_link_are_counted_and_what_is_counted_is_wri
     let house = House::idle().await;
     let (seen, other) = (id(), id());
     let fetch = async |picture, request: &str| {
-        let trail = house.log.trail_of_link(&tenant(), request.to_owned(), Party::nobody());
+        let trail = house.log.trail_of_link(&tenant(), request.to_owned(), Party::unlimited());
         trail.show(picture).await.unwrap();
     };
     for number in 0..1000 {

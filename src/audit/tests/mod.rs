@@ -80,7 +80,12 @@ impl House {
     }
 
     fn trail(&self) -> Trail {
-        self.log.trail(&Tenant::parse("acme").unwrap(), "key_1".into(), "request-1".into(), Party::nobody())
+        self.log.trail(
+            &Tenant::parse("acme").unwrap(),
+            "key_1".into(),
+            "request-1".into(),
+            Party::unlimited(),
+        )
     }
 
     /// Records an act within a write.

@@ -65,7 +65,7 @@ impl Authenticator {
             Some(key) => self.find(key).await?,
             None => None,
         };
-        if let Some(caller) = found.or_else(|| self.anybody()) {
+        if let Some(caller) = found.or_else(|| self.anonymous()) {
             return Ok(caller);
         }
         self.0.strangers.count(address).map_err(|wait| {
@@ -93,7 +93,7 @@ impl Authenticator {
     }
 
     /// The anonymous caller, while no key is required.
-    fn anybody(&self) -> Option<Caller> {
+    fn anonymous(&self) -> Option<Caller> {
         if self.asks_for_key() {
             return None;
         }

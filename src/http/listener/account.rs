@@ -104,7 +104,7 @@ impl Account {
         self.lock().share.pass_to(party)
     }
 
-    /// Limits the unread bytes from now on, of a client that is not authenticated, whoever used the connection before.
+    /// Limits the unread bytes from now on and counts them as an unauthenticated client's again.
     pub(in crate::http) fn limit(&self, most: u64) {
         let mut state = self.lock();
         (state.most, state.beyond_free) = (most, state.unauthenticated.another());
